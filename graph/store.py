@@ -1,0 +1,64 @@
+"""What a graph store promises. One contract suite (tests/graph/test_store_contract.py) runs over all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from graph.model import Caps, Event, Subgraph, Upsert
+
+
+class StoreError(Exception):
+    """Base of what stores raise."""
+
+
+class StoreNotReady(StoreError):
+    """The store lacks its constraints: run `ringwatch graph init`, then start again. Retrying won't help."""
+
+
+class StoreUnavailable(StoreError):
+    """The store did not answer, or asked to try again: retry with back-off."""
+
+
+class GraphStore(Protocol):
+    """A graph of versions on two clocks.
+
+    Feeding the same upserts shuffled, duplicated and split into any batches ends in the same graph
+    (`dump` yields the same), property for property.
+    """
+
+    def check(self) -> None:
+        """Make sure the store can be written to.
+
+        Raises:
+            StoreNotReady: constraints are missing.
+            StoreUnavailable: no answer.
+        """
+        ...
+
+    def apply(self, upserts: Sequence[Upsert]) -> None:
+        """Write a batch, all of it or nothing. Doing it twice changes nothing.
+
+        Raises:
+            StoreUnavailable: nothing of the batch was written; try the same batch again.
+        """
+        ...
+
+    def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
+        """The neighbourhood of each event as of its time and position, in the events' order.
+
+        An edge counts if its time is strictly before the event's, its row was committed by then and
+        stands before the event in the log, and it was not closed by then (the same two tests on what
+        closed it). Labels likewise. Positions of another source are not compared.
+
+        Per node, relation and direction the newest `caps.per_hop[hop]` edges are taken, ties broken
+        by owner, then position, both descending.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        ...
+
+    def dump(self) -> Iterator[Upsert]:
+        """Upserts that rebuild this graph in an empty store, in canonical order."""
+        ...

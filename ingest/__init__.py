@@ -1,0 +1,1 @@
+"""From a bank's change stream to Changes: decode, order, commit, dead letters."""

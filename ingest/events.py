@@ -1,0 +1,112 @@
+"""The two values everything else is built on: a Change and its Position in the source's log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import total_ordering
+from typing import Any
+
+import msgspec
+
+
+class IngestError(Exception):
+    """Base of what this package raises."""
+
+
+class Reject(IngestError):
+    """One record can't be used: dead-letter it with this reason and go on. Retrying would not help."""
+
+
+class Transient(IngestError):
+    """A server did not do what it should have: retry with back-off, never dead-letter."""
+
+
+class Op(StrEnum):
+    """Debezium's operation codes (debezium.io, "Data change events")."""
+
+    CREATE = "c"
+    UPDATE = "u"
+    DELETE = "d"
+    READ = "r"  # a row read by a snapshot
+    TRUNCATE = "t"
+
+
+@total_ordering
+class Position(msgspec.Struct, frozen=True):
+    """A place in one source's log.
+
+    Within an epoch every snapshot row comes before every streamed row; streamed rows are ordered by
+    the log: MariaDB and MySQL by (binlog file number, byte offset, row in the event), Postgres by
+    LSN (file 0, the LSN as offset). Snapshot rows keep the log position they were read at.
+
+    The epoch is stamped into each record by the connector (a header), never guessed: it rises when
+    a source is moved to another server, whose log positions mean something else.
+    """
+
+    source: str
+    epoch: int
+    stream: bool
+    file: int
+    offset: int
+    row: int = 0
+
+    @property
+    def token(self) -> str:
+        """Fixed-width text that sorts as the Position does, for stores that compare text.
+
+        16 hex digits hold a Postgres LSN (64 bits), more than any binlog offset needs.
+        """
+        return f"{self.source}/{self.epoch:04x}.{self.stream:d}.{self.file:08x}.{self.offset:016x}.{self.row:06x}"
+
+    @classmethod
+    def parse(cls, token: str) -> Position:
+        """Read a token back.
+
+        Raises:
+            ValueError: the text is not a token.
+        """
+        try:
+            source, rest = token.rsplit("/", 1)
+            epoch, stream, file, offset, row = rest.split(".")
+            return cls(source, int(epoch, 16), stream == "1", int(file, 16), int(offset, 16), int(row, 16))
+        except ValueError as error:
+            raise ValueError(f"not a position: {token!r} (expected source/epoch.stream.file.offset.row)") from error
+
+    def __lt__(self, other: Position) -> bool:
+        """Order within one source.
+
+        Raises:
+            ValueError: the two come from different sources, which have no common order.
+        """
+        if self.source != other.source:
+            raise ValueError(f"positions of {self.source!r} and {other.source!r} have no order between them")
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[int, bool, int, int, int]:
+        return self.epoch, self.stream, self.file, self.offset, self.row
+
+
+Row = Mapping[str, Any]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One row-level change of one table.
+
+    Attributes:
+        table: the table's name, without database or schema.
+        key: the primary key's columns, in the table's order.
+        before: the row before (update, delete), or None.
+        after: the row after (create, update, read), or None.
+        position: where in the log it stands.
+        committed_ms: the source's commit time, ms since 1970 UTC (MariaDB: whole seconds). For a
+            snapshot row the time it was read.
+    """
+
+    table: str
+    key: Row
+    op: Op
+    before: Row | None
+    after: Row | None
+    position: Position
+    committed_ms: int

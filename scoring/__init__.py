@@ -1,0 +1,1 @@
+"""From a subgraph to a calibrated probability with its reasons."""

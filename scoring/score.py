@@ -1,0 +1,53 @@
+"""What the scorer says of one event: the wire form of `fraud.scores`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from graph.model import Event, Subgraph
+
+
+class Contribution(msgspec.Struct, frozen=True):
+    """One part of the evidence: an edge's owner or a feature's name, and what it added to the logit."""
+
+    kind: Literal["edge", "feature"]
+    name: str
+    value: float
+
+
+class Score(msgspec.Struct, frozen=True):
+    """The score of one version of an event.
+
+    `revision` is 1 at first. Where the stream had not passed the event's position on every
+    partition, revision 1 is `provisional` and revision 2 follows, final. (event id, event position,
+    revision) names a score; scoring again gives the same name, so replays are harmless.
+
+    A withdrawn event (its row was deleted) has probability 0 and no subgraph.
+
+    Attributes:
+        probability: calibrated, 0 to 1.
+        model: name and version of the model, `rules` for the fall-back.
+        reasons: sentences an analyst reads, strongest first.
+        contributions: strongest first; empty when nobody will look.
+        subgraph: as scored; only where the probability may raise an alert.
+        incomplete: a row of the event's neighbourhood is in the dead letters.
+        read_at: the watermark (a position token) of the store when it was read, empty if unknown.
+    """
+
+    event: Event
+    revision: int
+    provisional: bool
+    probability: float
+    model: str
+    reasons: tuple[str, ...]
+    contributions: tuple[Contribution, ...]
+    subgraph: Subgraph | None
+    read_at: str
+    incomplete: bool = False
+
+    @property
+    def id(self) -> str:
+        """The score's deterministic name."""
+        return f"{self.event.id}@{self.event.pos}#{self.revision}"
