@@ -1,0 +1,172 @@
+"""Reading one column of a row: types, times, identifiers. What does not fit is refused by name."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from graph.model import Scalar
+from ingest.events import Reject, Row
+
+ID_LIMIT = 256  # characters; Neo4j refuses index keys past 8 kB, and no bank's key is longer than this
+TEXT_LIMIT = 4_096  # characters of a property; longer text belongs in a document store
+DAY_MS = 86_400_000
+CENTURY_MS = 100 * 366 * DAY_MS  # times this far from 1970 are a unit mistake, not a date
+LONGEST_SHOWN = 60
+
+
+def column(row: Row, name: str) -> Any:
+    """The raw value of a column.
+
+    Raises:
+        Reject: the row has no such column (None is a value: SQL's NULL).
+    """
+    try:
+        return row[name]
+    except KeyError:
+        raise Reject(f"column {name!r} is missing from the row (it has {', '.join(sorted(row)) or 'none'})") from None
+
+
+def identifier(value: Any, name: str) -> str:
+    """Text of a key or id column.
+
+    Raises:
+        Reject: not text or a whole number, empty, or longer than ID_LIMIT.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Reject(f"column {name!r} holds {_shown(value)}, expected text or a whole number as an identifier")
+    text = str(value)
+    if not text or len(text) > ID_LIMIT:
+        raise Reject(f"column {name!r} holds {len(text)} characters, an identifier has 1 to {ID_LIMIT}")
+    return text
+
+
+def key_text(values: list[str]) -> str:
+    """Join the cells of a key so that no two keys read the same and none holds an owner's colon."""
+    return "|".join(v.replace("%", "%25").replace(":", "%3A").replace("|", "%7C") for v in values)
+
+
+def hashed(text: str, kind: str, secret: bytes) -> str:
+    """HMAC-SHA-256 of a contact, normalised so that spellings of one phone or e-mail meet.
+
+    128 bits of it are kept: collisions among 10^12 contacts have odds of 10^-15.
+    """
+    folded = " ".join(text.casefold().split())
+    if kind == "phone":
+        folded = "".join(c for c in folded if c.isdigit() or c == "+")
+    return hmac.new(secret, f"{kind}\0{folded}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _integer(value: Any, scale: int) -> int:
+    if isinstance(value, bool):
+        return int(value)
+    number = Decimal(value if isinstance(value, str | int) else repr(value))
+    if number != number.to_integral_value():
+        raise ValueError("not a whole number")
+    return int(number)
+
+
+def _decimal(value: Any, scale: int) -> int:
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no amount")
+    minor = Decimal(value if isinstance(value, str | int) else repr(value)).scaleb(scale)
+    if minor != minor.to_integral_value():
+        raise ValueError(f"more than {scale} decimal places")
+    return int(minor)
+
+
+def _number(value: Any, scale: int) -> float:
+    number = float(value)
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError("not a finite number")
+    return number
+
+
+def _text(value: Any, scale: int) -> str:
+    text = value if isinstance(value, str) else str(value)
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"{len(text)} characters, at most {TEXT_LIMIT} are kept")
+    return text
+
+
+def _truth(value: Any, scale: int) -> bool:
+    if value in (0, 1):  # True and False are equal to these
+        return bool(value)
+    if isinstance(value, str) and value.lower() in ("true", "false", "t", "f", "0", "1"):
+        return value.lower() in ("true", "t", "1")
+    raise ValueError("not true or false")
+
+
+READERS: dict[str, Callable[[Any, int], Scalar]] = {
+    "integer": _integer,
+    "decimal": _decimal,
+    "number": _number,
+    "text": _text,
+    "bool": _truth,
+}
+INT64 = 2**63
+
+
+def typed(value: Any, kind: str, scale: int, name: str) -> Scalar:
+    """A property's value: integer, decimal (exact, in 10^-scale units), number, text or bool. NULL stays None.
+
+    Raises:
+        Reject: the value is not of that kind.
+    """
+    if value is None:
+        return None
+    try:
+        read = READERS[kind](value, scale)
+        if isinstance(read, int) and not -INT64 <= read < INT64:
+            raise ValueError("does not fit 64 bits")
+    except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
+        raise Reject(f"column {name!r} holds {_shown(value)}, expected {kind}: {error or 'not a number'}") from error
+    return read
+
+
+def _from_text(value: Any) -> int:
+    read = datetime.fromisoformat(str(value))
+    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _from_yymmdd(value: Any) -> int:
+    text = str(value).zfill(6)
+    return (date(1900 + int(text[:2]), int(text[2:4]), int(text[4:6])) - date(1970, 1, 1)).days * DAY_MS
+
+
+UNITS: dict[str, Callable[[Any], int]] = {
+    "ms": int,
+    "us": lambda value: int(value) // 1000,
+    "s": lambda value: int(value) * 1000,
+    "days": lambda value: int(value) * DAY_MS,
+    "iso": _from_text,
+    "yymmdd": _from_yymmdd,
+}
+
+
+def time_ms(value: Any, unit: str, name: str) -> int:
+    """A time column in ms since 1970 UTC; text without a zone is taken as UTC.
+
+    Raises:
+        Reject: NULL, not of that unit, or over a century from 1970 (a unit mistake).
+    """
+    if value is None:
+        raise Reject(f"column {name!r} is NULL, but an edge or label needs its time")
+    try:
+        if isinstance(value, bool | float):
+            raise ValueError("not a whole number or text")
+        read = UNITS[unit](value)
+        if abs(read) > CENTURY_MS:
+            raise ValueError("over a century from 1970, is the unit right?")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Reject(f"column {name!r} holds {_shown(value)}, expected a time in {unit!r}: {error}") from error
+    return read
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}… ({len(text)} characters)"

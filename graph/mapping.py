@@ -1,0 +1,262 @@
+"""From a Change to what it does to the graph: a pure function, the same for every delivery of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from graph.columns import column, hashed, identifier, key_text, time_ms, typed
+from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRule, Property, TableRule, read_mapping
+from graph.model import Attributes, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, node_key
+from ingest.events import Change, Op, Reject, Row
+
+CONTACT_KINDS = ("phone", "email", "address", "text")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What one Change does: upserts in writing order (nodes, edges, labels) and the events to score."""
+
+    upserts: tuple[Upsert, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """A relation of the mapping: the labels it joins and the attributes that are numbers."""
+
+    name: str
+    source: str
+    target: str
+    numeric: tuple[str, ...]
+
+
+class _Row(msgspec.Struct):
+    """What one image of a row amounts to."""
+
+    nodes: dict[str, NodeUpsert] = {}
+    edges: dict[str, EdgeUpsert] = {}
+    labels: dict[str, LabelUpsert] = {}
+
+
+class Mapping:
+    """A bank's mapping, ready to plan Changes."""
+
+    def __init__(self, file: MappingFile, contact_key: bytes) -> None:
+        """`contact_key` is the HMAC key of contacts, at least 16 bytes.
+
+        Raises:
+            ValueError: the key is too short.
+        """
+        if len(contact_key) < 16:
+            raise ValueError(f"the contact key has {len(contact_key)} bytes; give at least 16 random ones")
+        self.file = file
+        self._contact_key = contact_key
+        self._event_roles = {(t, e.role) for t, rule in file.tables.items() for e in rule.edges if e.event}
+
+    @classmethod
+    def load(cls, path: Path, contact_key: bytes) -> Mapping:
+        """Read a mapping file.
+
+        Raises:
+            MappingError: it is not a valid mapping (file, line, field, what was expected).
+        """
+        return cls(read_mapping(path), contact_key)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every node label, sorted."""
+        rules = self.file.tables.values()
+        found = {n.label for t in rules for n in t.nodes}
+        return tuple(sorted(found | {end.label for t in rules for e in t.edges for end in (e.source, e.target)}))
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Every relation, sorted by name."""
+        found: dict[str, Relation] = {}
+        for table in self.file.tables.values():
+            for edge in table.edges:
+                numeric = {n for n, p in edge.attributes.items() if p.type in ("integer", "decimal", "number")}
+                known = set(found[edge.relation].numeric) if edge.relation in found else set()
+                found[edge.relation] = Relation(
+                    edge.relation, edge.source.label, edge.target.label, tuple(sorted(numeric | known))
+                )
+        return tuple(found[name] for name in sorted(found))
+
+    def plan(self, change: Change, whole: bool = False) -> Plan:
+        """What the change does to the graph.
+
+        What the row gave before and still gives makes no new version, unless `whole` asks for the
+        full row (an earlier change of the key was dead-lettered, so this one has to supersede it).
+
+        Raises:
+            Reject: the table is not mapped, or the row does not fit its rule.
+        """
+        if change.table in self.file.ignore:
+            return Plan()
+        rule = self.file.tables.get(change.table)
+        if rule is None:
+            raise Reject(f"table {change.table!r} is not in the mapping; map it, or name it under ignore")
+        if change.op is Op.TRUNCATE:
+            return Plan((Floor(change.table, change.position.token, change.committed_ms),))
+        key = key_text([identifier(column(change.key, name), name) for name in rule.key])
+        step = _Step(
+            change,
+            rule,
+            key,
+            self._image(change, rule, key, change.before),
+            self._image(change, rule, key, change.after),
+            sure=change.before is not None and not whole,
+        )
+        return Plan((*_nodes(step), *_edges_and_labels(step)), tuple(_events(step)))
+
+    # -- one image of a row -------------------------------------------------------------------
+
+    def _image(self, change: Change, rule: TableRule, key: str, row: Row | None) -> _Row:
+        image = _Row({}, {}, {})
+        if row is None:
+            return image
+        for node_rule in rule.nodes:
+            node = self._node(change, node_rule, row)
+            image.nodes[node.key] = node
+        for edge_rule in rule.edges:
+            if edge := self._edge(change, edge_rule, key, row):
+                image.edges[edge_rule.role] = edge
+        for label_rule in rule.labels:
+            image.labels[label_rule.role] = self._label(change, label_rule, key, row)
+        return image
+
+    def _node(self, change: Change, rule: NodeRule, row: Row) -> NodeUpsert:
+        return NodeUpsert(
+            label=rule.label,
+            id=identifier(column(row, rule.id), rule.id),
+            role=change.table,
+            pos=change.position.token,
+            known_ms=change.committed_ms,
+            properties=_attributes(rule.properties, row),
+        )
+
+    def _edge(self, change: Change, rule: EdgeRule, key: str, row: Row) -> EdgeUpsert | None:
+        src, dst = self._end(rule.source, row), self._end(rule.target, row)
+        if src is None or dst is None:
+            return None
+        at = time_ms(column(row, rule.time.column), rule.time.unit, rule.time.column)
+        return EdgeUpsert(
+            owner=_owner(change.table, key, rule.role),
+            pos=change.position.token,
+            known_ms=at if change.op is Op.READ else change.committed_ms,
+            relation=rule.relation,
+            src=src,
+            dst=dst,
+            time_ms=at,
+            attributes=_attributes(rule.attributes, row),
+        )
+
+    def _label(self, change: Change, rule: LabelRule, key: str, row: Row) -> LabelUpsert:
+        ref = rule.event
+        table = ref.table or str(column(row, ref.table_column or ""))
+        if table not in ref.roles:
+            raise Reject(f"column {ref.table_column!r} names table {table!r}, expected one of {sorted(ref.roles)}")
+        reported = time_ms(column(row, rule.reported.column), rule.reported.unit, rule.reported.column)
+        fraud = typed(column(row, rule.fraud), "bool", 0, rule.fraud)
+        if fraud is None:
+            raise Reject(f"column {rule.fraud!r} is NULL, but a report says fraud or not")
+        return LabelUpsert(
+            owner=_owner(change.table, key, rule.role),
+            pos=change.position.token,
+            known_ms=reported if change.op is Op.READ else max(reported, change.committed_ms),
+            event=_owner(table, key_text([identifier(column(row, ref.key), ref.key)]), ref.roles[table]),
+            fraud=bool(fraud),
+        )
+
+    def _end(self, ref: NodeRef, row: Row) -> str | None:
+        value = column(row, ref.id)
+        if value is None or value == "":
+            return None
+        kind = ref.hash if ref.hash_column is None else column(row, ref.hash_column)
+        if kind is None:
+            return node_key(ref.label, identifier(value, ref.id))
+        if kind not in CONTACT_KINDS:
+            raise Reject(f"column {ref.hash_column!r} holds {str(kind)[:40]!r}, expected one of {CONTACT_KINDS}")
+        return node_key(ref.label, hashed(identifier(value, ref.id), kind, self._contact_key))
+
+
+class _Step(msgspec.Struct, frozen=True):
+    """One change with both images. `sure`: what `before` gives is in the graph, so only differences are written."""
+
+    change: Change
+    rule: TableRule
+    key: str
+    before: _Row
+    after: _Row
+    sure: bool
+
+
+def _nodes(step: _Step) -> list[Upsert]:
+    change, before, after = step.change, step.before.nodes, step.after.nodes
+    if change.op is Op.DELETE and change.before is None:
+        return [
+            NodeUpsert(
+                rule.label,
+                identifier(change.key[rule.id], rule.id),
+                change.table,
+                change.position.token,
+                change.committed_ms,
+                None,
+            )
+            for rule in step.rule.nodes
+        ]
+    left = [msgspec.structs.replace(node, properties=None) for key, node in before.items() if key not in after]
+    new = [node for key, node in after.items() if not (step.sure and before.get(key) == node)]
+    return [*left, *new]
+
+
+def _edges_and_labels(step: _Step) -> list[Upsert]:
+    found: list[Upsert | None] = []
+    for edge in step.rule.edges:
+        found.append(_version(step, edge.role, edge.relation, step.before.edges, step.after.edges))
+    for label in step.rule.labels:
+        found.append(_version(step, label.role, None, step.before.labels, step.after.labels))
+    return [upsert for upsert in found if upsert is not None]
+
+
+def _version(
+    step: _Step, role: str, kind: str | None, before: MappingType[str, Upsert], after: MappingType[str, Upsert]
+) -> Upsert | None:
+    """The new version of one owner, or its closing; None where the row gives what it gave."""
+    old, new = before.get(role), after.get(role)
+    if step.sure and old == new:
+        return None
+    if new is not None or step.change.op in (Op.CREATE, Op.READ):
+        return new
+    return Gone(_owner(step.change.table, step.key, role), step.change.position.token, step.change.committed_ms, kind)
+
+
+def _events(step: _Step) -> list[Event]:
+    """Created → new, a scoreable column changed → revised, deleted → withdrawn; snapshot rows are never scored."""
+    if step.change.op is Op.READ:
+        return []
+    found = []
+    for rule in step.rule.edges:
+        old, new = step.before.edges.get(rule.role), step.after.edges.get(rule.role)
+        edge = new or old
+        if not rule.event or edge is None or old == new:
+            continue
+        kind: Literal["new", "revised", "withdrawn"] = "revised" if step.change.op is Op.UPDATE else "new"
+        found.append(_event(edge, "withdrawn" if new is None else kind, step.change.committed_ms))
+    return found
+
+
+def _event(edge: EdgeUpsert, kind: Literal["new", "revised", "withdrawn"], committed_ms: int) -> Event:
+    return Event(
+        edge.owner, kind, edge.pos, committed_ms, edge.relation, edge.src, edge.dst, edge.time_ms, edge.attributes
+    )
+
+
+def _owner(table: str, key: str, role: str) -> str:
+    return f"{table}:{key}:{role}"
+
+
+def _attributes(wanted: MappingType[str, Property], row: Row) -> Attributes:
+    return {name: typed(column(row, prop.column), prop.type, prop.scale, prop.column) for name, prop in wanted.items()}

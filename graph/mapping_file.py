@@ -1,0 +1,265 @@
+"""The mapping's TOML: its fields, and errors that name the line.
+
+The mapping is the only place that knows a bank's schema. `deploy/demo/mapping.toml` is a commented
+example of every field.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"  # what Cypher takes without quoting; anything else is refused
+Name = Annotated[str, Field(pattern=IDENTIFIER)]
+Column = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class MappingError(Exception):
+    """A mapping can't be used. Says file, line, field and what was expected."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class NodeRef(_Part):
+    """The end of an edge: a node's label and the column with its id.
+
+    Contacts are hashed: `hash` says what kind the column holds, `hash_column` which column says it.
+    """
+
+    label: Name
+    id: Column
+    hash: Literal["phone", "email", "address", "text"] | None = None
+    hash_column: Column | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> NodeRef:
+        if self.hash is not None and self.hash_column is not None:
+            raise ValueError("give hash (one kind) or hash_column (the kind is in a column), not both")
+        return self
+
+
+class Property(_Part):
+    """A column kept as a property; `decimal` is exact, in 10^-scale units (scale 2: cents)."""
+
+    column: Column
+    type: Literal["integer", "decimal", "number", "text", "bool"] = "text"
+    scale: int = Field(default=2, ge=0, le=9)
+
+
+class TimeColumn(_Part):
+    """A column with a time. Debezium gives DATETIME(3) in ms, DATETIME(6) in us, DATE in days."""
+
+    column: Column
+    unit: Literal["ms", "us", "s", "days", "iso", "yymmdd"] = "ms"
+
+
+def _column_alone(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
+PropertyField = Annotated[Property, BeforeValidator(_column_alone)]
+TimeField = Annotated[TimeColumn, BeforeValidator(_column_alone)]
+
+
+class NodeRule(_Part):
+    """Each row of the table is a node with these properties; its id is the table's key."""
+
+    label: Name
+    id: Column
+    properties: dict[Name, PropertyField] = {}
+
+
+class EdgeRule(_Part):
+    """Each row of the table gives this edge (no edge while an end's column is NULL).
+
+    `event = true` asks for a score of each new or changed one.
+    """
+
+    role: Name
+    relation: Name
+    source: NodeRef
+    target: NodeRef
+    time: TimeField
+    event: bool = False
+    attributes: dict[Name, PropertyField] = {}
+
+
+class EventRef(_Part):
+    """Which event a label speaks of: its table (fixed, or in a column), its key, its role by table."""
+
+    key: Column
+    roles: dict[Name, Name] = Field(min_length=1)
+    table: Name | None = None
+    table_column: Column | None = None
+
+    @model_validator(mode="after")
+    def _one_table(self) -> EventRef:
+        if (self.table is None) == (self.table_column is None):
+            raise ValueError("give either table (fixed) or table_column (read from the row)")
+        if self.table is not None and self.table not in self.roles:
+            raise ValueError(f"roles must name the role of table {self.table!r}")
+        return self
+
+
+class LabelRule(_Part):
+    """Each row is a report: `fraud` is a truth column, `reported` when the bank learnt of it."""
+
+    role: Name = "label"
+    event: EventRef
+    fraud: Column
+    reported: TimeField
+
+
+class TableRule(_Part):
+    """What the rows of one table become."""
+
+    key: list[Column] = Field(min_length=1)
+    nodes: list[NodeRule] = []
+    edges: list[EdgeRule] = []
+    labels: list[LabelRule] = []
+
+
+class MappingFile(_Part):
+    """The whole file. `ignore` names tables of the stream that are no part of the graph."""
+
+    source: Name
+    tables: dict[Name, TableRule] = Field(min_length=1)
+    ignore: list[Name] = []
+
+
+def read_mapping(path: Path) -> MappingFile:
+    """Read and validate a mapping.
+
+    Raises:
+        MappingError: it can't be read or is not a mapping; each problem on a line of its own.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise MappingError(f"{path}: can't be read ({error.strerror}); name an existing mapping file") from error
+    except UnicodeDecodeError as error:
+        raise MappingError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(f"{path}: not TOML: {error}") from error
+    lines = _line_numbers(text)
+    try:
+        mapping = MappingFile.model_validate(data)
+    except ValidationError as error:
+        problems = [(tuple(e["loc"]), _said(e["type"], e["msg"], e.get("input"))) for e in error.errors()]
+        raise MappingError(_listed(path, lines, problems)) from error
+    if wrong := _cross_checks(mapping):
+        raise MappingError(_listed(path, lines, wrong))
+    return mapping
+
+
+Loc = tuple[str | int, ...]
+
+
+def _said(kind: str, message: str, given: object) -> str:
+    if kind == "missing":
+        return "is missing; it has to be given"
+    if kind == "extra_forbidden":
+        return "is no field of the format; check its spelling"
+    if kind == "string_pattern_mismatch":
+        return f"is {given!r}, expected a letter, then letters, digits or underscores (63 at most)"
+    return f"is {given!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _listed(path: Path, lines: dict[Loc, int], problems: list[tuple[Loc, str]]) -> str:
+    rows = []
+    for loc, said in problems:
+        known = next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), 1)
+        rows.append(f"{path}:{known}: {'.'.join(map(str, loc))} {said}")
+    return "\n".join(rows)
+
+
+def _cross_checks(mapping: MappingFile) -> list[tuple[Loc, str]]:
+    wrong: list[tuple[Loc, str]] = []
+    owned: dict[tuple[str, str], str] = {}
+    ends: dict[str, tuple[str, str]] = {}
+    for name, table in mapping.tables.items():
+        at: Loc = ("tables", name)
+        for i, node in enumerate(table.nodes):
+            if table.key != [node.id]:
+                wrong.append(
+                    (
+                        at + ("nodes", i, "id"),
+                        f"is {node.id!r}, but a node with properties is identified by "
+                        f"its table's key {table.key}: two rows would overwrite each other's properties",
+                    )
+                )
+            for prop in node.properties:
+                other = owned.setdefault((node.label, prop), name)
+                if other != name or prop == "id":
+                    wrong.append(
+                        (
+                            at + ("nodes", i, "properties", prop),
+                            "is the node's identity"
+                            if prop == "id"
+                            else f"of {node.label} is already given by table {other!r}; one table owns a property",
+                        )
+                    )
+        roles = [rule.role for rule in [*table.edges, *table.labels]]
+        for i, edge in enumerate(table.edges):
+            if roles.count(edge.role) > 1:
+                wrong.append((at + ("edges", i, "role"), f"{edge.role!r} is used twice in this table"))
+            pair = (edge.source.label, edge.target.label)
+            if ends.setdefault(edge.relation, pair) != pair:
+                wrong.append(
+                    (
+                        at + ("edges", i, "relation"),
+                        f"{edge.relation!r} joins {' to '.join(pair)} here and "
+                        f"{' to '.join(ends[edge.relation])} elsewhere; name it differently",
+                    )
+                )
+            if edge.event and any(p in ("id",) for p in edge.attributes):
+                wrong.append((at + ("edges", i, "attributes"), "'id' is reserved"))
+        for i, label in enumerate(table.labels):
+            for target, role in label.event.roles.items():
+                events = [e.role for e in mapping.tables[target].edges if e.event] if target in mapping.tables else []
+                if role not in events:
+                    wrong.append(
+                        (
+                            at + ("labels", i, "event", "roles", target),
+                            f"names {role!r}, but table {target!r} has the events {events or 'none'}",
+                        )
+                    )
+    return wrong
+
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"""^\s*([A-Za-z0-9_\-."']+)\s*=""")
+
+
+def _line_numbers(text: str) -> dict[Loc, int]:
+    """Where each field stands. tomllib keeps no lines, so headers and keys are looked up again."""
+    lines: dict[Loc, int] = {}
+    counts: dict[Loc, int] = {}
+    here: Loc = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            here = _resolved(header[2], counts, array=header[1] == "[[")
+            lines.setdefault(here, number)
+        elif key := _KEY.match(line):
+            parts = tuple(p.strip("\"' ") for p in key[1].split("."))
+            lines.setdefault(here + parts, number)
+    return lines
+
+
+def _resolved(name: str, counts: dict[Loc, int], array: bool) -> Loc:
+    loc: Loc = ()
+    parts = [p.strip("\"' ") for p in name.split(".")]
+    for i, part in enumerate(parts):
+        loc += (part,)
+        if array and i == len(parts) - 1:
+            counts[loc] = counts.get(loc, -1) + 1
+        if loc in counts:
+            loc += (counts[loc],)
+    return loc
