@@ -101,14 +101,8 @@ class Mapping:
         if change.op is Op.TRUNCATE:
             return Plan((Floor(change.table, change.position.token, change.committed_ms),))
         key = key_text([identifier(column(change.key, name), name) for name in rule.key])
-        step = _Step(
-            change,
-            rule,
-            key,
-            self._image(change, rule, key, change.before),
-            self._image(change, rule, key, change.after),
-            sure=change.before is not None and not whole,
-        )
+        images = self._image(change, rule, key, change.before), self._image(change, rule, key, change.after)
+        step = _Step(change, rule, key, *images, sure=change.before is not None and not whole)
         return Plan((*_nodes(step), *_edges_and_labels(step)), tuple(_events(step)))
 
     # -- one image of a row -------------------------------------------------------------------
@@ -213,12 +207,10 @@ def _nodes(step: _Step) -> list[Upsert]:
 
 
 def _edges_and_labels(step: _Step) -> list[Upsert]:
-    found: list[Upsert | None] = []
-    for edge in step.rule.edges:
-        found.append(_version(step, edge.role, edge.relation, step.before.edges, step.after.edges))
-    for label in step.rule.labels:
-        found.append(_version(step, label.role, None, step.before.labels, step.after.labels))
-    return [upsert for upsert in found if upsert is not None]
+    before, after = step.before, step.after
+    edges = (_version(step, rule.role, rule.relation, before.edges, after.edges) for rule in step.rule.edges)
+    labels = (_version(step, rule.role, None, before.labels, after.labels) for rule in step.rule.labels)
+    return [upsert for upsert in (*edges, *labels) if upsert is not None]
 
 
 def _version(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -160,6 +161,7 @@ def read_mapping(path: Path) -> MappingFile:
 
 
 Loc = tuple[str | int, ...]
+Problem = tuple[Loc, str]
 
 
 def _said(kind: str, message: str, given: object) -> str:
@@ -172,7 +174,7 @@ def _said(kind: str, message: str, given: object) -> str:
     return f"is {given!r}: {message[:1].lower()}{message[1:]}"
 
 
-def _listed(path: Path, lines: dict[Loc, int], problems: list[tuple[Loc, str]]) -> str:
+def _listed(path: Path, lines: dict[Loc, int], problems: list[Problem]) -> str:
     rows = []
     for loc, said in problems:
         known = next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), 1)
@@ -180,58 +182,65 @@ def _listed(path: Path, lines: dict[Loc, int], problems: list[tuple[Loc, str]]) 
     return "\n".join(rows)
 
 
-def _cross_checks(mapping: MappingFile) -> list[tuple[Loc, str]]:
-    wrong: list[tuple[Loc, str]] = []
+def _cross_checks(mapping: MappingFile) -> list[Problem]:
+    """What one field alone can't show."""
+    return [*_node_problems(mapping), *_edge_problems(mapping), *_label_problems(mapping)]
+
+
+def _node_problems(mapping: MappingFile) -> Iterator[Problem]:
     owned: dict[tuple[str, str], str] = {}
+    for name, table in mapping.tables.items():
+        labels = [node.label for node in table.nodes]
+        for i, node in enumerate(table.nodes):
+            at: Loc = ("tables", name, "nodes", i)
+            if table.key != [node.id]:
+                yield (
+                    (*at, "id"),
+                    (
+                        f"is {node.id!r}, but a node with properties is identified by its table's key {table.key}: "
+                        "two rows would overwrite each other's properties"
+                    ),
+                )
+            if labels.count(node.label) > 1:
+                yield (*at, "label"), f"{node.label!r} is used twice in this table; join the two rules"
+            for prop in node.properties:
+                if prop == "id":
+                    yield (*at, "properties", prop), "is the node's identity; name the property differently"
+                elif owned.setdefault((node.label, prop), name) != name:
+                    other = owned[node.label, prop]
+                    yield (*at, "properties", prop), f"of {node.label} is given by table {other!r}; one table owns it"
+
+
+def _edge_problems(mapping: MappingFile) -> Iterator[Problem]:
     ends: dict[str, tuple[str, str]] = {}
     for name, table in mapping.tables.items():
-        at: Loc = ("tables", name)
-        for i, node in enumerate(table.nodes):
-            if table.key != [node.id]:
-                wrong.append(
-                    (
-                        at + ("nodes", i, "id"),
-                        f"is {node.id!r}, but a node with properties is identified by "
-                        f"its table's key {table.key}: two rows would overwrite each other's properties",
-                    )
-                )
-            for prop in node.properties:
-                other = owned.setdefault((node.label, prop), name)
-                if other != name or prop == "id":
-                    wrong.append(
-                        (
-                            at + ("nodes", i, "properties", prop),
-                            "is the node's identity"
-                            if prop == "id"
-                            else f"of {node.label} is already given by table {other!r}; one table owns a property",
-                        )
-                    )
-        roles = [rule.role for rule in [*table.edges, *table.labels]]
+        roles = [*(edge.role for edge in table.edges), *(label.role for label in table.labels)]
         for i, edge in enumerate(table.edges):
+            at: Loc = ("tables", name, "edges", i)
             if roles.count(edge.role) > 1:
-                wrong.append((at + ("edges", i, "role"), f"{edge.role!r} is used twice in this table"))
+                yield (*at, "role"), f"{edge.role!r} is used twice in this table"
             pair = (edge.source.label, edge.target.label)
             if ends.setdefault(edge.relation, pair) != pair:
-                wrong.append(
+                yield (
+                    (*at, "relation"),
                     (
-                        at + ("edges", i, "relation"),
-                        f"{edge.relation!r} joins {' to '.join(pair)} here and "
-                        f"{' to '.join(ends[edge.relation])} elsewhere; name it differently",
-                    )
+                        f"{edge.relation!r} joins {' to '.join(pair)} here and {' to '.join(ends[edge.relation])} "
+                        "elsewhere; name it differently"
+                    ),
                 )
-            if edge.event and any(p in ("id",) for p in edge.attributes):
-                wrong.append((at + ("edges", i, "attributes"), "'id' is reserved"))
-        for i, label in enumerate(table.labels):
-            for target, role in label.event.roles.items():
-                events = [e.role for e in mapping.tables[target].edges if e.event] if target in mapping.tables else []
+            if "id" in edge.attributes:
+                yield (*at, "attributes", "id"), "is the edge's identity; name the attribute differently"
+
+
+def _label_problems(mapping: MappingFile) -> Iterator[Problem]:
+    for name, table in mapping.tables.items():
+        for i, rule in enumerate(table.labels):
+            for target, role in rule.event.roles.items():
+                edges = mapping.tables[target].edges if target in mapping.tables else []
+                events = [edge.role for edge in edges if edge.event]
                 if role not in events:
-                    wrong.append(
-                        (
-                            at + ("labels", i, "event", "roles", target),
-                            f"names {role!r}, but table {target!r} has the events {events or 'none'}",
-                        )
-                    )
-    return wrong
+                    at: Loc = ("tables", name, "labels", i, "event", "roles", target)
+                    yield at, f"names {role!r}, but table {target!r} has the events {events or 'none'}"
 
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from graph.model import Caps, Event, Subgraph, Upsert
+from ingest.events import Reject, Transient
 
 
 class StoreError(Exception):
@@ -16,8 +17,12 @@ class StoreNotReady(StoreError):
     """The store lacks its constraints: run `ringwatch graph init`, then start again. Retrying won't help."""
 
 
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, Transient):
     """The store did not answer, or asked to try again: retry with back-off."""
+
+
+class StoreRefused(StoreError, Reject):
+    """The store will never take one of these upserts: find it, dead-letter it, go on."""
 
 
 class GraphStore(Protocol):
@@ -41,6 +46,7 @@ class GraphStore(Protocol):
 
         Raises:
             StoreUnavailable: nothing of the batch was written; try the same batch again.
+            StoreRefused: nothing was written; one of them can't be.
         """
         ...
 

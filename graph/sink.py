@@ -1,0 +1,60 @@
+"""What ingest feeds: plans changes by the mapping, writes them to a store, says what to publish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from graph.mapping import Mapping, Plan
+from graph.model import Floor, NodeUpsert, Upsert, Watermark
+from graph.store import GraphStore
+from ingest.events import Change
+from ingest.records import CHANGES, EVENTS, Message
+from ingest.worker import Item
+
+_encode = msgspec.json.Encoder().encode
+
+
+class GraphSink:
+    """The graph's side of an ingest worker (`ingest.worker.Sink`)."""
+
+    def __init__(self, mapping: Mapping, store: GraphStore, worker: str) -> None:
+        """`worker` names this process in its watermarks."""
+        self._mapping, self._store, self._worker = mapping, store, worker
+
+    def plan(self, change: Change, whole: bool) -> Plan:
+        """See ingest.worker.Sink."""
+        return self._mapping.plan(change, whole)
+
+    def write(self, items: Sequence[Item]) -> None:
+        """See ingest.worker.Sink."""
+        upserts = [upsert for item in items for upsert in item.plan.upserts]
+        if upserts:
+            self._store.apply(upserts)
+
+    def messages(self, items: Sequence[Item], through: str | None) -> list[Message]:
+        """Upserts first, then the watermark behind them, then the events that wait for both."""
+        changes = [
+            Message(CHANGES, _key(u), _encode(u), (item.trace.header(),), everywhere=isinstance(u, Floor))
+            for item in items
+            for u in item.plan.upserts
+        ]
+        events = [
+            Message(EVENTS, event.id.encode(), _encode(event), (item.trace.header(),))
+            for item in items
+            for event in item.plan.events
+        ]
+        marks = [Message(CHANGES, b"", _encode(Watermark(self._worker, through)), everywhere=True)] if through else []
+        return [*changes, *marks, *events]
+
+
+def _key(upsert: Upsert) -> bytes:
+    """Entity or event id: what must stay in order stays in one partition."""
+    match upsert:
+        case NodeUpsert():
+            return upsert.key.encode()
+        case Floor():
+            return upsert.table.encode()
+        case _:
+            return upsert.owner.encode()

@@ -1,0 +1,36 @@
+"""A record that can't be used, kept with everything needed to mend and replay it."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from ingest.records import DEAD_LETTERS, Message, Record
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """Where it was read, why it was refused, and the bytes (base64 on the wire).
+
+    `position` is the source position's token where the record could be read that far, else empty.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    position: str
+    reason: str
+    key: bytes | None
+    value: bytes | None
+    refused_ms: int
+
+    @classmethod
+    def of(cls, record: Record, position: str, reason: str) -> DeadLetter:
+        """A dead letter of this moment."""
+        now_ms = int(time.time() * 1000)
+        return cls(record.topic, record.partition, record.offset, position, reason, record.key, record.value, now_ms)
+
+    def message(self) -> Message:
+        """As it goes to the dead-letter topic: keyed by its place, so that a replay meets itself."""
+        key = f"{self.topic}[{self.partition}]@{self.offset}"
+        return Message(DEAD_LETTERS, key.encode(), msgspec.json.encode(self))

@@ -1,0 +1,186 @@
+"""Kafka's two ends: the only file of ingest that knows confluent-kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as Received
+
+from ingest.events import Transient
+from ingest.records import Message, Record
+
+log = structlog.get_logger("kafka")
+
+SETTLED = (KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART)  # wait: the topic may come later
+
+
+class KafkaSource:
+    """A share of some topics, by consumer group (`ingest.records.Source`).
+
+    Offsets are committed by hand, after the work. The range assignor is used because the
+    cooperative one and manual commits do not go together (librdkafka issue 4059). Prefetch is
+    bounded: by default librdkafka may hold 1 GB.
+    """
+
+    def __init__(
+        self, bootstrap: str, group: str, topics: Sequence[str], extra: Mapping[str, str] | None = None
+    ) -> None:
+        """`topics` may hold patterns (starting with ^); `extra` librdkafka settings (TLS, credentials)."""
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "partition.assignment.strategy": "range",
+                "fetch.wait.max.ms": 5,
+                "fetch.error.backoff.ms": 50,
+                "queued.max.messages.kbytes": 16_384,
+                "topic.metadata.refresh.interval.ms": 5_000,
+                "max.poll.interval.ms": 600_000,
+                "session.timeout.ms": 10_000,
+                **(extra or {}),
+            }
+        )
+        self._polled: dict[tuple[str, int], int] = {}
+        self._held: list[Received] = []
+        self._paused = False
+        self._consumer.subscribe(list(topics), on_revoke=self._forget, on_lost=self._forget)
+
+    def poll(self, limit: int, timeout_s: float) -> list[Record]:
+        """See Source.poll: waits for the first record only, then takes what is there."""
+        self._resume()
+        received, self._held = self._held, []
+        if not received:
+            first = self._consumer.poll(timeout_s)
+            if first is None:
+                return []
+            received = [first]
+        received += self._consumer.consume(limit - len(received), 0) if limit > len(received) else []
+        records = [record for message in received if (record := _record(message)) is not None]
+        for record in records:
+            self._polled[record.topic, record.partition] = record.offset + 1
+        return records
+
+    def commit(self) -> None:
+        """See Source.commit."""
+        if not self._polled:
+            return
+        offsets = [TopicPartition(topic, part, offset) for (topic, part), offset in self._polled.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].retriable():
+                raise Transient(f"Kafka did not take the offsets: {error}") from error
+            # The group went on without us: another worker repeats this batch, which changes nothing.
+            log.warning("offsets not committed, the group has moved on", error=str(error))
+        self._polled.clear()
+
+    def lagging(self) -> set[tuple[str, int]]:
+        """See Source.lagging; from the high watermarks that came with the last fetch."""
+        behind = set()
+        for at in self._consumer.position(self._consumer.assignment()):
+            _, high = self._consumer.get_watermark_offsets(at, cached=True)
+            if 0 <= at.offset < high:
+                behind.add((at.topic, at.partition))
+        return behind
+
+    def keep_alive(self) -> None:
+        """See Source.keep_alive: polls with everything paused; what a rebalance lets through is kept."""
+        if not self._paused:
+            self._consumer.pause(self._consumer.assignment())
+            self._paused = True
+        if (message := self._consumer.poll(0)) is not None:
+            self._held.append(message)
+
+    def close(self) -> None:
+        """Leave the group at once, so that others take over without waiting."""
+        self._consumer.close()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._consumer.resume(self._consumer.assignment())
+            self._paused = False
+
+    def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for part in partitions:
+            self._polled.pop((part.topic, part.partition), None)
+
+
+def _record(message: Received) -> Record | None:
+    if (error := message.error()) is not None:
+        if error.code() not in SETTLED:
+            log.warning("Kafka", error=str(error))
+        return None
+    headers = tuple((name, value or b"") for name, value in message.headers() or ())
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        key=message.key(),
+        value=message.value(),
+        headers=headers,
+        timestamp_ms=message.timestamp()[1],
+    )
+
+
+class KafkaPublisher:
+    """An idempotent producer (`ingest.records.Publisher`): in order per partition, acknowledged by all replicas."""
+
+    def __init__(self, bootstrap: str, extra: Mapping[str, str] | None = None, timeout_s: float = 30.0) -> None:
+        """`timeout_s` is how long one publish may take before it counts as failed."""
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 1,
+                "compression.type": "lz4",
+                "queue.buffering.max.messages": 200_000,
+                "delivery.timeout.ms": int(timeout_s * 1000),
+                **(extra or {}),
+            }
+        )
+        self._timeout_s = timeout_s
+        self._partitions: dict[str, int] = {}
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """See Publisher.publish."""
+        failed: list[str] = []
+        try:
+            for message in messages:
+                for part in self._parts(message):
+                    self._produce(message, part, failed)
+            left = self._producer.flush(self._timeout_s)
+        except (KafkaException, BufferError) as error:
+            raise Transient(f"Kafka did not take the messages: {error}") from error
+        if left or failed:
+            raise Transient(f"Kafka did not confirm {left + len(failed)} of {len(messages)} messages: {failed[:1]}")
+
+    def _produce(self, message: Message, part: int, failed: list[str]) -> None:
+        def done(error: KafkaError | None, _: Received) -> None:
+            if error is not None:
+                failed.append(str(error))
+
+        where = {} if part < 0 else {"partition": part}
+        while True:
+            try:
+                self._producer.produce(
+                    message.topic, message.value, message.key, headers=list(message.headers), on_delivery=done, **where
+                )
+                break
+            except BufferError:  # the local queue is full: let it drain
+                self._producer.poll(0.1)
+        self._producer.poll(0)
+
+    def _parts(self, message: Message) -> range | tuple[int]:
+        if not message.everywhere:
+            return (-1,)
+        if message.topic not in self._partitions:
+            topic = self._producer.list_topics(message.topic, timeout=10).topics[message.topic]
+            if not topic.partitions:
+                raise Transient(f"topic {message.topic!r} does not exist; make it with `ringwatch stack up`")
+            self._partitions[message.topic] = len(topic.partitions)
+        return range(self._partitions[message.topic])
