@@ -1,0 +1,64 @@
+"""Where the running servers answer, and with which credentials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from deploy.stack import connect, mariadb, neo4j, postgres
+from deploy.stack.layout import Layout
+from deploy.stack.secrets import Secrets
+from deploy.stack.server import HOST
+
+
+@dataclass(frozen=True, slots=True)
+class MariaDb:
+    """The demo bank's database; the user may do anything in it."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neo4j:
+    """The graph over bolt."""
+
+    uri: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Everything a client of the stack needs to know.
+
+    `debezium_password` is no password but the reference that Kafka Connect resolves from its own file.
+    `postgres_url` is SQLAlchemy's; it and `redis_url` hold their passwords.
+    """
+
+    mariadb: MariaDb
+    kafka_bootstrap: str
+    connect_url: str
+    neo4j: Neo4j
+    postgres_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    debezium_user: str
+    debezium_password: str
+
+
+def endpoints_of(layout: Layout, secrets: Secrets) -> Endpoints:
+    """Return the endpoints of a stack."""
+    ports = layout.ports
+    account = f"{postgres.USER}:{secrets.postgres_ringwatch}"
+    return Endpoints(
+        mariadb=MariaDb(HOST, ports.mariadb, mariadb.BANK_USER, secrets.mariadb_bank, mariadb.DATABASE),
+        kafka_bootstrap=f"{HOST}:{ports.kafka}",
+        connect_url=f"http://{HOST}:{ports.connect}",
+        neo4j=Neo4j(neo4j.uri(layout), neo4j.USER, secrets.neo4j),
+        postgres_url=f"postgresql+psycopg://{account}@{HOST}:{ports.postgres}/{postgres.DATABASE}",
+        redis_url=f"redis://:{secrets.redis}@{HOST}:{ports.redis}/0",
+        debezium_user=mariadb.DEBEZIUM_USER,
+        debezium_password=connect.password_reference(layout, "dbz"),
+    )

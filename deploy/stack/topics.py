@@ -1,0 +1,52 @@
+"""Ringwatch's own topics. The bank's are made by Kafka Connect, with the settings of the connector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from deploy.stack.errors import StackError
+
+DAY_MS = 24 * 3600 * 1000
+FOREVER_MS = -1
+LIMIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic and how long it keeps its records, in ms."""
+
+    name: str
+    retention_ms: int
+
+
+TOPICS = (
+    Topic("graph.changes", 7 * DAY_MS),        # a scorer hydrates from Neo4j and reads on from there
+    Topic("graph.events", 7 * DAY_MS),
+    Topic("fraud.scores", 7 * DAY_MS),
+    Topic("fraud.labels", FOREVER_MS),         # analysts' decisions, which training needs for good
+    Topic("ringwatch.deadletter", 30 * DAY_MS),
+)
+
+
+def create_topics(bootstrap: str, partitions: int = 3) -> list[str]:
+    """Create the topics that are missing, and return their names; those that are there stay as they are.
+
+    Raises StackError when the broker does not answer or refuses.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    new = [NewTopic(each.name, num_partitions=partitions, replication_factor=1,
+                    config={"retention.ms": str(each.retention_ms)}) for each in TOPICS]
+    created = []
+    for name, answer in admin.create_topics(new, operation_timeout=LIMIT_S, request_timeout=LIMIT_S).items():
+        try:
+            answer.result(timeout=LIMIT_S)
+            created.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise StackError(f"Kafka at {bootstrap} did not create the topic {name}: {error.args[0].str()}; "
+                                 "look at: ringwatch stack status") from error
+    return created
