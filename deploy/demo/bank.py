@@ -118,7 +118,7 @@ class Bank:
         for name, typology in self.typologies.items():
             self._owed[name] += events * typology.share / total * rng.expovariate(1)
             while self._owed[name] > 0:
-                at_ms = moment_ms(rng, day_ms, "night" if rng.random() < 0.35 else "app")
+                at_ms = moment_ms(rng, day_ms, "night" if rng.random() < 0.25 else "app")
                 episode, actions = self.plan_episode(name, at_ms, rng)
                 self._owed[name] -= max(1, sum(action.fraud for action in actions))
                 for action in actions:

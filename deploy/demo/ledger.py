@@ -22,7 +22,7 @@ from deploy.demo.actions import (
     Settle,
 )
 from deploy.demo.change import Row, RowChange
-from deploy.demo.rhythm import around
+from deploy.demo.rhythm import around, tidy
 from deploy.demo.settings import MINUTE_MS
 from deploy.demo.world import Account, Device, Person, World
 from ingest.events import Op
@@ -134,7 +134,9 @@ class Ledger:
 
     def _pay(self, action: Pay, at_ms: int) -> None:
         src, dst = action.src, action.dst
-        amount = int(action.of_balance * src.balance_cents) if action.of_balance else action.amount_cents
+        amount = action.amount_cents
+        if action.of_balance:
+            amount = min(tidy(self.rng, action.of_balance * src.balance_cents), src.balance_cents)
         if not src.bottomless and amount > src.balance_cents:
             amount = src.balance_cents - src.balance_cents % 100 if action.stretch else 0
         if amount < 50 or not src.id or not dst.id or src is dst:

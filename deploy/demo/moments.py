@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from deploy.demo import names
-from deploy.demo.actions import Action, ChangeProfile, MoveAccounts, OpenAccount, OpenCustomer, Pay
+from deploy.demo.actions import Action, ChangeProfile, Login, MoveAccounts, OpenAccount, OpenCustomer, Pay
 from deploy.demo.people import new_home, new_person
 from deploy.demo.places import COUNTRIES
 from deploy.demo.population import befriend, employ, take_on_bills
@@ -158,6 +158,16 @@ def errand(world: World, rng: Random, person: Person, day_ms: int) -> Iterator[A
     yield Pay(out_ms, person.main, dst, int(cents * rng.uniform(0.85, 1.0)), "app", stretch=True)
 
 
+def borrowed(world: World, rng: Random, person: Person, day_ms: int) -> Iterator[Action]:
+    """A look at the account from a friend's device, at the friend's place; perhaps a payment from there."""
+    friend = rng.choice(person.friends) if person.friends else person
+    there = login(world, rng, friend, moment_ms(rng, day_ms))
+    yield Login(there.at_ms, person, there.device, there.ip)
+    if rng.random() < 0.3:
+        at_ms = there.at_ms + int(around(rng, 2 * MINUTE_MS, 0.7))
+        yield Pay(at_ms, person.main, world.someone(rng).main, tidy(rng, around(rng, 12_000, 1.2)), "app")
+
+
 def merge(world: World, rng: Random, person: Person, day_ms: int) -> Iterator[Action]:
     """The bank finds that one person was entered twice, and moves the accounts to one record."""
     twins = [one for one in world.people if one.alias_of is not None and one.sessions]
@@ -172,11 +182,12 @@ RATES: tuple[tuple[Moment, float], ...] = (
     (new_phone, 0.9),
     (new_contact, 0.6),
     (move_home, 0.12),
-    (large_payment, 0.35),
+    (large_payment, 0.6),
     (journey, 0.9),
     (collection, 0.22),
     (second_account, 0.1),
-    (errand, 0.5),
+    (errand, 1.0),
+    (borrowed, 0.5),
     (merge, 0.02),
 )
 

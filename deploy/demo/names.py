@@ -50,7 +50,7 @@ def country(rng: Random) -> str:
 
 
 def phone(rng: Random) -> str:
-    """A mobile number in the block that is kept for fiction (+49 171 39200xx) and further invented digits."""
+    """A German mobile number two digits longer than any real one: it rings nowhere."""
     return f"+4917139200{rng.randrange(10_000_000):07d}"
 
 

@@ -11,6 +11,7 @@ from deploy.demo.settings import DAY_MS, HOUR_MS, MINUTE_MS
 from deploy.demo.world import Person, World
 
 _TRIP_CURRENCIES = ("EUR", "EUR", "EUR", "USD", "GBP", "CHF", "CZK", "SEK", "TRY", "EUR", "PLN", "EUR")  # per country
+_QUICK = ("exchange", "remittance", "giftcards")  # honest customers use what mules use
 
 
 def ordinary_day(world: World, rng: Random, day_ms: int) -> Iterator[Action]:
@@ -20,7 +21,8 @@ def ordinary_day(world: World, rng: Random, day_ms: int) -> Iterator[Action]:
         if person.trip is not None and person.trip.until_ms <= day_ms:
             person.trip = None
         for _ in range(count(rng, person.sessions * (0.8 if weekend else 1.08))):
-            yield from _session(world, rng, person, moment_ms(rng, day_ms))
+            kind = "night" if rng.random() < 0.1 else "app"
+            yield from _session(world, rng, person, moment_ms(rng, day_ms, kind))
         for _ in range(count(rng, person.cards * (1.25 if weekend else 0.9))):
             yield _purchase(world, rng, person, moment_ms(rng, day_ms, "card"))
         if person.seller:
@@ -83,12 +85,14 @@ def _payment(world: World, rng: Random, person: Person, at_ms: int, channel: str
         if rng.random() < 0.4:
             return Pay(at_ms, savings, src, amount, channel)
         return Pay(at_ms, src, savings, amount, channel, stretch=True)
-    if roll < 0.86:
-        shop = rng.choice(world.shops)
-        return Pay(at_ms, src, shop.account, price(rng, min(shop.median_cents, 40_000), 0.8), channel)
+    if roll < 0.88:
+        shop = rng.choice(world.shops_of(*_QUICK) if rng.random() < 0.1 else world.shops)
+        if shop.category == "cashpoint":
+            channel = "card"  # more cash than usual
+        return Pay(at_ms, src, shop.account, price(rng, min(shop.median_cents * 2.0, 90_000), 1.0), channel)
     cents = around(rng, 9_000, 1.3)
-    if rng.random() < 0.12:
-        cents = around(rng, 140_000, 0.7)  # a craftsman, a used scooter, money lent
+    if rng.random() < 0.3:
+        cents = around(rng, 110_000, 0.8)  # a craftsman, a used scooter, money lent
     other = world.someone(rng) if rng.random() < 0.6 else rng.choice(person.friends or world.people)
     return Pay(at_ms, src, other.main, tidy(rng, cents), channel)
 

@@ -7,9 +7,10 @@ from random import Random
 from deploy.demo import names
 from deploy.demo.actions import Action, ChangeProfile, Login, Pay
 from deploy.demo.rhythm import around, moment_ms, tidy
+from deploy.demo.routine import login
 from deploy.demo.settings import DAY_MS, HOUR_MS, MINUTE_MS
 from deploy.demo.typologies.typology import register
-from deploy.demo.typologies.underworld import Mule, Underworld, hideout, recruit
+from deploy.demo.typologies.underworld import Mule, Underworld, hideout, recruit, waking
 from deploy.demo.world import Account, Device, Person, World
 
 
@@ -72,7 +73,7 @@ class AccountTakeover:
             when_ms = max(at_ms, mule.ready_ms if mule is not None else 0)
             actions.append(self._drain(rng, victim, account, when_ms, channel, parts))
             if mule is not None:
-                actions.append(self._pass_on(world, rng, mule, when_ms))
+                actions += self._pass_on(world, rng, mule, when_ms)
             at_ms += int(around(rng, 15 * MINUTE_MS, 1.5))
         return actions
 
@@ -96,10 +97,11 @@ class AccountTakeover:
             return Pay(at_ms, victim.main, dst, cents, channel, fraud=True, stretch=True)
         return Pay(at_ms, victim.main, dst, 0, channel, fraud=True, of_balance=rng.uniform(0.35, 0.97) / parts**0.5)
 
-    def _pass_on(self, world: World, rng: Random, mule: Mule, at_ms: int) -> Pay:
+    def _pass_on(self, world: World, rng: Random, mule: Mule, at_ms: int) -> list[Action]:
         """The mule keeps some and sends the rest on, or draws it at a cash point."""
-        at_ms += int(around(rng, 3 * HOUR_MS, 1.1))
+        at_ms = waking(rng, at_ms + int(around(rng, 3 * HOUR_MS, 1.1)))
         shop = rng.choice(world.shops_of("exchange", "remittance", "cashpoint", "giftcards"))
         channel = "card" if shop.category == "cashpoint" else "app"
         share = rng.uniform(0.4, 0.95)
-        return Pay(at_ms, mule.account, shop.account, 0, channel, fraud=True, of_balance=share)
+        pay = Pay(at_ms, mule.account, shop.account, 0, channel, fraud=True, of_balance=share)
+        return [login(world, rng, mule.person, at_ms - int(around(rng, 100_000, 0.7))), pay]

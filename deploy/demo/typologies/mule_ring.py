@@ -10,8 +10,8 @@ from deploy.demo.rhythm import around, tidy
 from deploy.demo.routine import login
 from deploy.demo.settings import DAY_MS, HOUR_MS, MINUTE_MS
 from deploy.demo.typologies.typology import register
-from deploy.demo.typologies.underworld import Mule, Underworld, hideout, recruit, slip_in
-from deploy.demo.world import Account, Device, World
+from deploy.demo.typologies.underworld import Mule, Underworld, hideout, recruit, slip_in, waking
+from deploy.demo.world import Device, World
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +50,7 @@ class MuleRing:
         money: dict[Mule, tuple[int, int]] = {}
         for victim in world.some(rng, rng.randrange(3, 10), [mule.person for mule in ring.mules]):
             mule = rng.choice(entry)
-            at_ms = start_ms + int(rng.random() * wave_hours * HOUR_MS)
+            at_ms = waking(rng, start_ms + int(rng.random() * wave_hours * HOUR_MS))
             cents = tidy(rng, around(rng, 32_000, 0.9))
             actions.append(login(world, rng, victim, at_ms - int(around(rng, 100_000, 0.7))))
             actions.append(Pay(at_ms, victim.main, mule.account, cents, "app", fraud=True, stretch=True))
@@ -95,7 +95,7 @@ class MuleRing:
         """Each mule keeps a commission and splits the rest over one or two of the next layer."""
         arrived: dict[Mule, tuple[int, int]] = {}
         for mule, (last_ms, cents) in money.items():
-            at_ms = last_ms + int(around(rng, 70 * MINUTE_MS, 1.0))
+            at_ms = waking(rng, last_ms + int(around(rng, 70 * MINUTE_MS, 1.0)))
             if rng.random() < 0.6:
                 ip = ring.ip if rng.random() < 0.6 else hideout(world, rng)
                 actions.append(slip_in(rng, mule, ring.device, ip, world, at_ms - int(around(rng, 100_000, 0.7))))
@@ -116,8 +116,9 @@ class MuleRing:
         for mule, (last_ms, cents) in money.items():
             at_ms, parts = last_ms, rng.choice((0, 1, 1, 2, 3))
             for _ in range(parts):
-                at_ms += int(around(rng, 2 * HOUR_MS, 1.0))
-                dst: Account = rng.choice(shops).account
+                at_ms = waking(rng, at_ms + int(around(rng, 2 * HOUR_MS, 1.0)))
+                shop = rng.choice(shops)
+                channel = "card" if shop.category == "cashpoint" else "app"
                 part = tidy(rng, cents * rng.uniform(0.6, 1.0) / parts)
-                actions.append(Pay(at_ms, mule.account, dst, part, "app", fraud=True, stretch=True))
+                actions.append(Pay(at_ms, mule.account, shop.account, part, channel, fraud=True, stretch=True))
         return actions

@@ -61,6 +61,7 @@ class Underworld:
 
     def mule(self, world: World, rng: Random, at_ms: int) -> Mule | None:
         """A mule that is ready by then, if there is one."""
+        del self.mules[:-200]
         ready = [mule for mule in self.mules[-60:] if mule.ready_ms <= at_ms]
         return rng.choice(ready) if ready else None
 
@@ -89,6 +90,14 @@ def recruit(world: World, rng: Random, start_ms: int, herded: bool) -> tuple[Mul
     opening.append(login(world, rng, person, at_ms + int(around(rng, 9 * MINUTE_MS, 1.0))))
     ready_ms = at_ms + int(around(rng, 20 * HOUR_MS, 1.2))
     return Mule(person, ready_ms, herded), opening
+
+
+def waking(rng: Random, at_ms: int) -> int:
+    """Mules sleep: what falls between 0 and 6 o'clock mostly waits for the morning."""
+    into_ms = at_ms % DAY_MS
+    if into_ms < 6 * HOUR_MS and rng.random() < 0.7:
+        return at_ms - into_ms + 6 * HOUR_MS + int(around(rng, 100 * MINUTE_MS, 0.6))
+    return at_ms
 
 
 def slip_in(rng: Random, mule: Mule, device: Device, ip: str, world: World, at_ms: int) -> Login:
