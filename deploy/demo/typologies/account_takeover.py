@@ -11,7 +11,7 @@ from deploy.demo.routine import login
 from deploy.demo.settings import DAY_MS, HOUR_MS, MINUTE_MS
 from deploy.demo.typologies.typology import register
 from deploy.demo.typologies.underworld import Mule, Underworld, hideout, recruit, waking
-from deploy.demo.world import Account, Device, Person, World
+from deploy.demo.world import Account, Device, World
 
 
 @register
@@ -23,85 +23,103 @@ class AccountTakeover:
 
     def plan(self, world: World, rng: Random, start_ms: int) -> list[Action]:
         """One victim, from the first login to the money's next stop."""
-        victim, crime = world.someone(rng), Underworld.of(world)
-        device, ip = self._way_in(world, rng, victim, crime)
-        at_ms = start_ms
-        actions: list[Action] = []
+        takeover = _Takeover(world, rng)
+        takeover.empty(takeover.get_in(start_ms))
+        return takeover.actions
+
+
+class _Takeover:
+    """One episode while it is planned."""
+
+    def __init__(self, world: World, rng: Random) -> None:
+        self.world, self.rng = world, rng
+        self.victim, self.crime = world.someone(rng), Underworld.of(world)
+        self.channel = rng.choice(("app", "app", "app", "web"))
+        self.actions: list[Action] = []
+
+    def get_in(self, at_ms: int) -> int:
+        """Logins and the changed contact, or some of that; when it is done."""
+        rng, device = self.rng, self._device()
         for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):  # looks around first
-            scout = device if rng.random() < 0.7 else crime.device(rng)
-            actions.append(Login(at_ms, victim, scout, hideout(world, rng), fraud=True))
+            self._login(at_ms, device if rng.random() < 0.7 else self.crime.device(rng))
             at_ms += int(around(rng, 3 * HOUR_MS, 1.8))
-        actions.append(Login(at_ms, victim, device, ip, fraud=True))
+        self._login(at_ms, device)
         if rng.random() < 0.6:
             at_ms += int(around(rng, 12 * MINUTE_MS, 1.5))
-            actions.append(self._contact(rng, victim, crime, at_ms))
+            self._change_contact(at_ms)
         if rng.random() < 0.35:  # comes back later: hours, or some days
-            at_ms = moment_ms(rng, at_ms + rng.randrange(0, 5) * DAY_MS, "night") if rng.random() < 0.5 else at_ms
-            at_ms = max(at_ms, actions[-1].at_ms) + int(around(rng, 2 * HOUR_MS, 1.0))
-            actions.append(Login(at_ms, victim, device, hideout(world, rng), fraud=True))
-        return actions + self._empty(world, rng, victim, crime, at_ms)
+            if rng.random() < 0.5:
+                at_ms = max(at_ms, moment_ms(rng, at_ms - at_ms % DAY_MS + rng.randrange(0, 5) * DAY_MS, "night"))
+            at_ms += int(around(rng, 2 * HOUR_MS, 1.0))
+            self._login(at_ms, device)
+        return at_ms
 
-    def _way_in(self, world: World, rng: Random, victim: Person, crime: Underworld) -> tuple[Device, str]:
-        """A device of theirs; or the victim's own, steered from outside."""
-        if rng.random() < 0.15 and victim.device is not None:
-            return victim.device, hideout(world, rng)
-        return crime.device(rng), hideout(world, rng)
-
-    def _contact(self, rng: Random, victim: Person, crime: Underworld, at_ms: int) -> ChangeProfile:
-        if rng.random() < 0.65:
-            return ChangeProfile(at_ms, victim, "phone", crime.number(rng), fraud=True)
-        return ChangeProfile(at_ms, victim, "email", names.email(rng, victim.name), fraud=True)
-
-    def _empty(self, world: World, rng: Random, victim: Person, crime: Underworld, at_ms: int) -> list[Action]:
+    def empty(self, at_ms: int) -> None:
         """Transfers out, to one payee or two, in one to four parts; perhaps a small one to try."""
-        actions: list[Action] = []
+        rng, victim = self.rng, self.victim
         at_ms += int(around(rng, 8 * MINUTE_MS, 1.2))
-        payees = [self._payee(world, rng, crime, actions, at_ms) for _ in range(rng.choice((1, 1, 1, 2)))]
-        channel = rng.choice(("app", "app", "app", "web"))
+        payees = [self._payee(at_ms) for _ in range(rng.choice((1, 1, 1, 2)))]
         if victim.savings is not None and rng.random() < 0.5:
             share = rng.uniform(0.5, 1.0)
-            actions.append(Pay(at_ms, victim.savings, victim.main, 0, channel, fraud=True, of_balance=share))
+            self.actions.append(Pay(at_ms, victim.savings, victim.main, 0, self.channel, True, of_balance=share))
             at_ms += int(around(rng, 3 * MINUTE_MS, 0.8))
         if rng.random() < 0.2:
-            actions.append(
-                Pay(at_ms, victim.main, payees[0][0], tidy(rng, around(rng, 1_500, 0.7)), channel, fraud=True)
-            )
+            cents = tidy(rng, around(rng, 1_500, 0.7))
+            self.actions.append(Pay(at_ms, victim.main, payees[0][0], cents, self.channel, fraud=True))
             at_ms += int(around(rng, 20 * MINUTE_MS, 1.2))
         parts = rng.choice((1, 1, 2, 2, 3, 4))
         for _ in range(parts):
             account, mule = rng.choice(payees)
             when_ms = max(at_ms, mule.ready_ms if mule is not None else 0)
-            actions.append(self._drain(rng, victim, account, when_ms, channel, parts))
+            self._drain(account, when_ms, parts)
             if mule is not None:
-                actions += self._pass_on(world, rng, mule, when_ms)
+                self._pass_on(mule, when_ms)
             at_ms += int(around(rng, 15 * MINUTE_MS, 1.5))
-        return actions
 
-    def _payee(
-        self, world: World, rng: Random, crime: Underworld, actions: list[Action], at_ms: int
-    ) -> tuple[Account, Mule | None]:
-        roll, known = rng.random(), crime.mule(world, rng, at_ms)
+    def _device(self) -> Device:
+        """A device of theirs; or the victim's own, steered from outside."""
+        if self.rng.random() < 0.15 and self.victim.device is not None:
+            return self.victim.device
+        return self.crime.device(self.rng)
+
+    def _login(self, at_ms: int, device: Device) -> None:
+        self.actions.append(Login(at_ms, self.victim, device, hideout(self.world, self.rng), fraud=True))
+
+    def _change_contact(self, at_ms: int) -> None:
+        if self.rng.random() < 0.65:
+            field, value = "phone", self.crime.number(self.rng)
+        else:
+            field, value = "email", names.email(self.rng, self.victim.name)
+        self.actions.append(ChangeProfile(at_ms, self.victim, field, value, fraud=True))
+
+    def _payee(self, at_ms: int) -> tuple[Account, Mule | None]:
+        rng, world = self.rng, self.world
+        roll, known = rng.random(), self.crime.mule(rng, at_ms)
         if roll < 0.15:
             return rng.choice(world.shops_of("exchange", "giftcards", "electronics", "remittance")).account, None
         if roll < 0.7 and known is not None:
             return known.account, known
         mule, opening = recruit(world, rng, at_ms, herded=False)
-        crime.mules.append(mule)
-        actions += opening
+        self.crime.mules.append(mule)
+        self.actions += opening
         return mule.account, mule
 
-    def _drain(self, rng: Random, victim: Person, dst: Account, at_ms: int, channel: str, parts: int) -> Pay:
+    def _drain(self, dst: Account, at_ms: int, parts: int) -> None:
         """A large part of what is there, or a sum that stays under the eye."""
+        rng, src = self.rng, self.victim.main
         if rng.random() < 0.4:
             cents = tidy(rng, around(rng, 80_000, 0.9))
-            return Pay(at_ms, victim.main, dst, cents, channel, fraud=True, stretch=True)
-        return Pay(at_ms, victim.main, dst, 0, channel, fraud=True, of_balance=rng.uniform(0.35, 0.97) / parts**0.5)
+            self.actions.append(Pay(at_ms, src, dst, cents, self.channel, fraud=True, stretch=True))
+        else:
+            share = rng.uniform(0.35, 0.97) / parts**0.5
+            self.actions.append(Pay(at_ms, src, dst, 0, self.channel, fraud=True, of_balance=share))
 
-    def _pass_on(self, world: World, rng: Random, mule: Mule, at_ms: int) -> list[Action]:
+    def _pass_on(self, mule: Mule, at_ms: int) -> None:
         """The mule keeps some and sends the rest on, or draws it at a cash point."""
+        rng = self.rng
         at_ms = waking(rng, at_ms + int(around(rng, 3 * HOUR_MS, 1.1)))
-        shop = rng.choice(world.shops_of("exchange", "remittance", "cashpoint", "giftcards"))
+        shop = rng.choice(self.world.shops_of("exchange", "remittance", "cashpoint", "giftcards"))
         channel = "card" if shop.category == "cashpoint" else "app"
         share = rng.uniform(0.4, 0.95)
-        pay = Pay(at_ms, mule.account, shop.account, 0, channel, fraud=True, of_balance=share)
-        return [login(world, rng, mule.person, at_ms - int(around(rng, 100_000, 0.7))), pay]
+        self.actions.append(login(self.world, rng, mule.person, at_ms - int(around(rng, 100_000, 0.7))))
+        self.actions.append(Pay(at_ms, mule.account, shop.account, 0, channel, fraud=True, of_balance=share))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from deploy.demo import names
-from deploy.demo.actions import Action, Login, OpenCustomer
+from deploy.demo.actions import Action, OpenCustomer
 from deploy.demo.people import new_home, new_person
 from deploy.demo.places import CARRIERS, COUNTRIES
 from deploy.demo.rhythm import around, moment_ms
@@ -59,7 +59,7 @@ class Underworld:
         self.numbers = [*self.numbers[-15:], names.phone(rng)]
         return self.numbers[-1]
 
-    def mule(self, world: World, rng: Random, at_ms: int) -> Mule | None:
+    def mule(self, rng: Random, at_ms: int) -> Mule | None:
         """A mule that is ready by then, if there is one."""
         del self.mules[:-200]
         ready = [mule for mule in self.mules[-60:] if mule.ready_ms <= at_ms]
@@ -98,10 +98,3 @@ def waking(rng: Random, at_ms: int) -> int:
     if into_ms < 6 * HOUR_MS and rng.random() < 0.7:
         return at_ms - into_ms + 6 * HOUR_MS + int(around(rng, 100 * MINUTE_MS, 0.6))
     return at_ms
-
-
-def slip_in(rng: Random, mule: Mule, device: Device, ip: str, world: World, at_ms: int) -> Login:
-    """The login before money is passed on: by the ring where the mule is herded, else by the mule."""
-    if mule.herded:
-        return Login(at_ms, mule.person, device, ip, fraud=True)
-    return login(world, rng, mule.person, at_ms)
