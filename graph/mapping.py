@@ -11,6 +11,7 @@ import msgspec
 from graph.columns import column, hashed, identifier, key_text, time_ms, typed
 from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRule, Property, TableRule, read_mapping
 from graph.model import Attributes, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, node_key
+from graph.schema import GraphSchema, Relation
 from ingest.events import Change, Op, Reject, Row
 
 CONTACT_KINDS = ("phone", "email", "address", "text")
@@ -21,15 +22,6 @@ class Plan(msgspec.Struct, frozen=True):
 
     upserts: tuple[Upsert, ...] = ()
     events: tuple[Event, ...] = ()
-
-
-class Relation(msgspec.Struct, frozen=True):
-    """A relation of the mapping: the labels it joins and the attributes that are numbers."""
-
-    name: str
-    source: str
-    target: str
-    numeric: tuple[str, ...]
 
 
 class _Row(msgspec.Struct):
@@ -83,6 +75,16 @@ class Mapping:
                     edge.relation, edge.source.label, edge.target.label, tuple(sorted(numeric | known))
                 )
         return tuple(found[name] for name in sorted(found))
+
+    @property
+    def schema(self) -> GraphSchema:
+        """What a store has to know."""
+        properties = {
+            (node.label, table): tuple(sorted(node.properties))
+            for table, rule in self.file.tables.items()
+            for node in rule.nodes
+        }
+        return GraphSchema(self.labels, self.relations, properties)
 
     def plan(self, change: Change, whole: bool = False) -> Plan:
         """What the change does to the graph.
@@ -251,4 +253,6 @@ def _owner(table: str, key: str, role: str) -> str:
 
 
 def _attributes(wanted: MappingType[str, Property], row: Row) -> Attributes:
-    return {name: typed(column(row, prop.column), prop.type, prop.scale, prop.column) for name, prop in wanted.items()}
+    """What the row gives; a NULL gives nothing, as in a graph database."""
+    read = ((name, typed(column(row, p.column), p.type, p.scale, p.column)) for name, p in wanted.items())
+    return {name: value for name, value in read if value is not None}

@@ -228,8 +228,8 @@ def _edge_problems(mapping: MappingFile) -> Iterator[Problem]:
                         "elsewhere; name it differently"
                     ),
                 )
-            if "id" in edge.attributes:
-                yield (*at, "attributes", "id"), "is the edge's identity; name the attribute differently"
+            for taken in {"id", "time"} & edge.attributes.keys():
+                yield (*at, "attributes", taken), f"is what every edge's {taken} is called; name it differently"
 
 
 def _label_problems(mapping: MappingFile) -> Iterator[Problem]:

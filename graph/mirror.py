@@ -24,10 +24,11 @@ from graph.model import (
     SubgraphEdge,
     Upsert,
     table_of,
+    version_id,
 )
 from graph.versions import Chain, Held, Version
 
-Entry = tuple[int, str, str, Held]  # (time_ms, owner, pos, held): sorts oldest first, never reaches held
+Entry = tuple[int, str, Held]  # (time_ms, version id, held): sorts oldest first, never reaches held
 Neighbours = dict[tuple[str, bool], list[Entry]]  # (relation, outgoing) → its edges
 
 
@@ -77,7 +78,7 @@ class Mirror:
         for floor in self._floors.get(table_of(op.owner), ()):
             held.drop_by(floor)
         if isinstance(op, EdgeUpsert):
-            entry = (op.time_ms, op.owner, op.pos, held)
+            entry = (op.time_ms, version_id(op.owner, op.pos), held)
             insort(self._adjacent[op.src].setdefault((op.relation, True), []), entry)
             insort(self._adjacent[op.dst].setdefault((op.relation, False), []), entry)
         elif isinstance(op, LabelUpsert):
@@ -176,7 +177,7 @@ def _newest(entries: list[Entry], cut: Cut, cap: int, itself: str) -> Iterator[H
     for at in range(bisect_left(entries, (cut.time_ms,)) - 1, -1, -1):
         if taken == cap:
             return
-        held = entries[at][3]
-        if entries[at][1] != itself and _counts(held, cut):
+        held = entries[at][2]
+        if held.op.owner != itself and _counts(held, cut):
             taken += 1
             yield held

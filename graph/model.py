@@ -31,7 +31,7 @@ class NodeUpsert(msgspec.Struct, frozen=True, tag="node"):
     role: str
     pos: str
     known_ms: int
-    properties: Attributes | None
+    properties: Attributes | None  # never holds None: SQL's NULL is a property that is not there
 
     @property
     def key(self) -> str:
@@ -166,3 +166,8 @@ def split_key(key: str) -> tuple[str, str]:
 def table_of(owner: str) -> str:
     """The table an owner's row is in."""
     return owner.partition(":")[0]
+
+
+def version_id(owner: str, pos: str) -> str:
+    """Name one version: the owner and the position it came from."""
+    return f"{owner}@{pos}"

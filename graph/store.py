@@ -58,7 +58,7 @@ class GraphStore(Protocol):
         closed it). Labels likewise. Positions of another source are not compared.
 
         Per node, relation and direction the newest `caps.per_hop[hop]` edges are taken, ties broken
-        by owner, then position, both descending.
+        by `version_id`, descending.
 
         Raises:
             StoreUnavailable: no answer.
@@ -66,5 +66,5 @@ class GraphStore(Protocol):
         ...
 
     def dump(self) -> Iterator[Upsert]:
-        """Upserts that rebuild this graph in an empty store, in canonical order."""
+        """Upserts that rebuild this graph in an empty store, each once, in no particular order."""
         ...

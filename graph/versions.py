@@ -18,18 +18,19 @@ _pos = attrgetter("op.pos")
 class Held:
     """A version or deletion with what closed it: the next in the log, and the table's floor above it."""
 
-    __slots__ = ("closed_ms", "closed_pos", "floor_ms", "floor_pos", "op")
+    __slots__ = ("closed_gone", "closed_ms", "closed_pos", "floor_ms", "floor_pos", "op")
 
     def __init__(self, op: Version | Gone) -> None:
         self.op = op
         self.closed_pos: str | None = None
         self.closed_ms: int | None = None
+        self.closed_gone = False  # by a deletion, not by the next version
         self.floor_pos: str | None = None
         self.floor_ms: int | None = None
 
     def close_by(self, op: Version | Gone) -> None:
         """The next of the owner in the log ends this one, at the moment it became known."""
-        self.closed_pos, self.closed_ms = op.pos, op.known_ms
+        self.closed_pos, self.closed_ms, self.closed_gone = op.pos, op.known_ms, isinstance(op, Gone)
 
     def drop_by(self, floor: Floor) -> None:
         """The table was emptied at the floor: what is below it ends there. The lowest floor above counts."""

@@ -13,6 +13,7 @@ from ingest.records import Message, Record
 
 log = structlog.get_logger("kafka")
 
+PARTITION_UA = -1  # librdkafka: let the key decide
 SETTLED = (KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART)  # wait: the topic may come later
 
 
@@ -115,16 +116,19 @@ def _record(message: Received) -> Record | None:
         if error.code() not in SETTLED:
             log.warning("Kafka", error=str(error))
         return None
-    headers = tuple((name, value or b"") for name, value in message.headers() or ())
     return Record(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
         key=message.key(),
         value=message.value(),
-        headers=headers,
+        headers=tuple((pair[0], _bytes(pair[1])) for pair in message.headers() or ()),
         timestamp_ms=message.timestamp()[1],
     )
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
 
 
 class KafkaPublisher:
@@ -164,12 +168,10 @@ class KafkaPublisher:
             if error is not None:
                 failed.append(str(error))
 
-        where = {} if part < 0 else {"partition": part}
+        headers: list[tuple[str, str | bytes | None]] = list(message.headers)
         while True:
             try:
-                self._producer.produce(
-                    message.topic, message.value, message.key, headers=list(message.headers), on_delivery=done, **where
-                )
+                self._producer.produce(message.topic, message.value, message.key, part, done, headers=headers)
                 break
             except BufferError:  # the local queue is full: let it drain
                 self._producer.poll(0.1)
@@ -177,7 +179,7 @@ class KafkaPublisher:
 
     def _parts(self, message: Message) -> range | tuple[int]:
         if not message.everywhere:
-            return (-1,)
+            return (PARTITION_UA,)
         if message.topic not in self._partitions:
             topic = self._producer.list_topics(message.topic, timeout=10).topics[message.topic]
             if not topic.partitions:

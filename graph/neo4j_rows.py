@@ -1,0 +1,101 @@
+"""Values to Neo4j properties and back: names starting with an underscore are bookkeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, table_of, version_id
+from graph.versions import Held, Version
+
+Row = dict[str, Any]
+
+
+def node_row(node: NodeUpsert, names: tuple[str, ...]) -> Row:
+    """Every property of the role: what the row no longer gives is set to null, which removes it."""
+    given = node.properties or {}
+    properties: Row = {name: given.get(name) for name in names}
+    properties[f"_pos_{node.role}"] = node.pos
+    properties[f"_known_{node.role}"] = node.known_ms
+    properties[f"_gone_{node.role}"] = True if node.properties is None else None
+    return {"id": node.id, "pos": node.pos, "properties": properties}
+
+
+def closing(held: Held) -> Row:
+    """What ends a version."""
+    return {
+        "_closed_pos": held.closed_pos,
+        "_closed_ms": held.closed_ms,
+        "_closed_gone": held.closed_gone or None,  # a deletion closed it, not the next version
+        "_floor_pos": held.floor_pos,
+        "_floor_ms": held.floor_ms,
+    }
+
+
+def edge_row(held: Held) -> Row:
+    """A new edge version: its endpoints' ids and its properties."""
+    edge = held.op
+    assert isinstance(edge, EdgeUpsert)
+    properties = {
+        **edge.attributes,
+        "id": version_id(edge.owner, edge.pos),
+        "time": edge.time_ms,
+        "_owner": edge.owner,
+        "_pos": edge.pos,
+        "_known": edge.known_ms,
+        "_src": edge.src,
+        "_dst": edge.dst,
+        **closing(held),
+    }
+    return {"s": edge.src.partition(":")[2], "d": edge.dst.partition(":")[2], "p": properties}
+
+
+def label_row(held: Held) -> Row:
+    """A label version, kept as a node of its own: edges can't have edges."""
+    label = held.op
+    assert isinstance(label, LabelUpsert)
+    properties = {
+        "_owner": label.owner,
+        "_pos": label.pos,
+        "_known": label.known_ms,
+        "event": label.event,
+        "fraud": label.fraud,
+        **closing(held),
+    }
+    return {"id": version_id(label.owner, label.pos), "p": properties}
+
+
+def marker_row(gone: Gone) -> Row:
+    """A deletion that found nothing to close."""
+    key = version_id(gone.owner, gone.pos)
+    return {"id": key, "p": {"owner": gone.owner, "pos": gone.pos, "known": gone.known_ms, "kind": gone.kind}}
+
+
+def read_marker(row: Row) -> Gone:
+    """A marker as stored."""
+    return Gone(row["owner"], row["pos"], row["known"], row.get("kind"))
+
+
+def ops_of(row: Row, kind: str | None) -> Iterator[tuple[Version | Gone, Floor | None]]:
+    """A stored version with its floor, and the deletion it was closed by, if it was one."""
+    version = _version(row, kind)
+    floor = None
+    if row.get("_floor_pos") is not None:
+        floor = Floor(table_of(version.owner), row["_floor_pos"], row["_floor_ms"])
+    yield version, floor
+    if row.get("_closed_pos") is not None and row.get("_closed_gone"):
+        yield Gone(version.owner, row["_closed_pos"], row["_closed_ms"], kind), None
+
+
+def _version(row: Row, kind: str | None) -> Version:
+    if kind is None:
+        return LabelUpsert(row["_owner"], row["_pos"], row["_known"], row["event"], row["fraud"])
+    attributes = {k: v for k, v in row.items() if not k.startswith("_") and k not in ("id", "time")}
+    return EdgeUpsert(
+        row["_owner"], row["_pos"], row["_known"], kind, row["_src"], row["_dst"], row["time"], attributes
+    )
+
+
+def read_label(labels: list[list[Any]]) -> bool | None:
+    """The newest of the labels that count: [known, position, fraud] each."""
+    return max(labels, key=lambda label: (label[0], label[1]))[2] if labels else None

@@ -1,0 +1,238 @@
+"""What every store promises, run over each implementation."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import neo4j
+import pytest
+from histories import canonical, changes, demo_mapping, upserts
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from graph.mirror import Mirror
+from graph.model import Caps, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert
+from graph.neo4j_store import Neo4jStore
+from graph.store import GraphStore
+
+MAPPING = demo_mapping()
+CAPS = Caps((4, 2))
+FreshStore = Callable[[], GraphStore]
+
+
+@pytest.fixture(params=["mirror", pytest.param("neo4j", marks=pytest.mark.stack)])
+def fresh(request: pytest.FixtureRequest) -> Iterator[FreshStore]:
+    """Makes empty stores of one kind."""
+    if request.param == "mirror":
+        yield Mirror
+        return
+    driver: neo4j.Driver = request.getfixturevalue("neo4j_driver")
+
+    def emptied() -> Neo4jStore:
+        driver.execute_query("MATCH (n) DETACH DELETE n")
+        return Neo4jStore(driver, MAPPING.schema)
+
+    Neo4jStore(driver, MAPPING.schema).init()
+    yield emptied
+
+
+def pos(n: int, source: str = "bank") -> str:
+    return f"{source}/0001.1.00000001.{n:016x}.000000"
+
+
+def edge(n: int, src: str, dst: str, time_ms: int, *, at: int | None = None, known_ms: int | None = None) -> EdgeUpsert:
+    return EdgeUpsert(f"transfers:{n}:transfer", pos(at or n), known_ms or time_ms + 5, "TRANSFER",
+                      f"Account:{src}", f"Account:{dst}", time_ms, {"amount": n})  # fmt: skip
+
+
+def event(n: int, src: str, dst: str, time_ms: int, at: str | None = None) -> Event:
+    return Event(f"transfers:{n}:transfer", "new", pos(n) if at is None else at, time_ms + 5, "TRANSFER",
+                 f"Account:{src}", f"Account:{dst}", time_ms, {"amount": n})  # fmt: skip
+
+
+def owners(store: GraphStore, of: Event, caps: Caps = CAPS) -> list[str]:
+    return [e.owner.split(":")[1] for e in store.subgraphs([of], caps)[0].edges]
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+@given(log=changes(), seed=st.integers(0, 2**32))
+def test_any_shuffle_duplication_and_batching_ends_in_the_same_graph(fresh: FreshStore, log: list, seed: int) -> None:
+    """Deletes, revived keys, moved edges and truncates included."""
+    rng = random.Random(seed)
+    steps = upserts(MAPPING, log)
+    expected = Mirror()
+    for step in steps:
+        expected.apply(step)
+    fed = [*steps, *rng.sample(steps, len(steps) // 2)]
+    rng.shuffle(fed)
+    store = fresh()
+    while fed:
+        size = rng.randint(1, 6)
+        store.apply([upsert for step in fed[:size] for upsert in step])
+        fed = fed[size:]
+    assert canonical(store.dump()) == canonical(expected.dump())
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(log=changes(40))
+def test_a_later_change_changes_no_earlier_subgraph(fresh: FreshStore, log: list) -> None:
+    """Each event's subgraph right after its own change is its subgraph at the end."""
+    store, then = fresh(), []
+    for change in log:
+        plan = MAPPING.plan(change)
+        store.apply(plan.upserts)
+        then += [(e, store.subgraphs([e], CAPS)[0]) for e in plan.events]
+    assert [store.subgraphs([e], CAPS)[0] for e, _ in then] == [subgraph for _, subgraph in then]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(log=changes(40))
+def test_every_store_gives_the_subgraphs_the_mirror_gives(fresh: FreshStore, log: list) -> None:
+    """One as-of rule, whichever store reads."""
+    store, mirror = fresh(), Mirror()
+    plans = [MAPPING.plan(change) for change in log]
+    for plan in plans:
+        store.apply(plan.upserts)
+        mirror.apply(plan.upserts)
+    events = [e for plan in plans for e in plan.events]
+    assert store.subgraphs(events, CAPS) == mirror.subgraphs(events, CAPS)
+
+
+def test_a_dump_rebuilds_the_graph(fresh: FreshStore) -> None:
+    """Hydration: versions, deletions, markers, labels and floors survive."""
+    store = fresh()
+    store.apply([
+        NodeUpsert("User", "1", "users", pos(1), 5, {"name": "a"}),
+        NodeUpsert("User", "2", "users", pos(2), 5, None),
+        edge(3, "1", "2", 100), Gone("transfers:3:transfer", pos(9), 300, "TRANSFER"),
+        Gone("transfers:4:transfer", pos(9), 300, "TRANSFER"),
+        LabelUpsert("fraud_reports:1:label", pos(7), 250, "transfers:3:transfer", True),
+        Floor("logins", pos(8), 280),
+    ])  # fmt: skip
+    copy = Mirror()
+    copy.apply(list(store.dump()))
+    assert canonical(copy.dump()) == canonical(store.dump()) and len(canonical(store.dump())) == 7
+
+
+def test_an_older_change_never_overwrites_a_newer_one(fresh: FreshStore) -> None:
+    """The position decides, not the order of arrival."""
+    store = fresh()
+    store.apply([NodeUpsert("User", "1", "users", pos(20), 5, {"name": "new"})])
+    store.apply([NodeUpsert("User", "1", "users", pos(10), 5, {"name": "old", "country": "DE"})])
+    assert next(store.dump()).properties == {"name": "new"}  # type: ignore[union-attr]
+
+
+def test_a_deletion_that_comes_first_still_closes(fresh: FreshStore) -> None:
+    """The marker waits for the row it is about."""
+    store = fresh()
+    store.apply([Gone("transfers:1:transfer", pos(5), 200, "TRANSFER")])
+    store.apply([edge(1, "a", "b", 100)])
+    assert owners(store, event(9, "a", "c", 150)) == ["1"]
+    assert owners(store, event(9, "a", "c", 250)) == []
+
+
+def test_a_revived_key_counts_again(fresh: FreshStore) -> None:
+    """Deleted, then inserted anew under the same key."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 100), Gone("transfers:1:transfer", pos(5), 200, "TRANSFER")])
+    store.apply([edge(1, "a", "b", 300, at=6)])
+    assert owners(store, event(9, "a", "c", 400)) == ["1"]
+
+
+def test_a_moved_edge_leaves_its_old_place(fresh: FreshStore) -> None:
+    """An update of a foreign key moves the edge from the moment it was known."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 100), edge(1, "a", "z", 100, at=5, known_ms=200)])
+    assert store.subgraphs([event(9, "a", "c", 150)], CAPS)[0].edges[0].dst == "Account:b"
+    assert [e.dst for e in store.subgraphs([event(9, "a", "c", 250)], CAPS)[0].edges] == ["Account:z"]
+
+
+def test_an_edge_of_the_same_moment_is_not_seen(fresh: FreshStore) -> None:
+    """Strictly before: ties are excluded."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 100, known_ms=100), edge(2, "a", "b", 99, known_ms=100)])
+    assert owners(store, event(9, "a", "c", 100)) == ["2"]
+
+
+def test_what_was_committed_later_is_not_seen(fresh: FreshStore) -> None:
+    """An edge that happened before but was committed after the event's time is not known."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 50, known_ms=101)])
+    assert owners(store, event(9, "a", "c", 100)) == []
+
+
+def test_what_stands_behind_the_event_in_the_log_is_not_seen(fresh: FreshStore) -> None:
+    """Whole-second commit times can't tell; the position can."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 50, at=50, known_ms=60)])
+    assert owners(store, event(9, "a", "c", 100)) == []
+    assert owners(store, event(9, "a", "c", 100, at=pos(60))) == ["1"]
+
+
+def test_positions_of_another_source_are_not_compared(fresh: FreshStore) -> None:
+    """Another source's log says nothing of this one's order; the clock has to do."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 50, at=50, known_ms=60)])
+    assert owners(store, event(9, "a", "c", 100, at=pos(1, "other"))) == ["1"]
+
+
+def test_an_event_without_a_position_sees_by_the_clock(fresh: FreshStore) -> None:
+    """A payment asked about before it is committed."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 50, known_ms=60), edge(2, "a", "b", 50, known_ms=160)])
+    assert owners(store, event(9, "a", "c", 100, at="")) == ["1"]
+
+
+def test_a_label_counts_once_known_and_its_correction_after(fresh: FreshStore) -> None:
+    """The newest label known then."""
+    store = fresh()
+    store.apply([
+        edge(1, "a", "b", 50),
+        LabelUpsert("fraud_reports:1:label", pos(2), 200, "transfers:1:transfer", True),
+        LabelUpsert("fraud_reports:1:label", pos(3), 300, "transfers:1:transfer", False),
+    ])  # fmt: skip
+    seen = [store.subgraphs([event(9, "a", "c", t)], CAPS)[0].edges[0].label for t in (150, 250, 350)]
+    assert seen == [None, True, False]
+
+
+def test_caps_keep_the_newest_per_relation_and_direction(fresh: FreshStore) -> None:
+    """Newest first, per node, relation, direction and hop."""
+    store = fresh()
+    store.apply([edge(n, "a", f"b{n}", 100 + n, known_ms=300) for n in range(1, 9)])
+    store.apply([edge(20 + n, f"c{n}", "a", 100 + n, known_ms=300) for n in range(1, 9)])
+    kept = owners(store, event(99, "a", "x", 400), Caps((3,)))
+    assert kept == ["28", "8", "27", "7", "26", "6"]
+
+
+def test_two_hops_reach_the_neighbours_of_neighbours(fresh: FreshStore) -> None:
+    """Hop 2 starts from what hop 1 found; edges name their hop."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 100), edge(2, "b", "c", 110), edge(3, "c", "d", 120)])
+    found = store.subgraphs([event(9, "a", "x", 400)], Caps((4, 4)))[0]
+    assert [(e.owner.split(":")[1], e.hop) for e in found.edges] == [("1", 1), ("2", 2)]
+    assert found.nodes == ("Account:a", "Account:x", "Account:b", "Account:c")
+
+
+def test_below_a_floor_everything_is_gone(fresh: FreshStore) -> None:
+    """TRUNCATE: also for what arrives late from below it."""
+    store = fresh()
+    store.apply([edge(1, "a", "b", 100), Floor("transfers", pos(50), 500)])
+    store.apply([edge(2, "a", "b", 110), edge(60, "a", "b", 600)])
+    assert owners(store, event(99, "a", "c", 700)) == ["60"]
+    assert owners(store, event(40, "a", "c", 200)) == ["2", "1"]
+
+
+def test_a_batch_twice_changes_nothing(fresh: FreshStore) -> None:
+    """A crash after the write repeats it."""
+    store = fresh()
+    batch = [edge(1, "a", "b", 100), NodeUpsert("Account", "a", "accounts", pos(1), 5, {"kind": "current"})]
+    store.apply(batch)
+    before = canonical(store.dump())
+    store.apply(batch)
+    assert canonical(store.dump()) == before
