@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -44,13 +43,13 @@ def layout() -> Layout:
 def up(names: Names = None, json: Json = False) -> None:
     """Install what is missing, start the servers, and wait until each one answers."""
     with _told():
-        echo = _silent if json else out.print
+        echo = _silent if json else _say
         place = layout()
         control.up(place, names, echo)
         if json:
             _print_json([asdict(each) for each in control.status(place)])
         else:
-            out.print(f"Data and passwords are in {place.data}; stop with: ringwatch stack down")
+            _say(f"Data and passwords are in {place.data}; stop with: ringwatch stack down")
 
 
 @app.command()
@@ -65,6 +64,8 @@ def status(json: Json = False) -> None:
         _print_json([asdict(each) for each in found])
     else:
         out.print(_table(found))
+        if any(each.state == "sick" for each in found):
+            _say("A sick server runs but does not answer; see: ringwatch stack logs NAME")
     if any(each.state != "up" for each in found):
         raise typer.Exit(3)
 
@@ -91,9 +92,9 @@ def down(
         if delete_data and names:
             raise StackError("--delete-data is for the whole stack: leave the server names out")
         if delete_data:
-            control.delete(layout(), out.print)
+            control.delete(layout(), _say)
         else:
-            control.down(layout(), names, out.print)
+            control.down(layout(), names, _say)
 
 
 def _table(found: list[control.ServerStatus]) -> Table:
@@ -102,7 +103,7 @@ def _table(found: list[control.ServerStatus]) -> Table:
         table.add_row(
             each.name, f"[{COLOURS[each.state]}]{each.state}[/]", ", ".join(map(str, each.ports)),
             str(each.pid or ""), _span(each.uptime_s), f"{each.resident_mb:.0f} MB" if each.resident_mb else "",
-            each.detail or ("" if each.state == "up" else f"log: {each.log}" if Path(each.log).exists() else ""),
+            each.detail,
         )
     return table
 
@@ -119,6 +120,10 @@ def _print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
 
 
+def _say(line: str) -> None:
+    out.print(line, markup=False, soft_wrap=True)
+
+
 def _silent(_: str) -> None:
     """Say nothing: standard output is for the JSON document."""
 
@@ -129,9 +134,9 @@ def _told() -> Iterator[None]:
     try:
         yield
     except StackError as error:
-        err.print(str(error), style="red", markup=False)
+        err.print(str(error), style="red", markup=False, soft_wrap=True)
         for note in getattr(error, "__notes__", ()):
-            err.print(note, style="red", markup=False)
+            err.print(note, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from None
 
 

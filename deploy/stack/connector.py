@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
+import pymysql
 
 from deploy.stack.endpoints import Endpoints
 from deploy.stack.errors import ConnectorFailed
@@ -38,10 +39,37 @@ def register_mariadb(
     `overrides` are further settings of the connector. Raises ConnectorFailed with the task's trace.
     """
     config = mariadb_config(endpoints, source) | dict(overrides or {})
+    known = _ask("GET", endpoints, f"/connectors/{source.name}/config", source.name)
+    if known.status_code == 200:
+        if known.json() == config | {"name": source.name} and _states(endpoints, source.name) == {"RUNNING"}:
+            return
+        stop(endpoints, source.name, limit_s)    # else its former task would be taken for the new one
     answer = _ask("PUT", endpoints, f"/connectors/{source.name}/config", source.name, json=config)
+    if known.status_code == 200:                 # refused or not: the settings it has now are in force
+        _ask("PUT", endpoints, f"/connectors/{source.name}/resume", source.name)
     if answer.status_code >= 400:
         raise ConnectorFailed(source.name, f"Kafka Connect refused it: {_message(answer)}")
-    _await_running(endpoints, source.name, limit_s)
+    _await(endpoints, source.name, {"RUNNING"}, limit_s)
+
+
+def await_streaming(endpoints: Endpoints, name: str = "bank", limit_s: float = 120) -> None:
+    """Wait until the snapshot is over and the connector reads the binlog.
+
+    What is committed after that arrives as a change of the stream; what is committed before may arrive as a
+    row of the snapshot, which is never scored. Raises ConnectorFailed.
+    """
+    bank = endpoints.mariadb
+    reading = "SELECT 1 FROM information_schema.processlist WHERE user = %s AND command LIKE 'Binlog Dump%%'"
+    deadline = time.monotonic() + limit_s
+    with pymysql.connect(host=bank.host, port=bank.port, user=bank.user, password=bank.password,
+                         connect_timeout=5) as connection, connection.cursor() as cursor:
+        while not cursor.execute(reading, (endpoints.debezium_user,)):
+            if "FAILED" in _states(endpoints, name):
+                raise ConnectorFailed(name, "it failed", _trace(endpoints, name))
+            if time.monotonic() > deadline:
+                raise ConnectorFailed(name, f"its snapshot was not over after {limit_s:g} s; "
+                                      "look at: ringwatch stack logs connect")
+            time.sleep(POLL_S)
 
 
 def mariadb_config(endpoints: Endpoints, source: Source = Source()) -> dict[str, str]:
@@ -92,38 +120,58 @@ def unregister(endpoints: Endpoints, name: str = "bank") -> bool:
     return answer.status_code == 204
 
 
+def stop(endpoints: Endpoints, name: str = "bank", limit_s: float = 60) -> bool:
+    """Stop the connector's task and wait until it is gone; returns whether there is such a connector."""
+    if _ask("PUT", endpoints, f"/connectors/{name}/stop", name).status_code == 404:
+        return False
+    _await(endpoints, name, {"STOPPED"}, limit_s)
+    return True
+
+
 def reset(endpoints: Endpoints, name: str = "bank", limit_s: float = 60) -> None:
     """Remove the connector and forget how far it had read, so that the next one begins with a snapshot.
 
-    Raise the epoch with it: rows of the new snapshot would otherwise have to beat later streamed ones.
+    Give the next one a higher epoch: only a snapshot of a new epoch sets a floor for what is no longer there.
     """
-    if _ask("PUT", endpoints, f"/connectors/{name}/stop", name).status_code == 404:
+    if not stop(endpoints, name, limit_s):
         return
-    deadline = time.monotonic() + limit_s
-    while (answer := _ask("DELETE", endpoints, f"/connectors/{name}/offsets", name)).status_code >= 400:
-        if time.monotonic() > deadline:
-            raise ConnectorFailed(name, f"its offsets could not be forgotten: {_message(answer)}")
-        time.sleep(POLL_S)                       # the task is still stopping
+    answer = _ask("DELETE", endpoints, f"/connectors/{name}/offsets", name)
+    if answer.status_code >= 400:
+        raise ConnectorFailed(name, f"its offsets could not be forgotten: {_message(answer)}")
     unregister(endpoints, name)
 
 
-def _await_running(endpoints: Endpoints, name: str, limit_s: float) -> None:
+def _await(endpoints: Endpoints, name: str, wanted: set[str], limit_s: float) -> None:
+    """Wait until connector and task are in the wanted state; raises ConnectorFailed when one failed."""
     deadline = time.monotonic() + limit_s
-    while True:
-        answer = _ask("GET", endpoints, f"/connectors/{name}/status", name)
-        status = answer.json() if answer.status_code == 200 else {}
-        parts = [part for part in (status.get("connector"), *status.get("tasks", ())) if part]
-        states = [part["state"] for part in parts]
-        for part in parts:
-            if part["state"] == "FAILED":
-                trace = "\n".join(part.get("trace", "").splitlines()[:TRACE_LINES])
-                raise ConnectorFailed(name, "it failed", trace)
-        if len(states) > 1 and set(states) == {"RUNNING"}:
-            return
+    while (states := _states(endpoints, name)) != wanted:
+        if "FAILED" in states and "RUNNING" in wanted:
+            raise ConnectorFailed(name, "it failed", _trace(endpoints, name))
         if time.monotonic() > deadline:
-            raise ConnectorFailed(name, f"it is not running after {limit_s:g} s ({states or _message(answer)}); "
+            seen = ", ".join(sorted(states)) or "unknown"
+            raise ConnectorFailed(name, f"it is {seen} and not {', '.join(wanted)} after {limit_s:g} s; "
                                   "look at: ringwatch stack logs connect")
         time.sleep(POLL_S)
+
+
+def _states(endpoints: Endpoints, name: str) -> set[str]:
+    """Return the states of connector and task; RUNNING only stands alone when there is a task."""
+    parts = _parts(endpoints, name)
+    states = {part["state"] for part in parts}
+    return states | {"WITHOUT TASK"} if states == {"RUNNING"} and len(parts) < 2 else states
+
+
+def _trace(endpoints: Endpoints, name: str) -> str:
+    traces = [part["trace"] for part in _parts(endpoints, name) if part.get("trace")]
+    return "\n".join(traces[0].splitlines()[:TRACE_LINES]) if traces else ""
+
+
+def _parts(endpoints: Endpoints, name: str) -> list[dict[str, str]]:
+    answer = _ask("GET", endpoints, f"/connectors/{name}/status", name)
+    if answer.status_code != 200:
+        return []                                # just registered: no status yet
+    status = answer.json()
+    return [status["connector"], *status["tasks"]]
 
 
 def _ask(method: str, endpoints: Endpoints, path: str, name: str, json: object = None) -> httpx.Response:

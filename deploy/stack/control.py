@@ -176,7 +176,7 @@ def _each(servers: Sequence[Server], do: Callable[[Server], T]) -> list[T]:
 def _locked(layout: Layout) -> Iterator[None]:
     """Let one `up` or `down` at a time at a data folder; a second one waits."""
     layout.data.mkdir(parents=True, exist_ok=True)
-    layout.lock_file.parent.mkdir(exist_ok=True)
+    layout.lock_file.parent.mkdir(mode=0o700, exist_ok=True)
     with layout.lock_file.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

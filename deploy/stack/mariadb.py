@@ -22,7 +22,7 @@ DEBEZIUM_USER = "dbz"
 # Run by the server itself at each start, one statement a line, and kept out of the change stream.
 # Names are not resolved, so 127.0.0.1 is the host that a TCP connection comes from. Debezium's snapshot
 # reads rows, locks tables and flushes; its stream needs both replication privileges (Debezium's MariaDB
-# connector documentation, "Creating a user").
+# connector documentation, "Creating a user"). The bank's user sees from the process list who reads the binlog.
 ACCOUNTS = """\
 SET SESSION sql_log_bin = 0;
 DROP USER IF EXISTS ''@'localhost';
@@ -30,6 +30,7 @@ CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS '{bank}'@'127.0.0.1';
 ALTER USER '{bank}'@'127.0.0.1' IDENTIFIED BY '{bank_password}';
 GRANT ALL PRIVILEGES ON {database}.* TO '{bank}'@'127.0.0.1';
+GRANT PROCESS ON *.* TO '{bank}'@'127.0.0.1';
 CREATE USER IF NOT EXISTS '{dbz}'@'127.0.0.1';
 ALTER USER '{dbz}'@'127.0.0.1' IDENTIFIED BY '{dbz_password}';
 GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{dbz}'@'127.0.0.1';

@@ -51,10 +51,11 @@ def configuration(layout: Layout) -> str:
 def _prepare(layout: Layout) -> Command:
     home = own_folder(layout.home("neo4j"))
     put(home / "conf" / "neo4j.conf", configuration(layout))
+    put(home / "conf" / "user-logs.xml", render("neo4j-user-logs.xml"))
     server_program = Program(
         "org.neo4j.server.CommunityEntryPoint", layout.cache / "neo4j", layout.memory.neo4j_heap_mb, OPTIONS
     )
-    return server_program.command(home, f"--home-dir={home}", f"--config-dir={home}/conf")
+    return server_program.command(home, f"--home-dir={home}", f"--config-dir={home}/conf", "--console-mode")
 
 
 def _settle(layout: Layout, secrets: Secrets) -> None:

@@ -66,7 +66,7 @@ def recall(pid_file: Path) -> Identity | None:
 def launch(command: Command, log: Path, pid_file: Path) -> subprocess.Popen[bytes]:
     """Start a process that outlives us, its output going to a fresh log (the former becomes LOG.1)."""
     for each in (log, pid_file):
-        each.parent.mkdir(parents=True, exist_ok=True)
+        each.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
     with log.open("wb") as output:
@@ -113,6 +113,21 @@ def stop(identity: Identity, how: signal.Signals, limit_s: float) -> bool:
     return _gone(identity, 10)
 
 
+def await_remains(pid_file: Path, limit_s: float) -> None:
+    """Wait until nothing is left of the process a pid file names, at most for a while.
+
+    A killed process stays as a zombie until init collects it, and its children may outlive it for a moment;
+    PostgreSQL refuses to start as long as either is there.
+    """
+    try:
+        leader = msgspec.json.decode(pid_file.read_bytes(), type=Identity).pid
+    except (FileNotFoundError, msgspec.DecodeError):
+        return
+    deadline = time.monotonic() + limit_s
+    while _session_has_members(leader) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
 def tail(path: Path, lines: int) -> str:
     """Return the last lines of a log; reads no more than its last 256 kB. Empty when there is none."""
     try:
@@ -131,3 +146,12 @@ def _gone(identity: Identity, limit_s: float) -> bool:
             return False
         time.sleep(POLL_S)
     return True
+
+
+def _session_has_members(leader: int) -> bool:
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+            fields = entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if int(fields[3]) == leader:  # state, parent, group, session
+                return True
+    return False

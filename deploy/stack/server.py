@@ -15,11 +15,12 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from deploy.stack.errors import FolderClosed, PortInUse, StartFailed, StopFailed
-from deploy.stack.process import Command, launch, recall, stop, tail
+from deploy.stack.process import Command, await_remains, launch, recall, stop, tail
 
 HOST = "127.0.0.1"
 TAIL_LINES = 15
 POLL_S = 0.2
+REMAINS_LIMIT_S = 10
 
 
 def nothing() -> None:
@@ -63,6 +64,7 @@ class Server:
         if self.pid() is not None:
             self._await(None)
             return False
+        await_remains(self.pid_file, REMAINS_LIMIT_S)
         for port in self.ports:
             require_free(self.title, port)
         if self.user is not None:
