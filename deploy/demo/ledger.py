@@ -191,10 +191,11 @@ class Ledger:
         if not person.id or person.row[action.field] == action.value:
             return
         setattr(person, action.field, action.value)
-        person.row = self._update("users", person.row, **{action.field: action.value})
+        # The event stands first in the log: it must not see the contact it brings.
         self._insert("profile_changes", {
             "id": 0, "user_id": person.id, "field": action.field, "new_value": action.value, "at": at_ms,
         })  # fmt: skip
+        person.row = self._update("users", person.row, **{action.field: action.value})
 
     def _open_customer(self, action: OpenCustomer, at_ms: int) -> None:
         person = action.person
