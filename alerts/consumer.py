@@ -1,0 +1,237 @@
+"""The stack's consumer of `fraud.scores`: Kafka in, SQL commit, then the offset. Knows confluent-kafka.
+
+It runs in a thread of its own, since librdkafka blocks, and hands batches to the services' loop. The
+offset is committed after SQL, so a crash repeats a batch, which intake takes calmly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from alerts.errors import AlertsError, BadScore, DatabaseAway
+from alerts.service import Intake
+from scoring.score import Score
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 0.2
+LONGEST_PAUSE_S = 15.0
+ACCEPT_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSettings:
+    """Where the scores are.
+
+    Attributes:
+        extra: further librdkafka settings (TLS, credentials); they win.
+    """
+
+    brokers: str
+    topic: str = "fraud.scores"
+    group: str = "alerts"
+    batch: int = 200
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def librdkafka(self) -> dict[str, Any]:
+        """The settings of the client. Prefetch is 64 MB by default *per partition*: 8 MB are 800 full scores."""
+        return {
+            "bootstrap.servers": self.brokers,
+            "group.id": self.group,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "partition.assignment.strategy": "range",
+            "queued.max.messages.kbytes": 8192,
+            "fetch.wait.max.ms": 5,
+            **self.extra,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeadScore:
+    """A record that can't become an alert, where it was, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    reason: str
+
+
+class ScoreConsumer:
+    """Reads scores and hands them to intake until stopped.
+
+    Args:
+        loop: the loop the services were opened in.
+        dead: takes what can't be stored; it returns once that is kept somewhere, or raises, and then the
+            record is tried again.
+    """
+
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        intake: Intake,
+        loop: asyncio.AbstractEventLoop,
+        dead: Callable[[DeadScore], None],
+    ) -> None:
+        self.settings = settings
+        self.intake = intake
+        self.loop = loop
+        self.dead = dead
+        self.failure: BaseException | None = None
+        self._stopping = threading.Event()
+        self._waiting = False
+        self._backlog: list[Any] = []
+        self._decoder = msgspec.json.Decoder(Score)
+        self._thread = threading.Thread(target=self._guarded, name="alerts-consumer", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in a thread."""
+        self._thread.start()
+
+    async def stop(self, timeout_s: float = 10.0) -> None:
+        """End after the batch at hand. Called in the services' loop, which has to go on meanwhile."""
+        self._stopping.set()
+        await asyncio.to_thread(self._thread.join, timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it reads; `failure` says why not."""
+        return self._thread.is_alive()
+
+    def _guarded(self) -> None:
+        try:
+            self.run()
+        except BaseException as error:
+            self.failure = error
+            log.error("consumer_died", topic=self.settings.topic, reason=repr(error), mend="restart the alert service")
+            raise
+
+    def run(self) -> None:
+        """Read, store, commit, until stopped. Blocks."""
+        consumer = Consumer(self.settings.librdkafka())
+        consumer.subscribe([self.settings.topic], on_assign=self._assigned)
+        try:
+            while not self._stopping.is_set():
+                messages = self._next(consumer)
+                if messages and self._deliver(consumer, messages):
+                    self._commit(consumer, messages)
+        finally:
+            consumer.close()
+
+    def _next(self, consumer: Any) -> list[Any]:
+        """What is there now, up to a batch: waits for the first record only."""
+        messages, self._backlog = self._backlog, []
+        if not messages:
+            first = consumer.poll(POLL_S)
+            messages = [] if first is None else [first, *consumer.consume(self.settings.batch - 1, 0)]
+        return [message for message in messages if not self._is_fault(message)]
+
+    def _is_fault(self, message: Any) -> bool:
+        error = message.error()
+        if error is None:
+            return False
+        if error.fatal():
+            raise KafkaException(error)
+        if error.code() != KafkaError._PARTITION_EOF:
+            log.warning("kafka", topic=self.settings.topic, reason=error.str(), effect="the client retries by itself")
+        return True
+
+    def _deliver(self, consumer: Any, messages: Sequence[Any]) -> bool:
+        """Store a batch; False when stopped before it was (then nothing may be committed)."""
+        pending = [(message, score) for message in messages if (score := self._decode(consumer, message)) is not None]
+        while pending and not self._stopping.is_set():
+            try:
+                self._patiently(consumer, self._accept, [score for _, score in pending])
+                return True
+            except BadScore as error:
+                message = next(message for message, score in pending if score is error.score)
+                pending = [pair for pair in pending if pair[1] is not error.score]
+                self._bury(consumer, message, str(error))
+        return not self._stopping.is_set()
+
+    def _decode(self, consumer: Any, message: Any) -> Score | None:
+        value = message.value()
+        if value is None:
+            self._bury(consumer, message, "null value: a score was expected")
+            return None
+        try:
+            return self._decoder.decode(value)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._bury(consumer, message, f"not a score: {error}")
+            return None
+
+    def _bury(self, consumer: Any, message: Any, reason: str) -> None:
+        where = (message.topic(), message.partition(), message.offset())
+        log.warning("dead_letter", topic=where[0], partition=where[1], offset=where[2], reason=reason)
+        self._patiently(consumer, self.dead, DeadScore(*where, message.key(), message.value(), reason))
+
+    def _accept(self, scores: Sequence[Score]) -> None:
+        future = asyncio.run_coroutine_threadsafe(self.intake.accept(scores), self.loop)
+        try:
+            future.result(ACCEPT_TIMEOUT_S)
+        except TimeoutError:
+            future.cancel()
+            raise DatabaseAway(f"no commit within {ACCEPT_TIMEOUT_S:g} s") from None
+
+    def _patiently(self, consumer: Any, work: Callable[[Any], None], value: Any) -> None:
+        """Do `work`, again and again with back-off while it fails for a while; stopping ends it undone.
+
+        Raises:
+            BadScore: trying again would not help.
+        """
+        tries = 0
+        while not self._stopping.is_set():
+            try:
+                work(value)
+                break
+            except BadScore:
+                raise
+            except (AlertsError, KafkaException, OSError, BufferError) as error:
+                tries += 1
+                pause_s = min(LONGEST_PAUSE_S, 0.25 * 2 ** min(tries, 8))
+                log.warning("scores_wait", reason=str(error), tries=tries, retry_in_s=pause_s)
+                self._wait(consumer, pause_s)
+        if tries:
+            self._resume(consumer)
+
+    def _wait(self, consumer: Any, pause_s: float) -> None:
+        """Keep the place in the group: go on polling, with every partition paused."""
+        self._waiting = True
+        consumer.pause(consumer.assignment())
+        until = time.monotonic() + pause_s
+        while (left := until - time.monotonic()) > 0 and not self._stopping.is_set():
+            message = consumer.poll(min(left, POLL_S))
+            if message is not None:  # fetched before the pause: keep it for the next batch
+                self._backlog.append(message)
+
+    def _resume(self, consumer: Any) -> None:
+        self._waiting = False
+        consumer.resume(consumer.assignment())
+
+    def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
+        log.info("assigned", topic=self.settings.topic, partitions=[partition.partition for partition in partitions])
+        if self._waiting:
+            consumer.assign(partitions)
+            consumer.pause(partitions)
+
+    def _commit(self, consumer: Any, messages: Sequence[Any]) -> None:
+        ends: dict[int, int] = {}
+        for message in messages:
+            ends[message.partition()] = max(ends.get(message.partition(), 0), message.offset() + 1)
+        offsets = [TopicPartition(self.settings.topic, partition, offset) for partition, offset in ends.items()]
+        try:
+            consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:  # lost partitions: their new owner reads the batch again, harmlessly
+            log.warning("offset_not_committed", reason=str(error), effect="the batch will be read again")
