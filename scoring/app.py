@@ -1,0 +1,140 @@
+"""The Faust worker: `graph.events` in, `fraud.scores` out, at least once, one batch at a time.
+
+Concurrency stays 1: above it an agent may commit past unfinished events (faust-streaming issue 606).
+Faust acknowledges in `finally`, also when the handler raised, so the handler never raises: whatever
+goes wrong ends the process before the acknowledgement, and the batch comes again after the restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+import msgspec
+import structlog
+
+from graph.mirror import Mirror
+from graph.model import Event
+from ingest.records import EVENTS, SCORES
+from scoring.feed import MirrorFeed
+from scoring.score import Score
+from scoring.scorer import EventScorer
+
+log = structlog.get_logger("scorer")
+
+CRASHED = 70  # exit status EX_SOFTWARE: start me again
+_decoder = msgspec.json.Decoder(Event)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSettings:
+    """How the worker reads its topics. Times in seconds.
+
+    Attributes:
+        batch: events in a micro-batch at most, `within_s` how long to wait for more than one.
+        patience_s: how long an event waits for the stream to pass its position before it is scored
+            provisionally; `give_up_s` how long for its own change, and for the final score.
+    """
+
+    bootstrap: str
+    group: str = "scorer"
+    batch: int = 64
+    within_s: float = 0.005
+    patience_s: float = 0.5
+    give_up_s: float = 30.0
+    datadir: str = "."
+    broker_options: dict[str, Any] = field(default_factory=dict)
+
+
+def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed) -> faust.App:
+    """The app, ready for a `faust.Worker`. Its topics must exist (Faust ignores one that does not)."""
+    app = faust.App(
+        settings.group,
+        broker=f"kafka://{settings.bootstrap}",
+        store="memory://",
+        datadir=settings.datadir,
+        web_enabled=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=0.5,
+        producer_acks=-1,
+        producer_linger=1,
+        stream_wait_empty=False,
+        **settings.broker_options,
+    )
+    events = app.topic(EVENTS, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw")
+    scores = app.topic(SCORES, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw")
+    handler = _Handler(settings, scorer, mirror, feed, scores)
+
+    @app.agent(events, concurrency=1)
+    async def score(stream: Any) -> None:  # a faust.Stream; its type lacks take_events
+        async for batch in stream.take_events(settings.batch, within=settings.within_s):
+            await handler.handle(batch)
+
+    return app
+
+
+class _Handler:
+    """One batch: wait for the mirror, score, publish, and wait for the broker's word."""
+
+    def __init__(
+        self, settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed, scores: Any
+    ) -> None:
+        self._settings, self._scorer, self._mirror, self._feed, self._scores = settings, scorer, mirror, feed, scores
+
+    async def handle(self, batch: Sequence[Any]) -> None:
+        try:
+            await self._handle([(_decoder.decode(event.value), dict(event.headers or {})) for event in batch])
+        except asyncio.CancelledError:  # a shutdown: faust would acknowledge what it cancels
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc(file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(CRASHED)
+
+    async def _handle(self, batch: list[tuple[Event, dict[str, bytes]]]) -> None:
+        await self._until(self._feed.ready.is_set, self._settings.give_up_s * 10)
+        await self._until(lambda: all(self._arrived(event) for event, _ in batch), self._settings.give_up_s)
+        farthest = max(event.pos for event, _ in batch)
+        final = await self._until(lambda: self._feed.through >= farthest, self._settings.patience_s)
+        if final:
+            await self._send(batch, revision=1, provisional=False)
+            return
+        await self._send(batch, revision=1, provisional=True)
+        if await self._until(lambda: self._feed.through >= farthest, self._settings.give_up_s):
+            await self._send(batch, revision=2, provisional=False)
+        else:
+            log.warning("scores stay provisional: the stream does not pass their position", pos=farthest)
+
+    def _arrived(self, event: Event) -> bool:
+        return self._mirror.holds(event.id, event.pos)
+
+    async def _until(self, holds: object, limit_s: float) -> bool:
+        assert callable(holds)
+        deadline, wait_s = time.monotonic() + limit_s, 0.0005
+        while not holds():
+            if self._feed.failed is not None:
+                raise RuntimeError("the mirror stopped") from self._feed.failed
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 1.5, 0.01)
+        return True
+
+    async def _send(self, batch: list[tuple[Event, dict[str, bytes]]], revision: int, provisional: bool) -> None:
+        read_at = self._feed.through
+        events = [event for event, _ in batch]
+        scored: list[Score] = await asyncio.to_thread(self._scorer.score, events, revision, provisional, read_at)
+        sent = [
+            await self._scores.send(key=score.event.id.encode(), value=_encode(score), headers=headers)
+            for score, (_, headers) in zip(scored, batch, strict=True)
+        ]
+        await asyncio.gather(*sent)

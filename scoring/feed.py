@@ -1,0 +1,134 @@
+"""Keeps a mirror current from `graph.changes`: hydrate from the store, then follow, without a gap or a double.
+
+The end offsets are noted first, then the store is read, then the stream is applied from the noted
+offsets: what was written meanwhile comes twice, and the mirror takes it once. Ready at the end
+offsets taken after hydration.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Protocol
+
+import msgspec
+import structlog
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from graph.mirror import Mirror
+from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, Watermark
+from ingest.records import CHANGES
+from scoring.watermarks import Watermarks
+
+log = structlog.get_logger("mirror")
+
+BATCH = 2_000  # records applied under one lock: about 20 ms
+_decoder = msgspec.json.Decoder(NodeUpsert | EdgeUpsert | LabelUpsert | Gone | Floor | Watermark)
+
+
+class Dumped(Protocol):
+    """The store a mirror is hydrated from."""
+
+    def dump(self) -> Iterator[Upsert]:
+        """See graph.store.GraphStore.dump."""
+        ...
+
+
+class MirrorFeed(threading.Thread):
+    """Reads every partition of `graph.changes` into a mirror. If it fails, `failed` holds why and it ends."""
+
+    def __init__(self, bootstrap: str, store: Dumped, mirror: Mirror, extra: Mapping[str, str] | None = None) -> None:
+        """`extra` are librdkafka settings (TLS, credentials)."""
+        super().__init__(name="mirror-feed", daemon=True)
+        self.ready, self.stopping = threading.Event(), threading.Event()
+        self.failed: BaseException | None = None
+        self.applied = 0
+        self._store, self._mirror = store, mirror
+        self._marks: Watermarks | None = None
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "mirror",  # required by librdkafka; nothing is committed under it
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",  # fell behind retention: hydrate anew, never skip
+                "fetch.wait.max.ms": 5,
+                "queued.max.messages.kbytes": 16_384,
+                **(extra or {}),
+            }
+        )
+
+    @property
+    def through(self) -> str:
+        """The position the mirror has passed on every partition; empty while unknown."""
+        return self._marks.through(time.monotonic()) if self._marks else ""
+
+    def run(self) -> None:
+        """Hydrate, then follow until `stopping` is set."""
+        try:
+            self._hydrate()
+            while not self.stopping.is_set():
+                self._apply(self._consumer.consume(BATCH, 0.01))
+        except BaseException as error:
+            self.failed = error
+            log.error("the mirror stopped", error=str(error)[:500])
+        finally:
+            self._consumer.close()
+
+    def _hydrate(self) -> None:
+        started = time.perf_counter()
+        parts = sorted(self._consumer.list_topics(CHANGES, timeout=30).topics[CHANGES].partitions)
+        if not parts:
+            raise RuntimeError(f"topic {CHANGES!r} does not exist: run `ringwatch stack up`, then start again")
+        self._marks = Watermarks(len(parts))
+        self._consumer.assign([TopicPartition(CHANGES, part, end) for part, end in self._ends(parts).items()])
+        upserts = self._store.dump()
+        while batch := list(islice(upserts, BATCH)):
+            self._mirror.apply(batch)
+        wanted = self._ends(parts)
+        while any(at.offset < wanted[at.partition] for at in self._positions(wanted)):
+            self._apply(self._consumer.consume(BATCH, 0.1))
+            if self.stopping.is_set():
+                return
+        log.info("the mirror is hydrated", owners=len(self._mirror), seconds=round(time.perf_counter() - started, 2))
+        self.ready.set()
+
+    def _ends(self, parts: list[int]) -> dict[int, int]:
+        found = {}
+        for part in parts:
+            _, found[part] = self._consumer.get_watermark_offsets(TopicPartition(CHANGES, part), timeout=30)
+        return found
+
+    def _positions(self, wanted: dict[int, int]) -> list[TopicPartition]:
+        """Where we stand; before the first record of a partition its assigned offset is the position."""
+        assigned = {at.partition: at.offset for at in self._consumer.assignment()}
+        positions = self._consumer.position([TopicPartition(CHANGES, part) for part in wanted])
+        for at in positions:
+            if at.offset < 0:
+                at.offset = assigned[at.partition]
+        return positions
+
+    def _apply(self, messages: list[Message]) -> None:
+        upserts: list[Upsert] = []
+        marks: list[tuple[str, int, str]] = []
+        for message in messages:
+            if (error := message.error()) is not None:
+                self._complain(error)
+                continue
+            read = _decoder.decode(message.value() or b"")
+            if isinstance(read, Watermark):
+                marks.append((read.worker, message.partition() or 0, read.pos))
+            else:
+                upserts.append(read)
+        self._mirror.apply(upserts)
+        self.applied += len(upserts)
+        for worker, partition, pos in marks:  # behind the upserts they speak of
+            if self._marks is not None:
+                self._marks.put(worker, partition, pos, time.monotonic())
+
+    @staticmethod
+    def _complain(error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise RuntimeError(f"{CHANGES} no longer holds what comes next ({error}); restart to hydrate anew")
+        log.warning("Kafka", error=str(error))
