@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import httpx
 import pymysql
@@ -22,54 +23,68 @@ class Source:
 
     `name` is the connector's and the prefix of its topics; `epoch` goes into a header of each record and is
     raised by one whenever the binlog starts over (a restored or replaced server). `server_id` must be no other
-    replica's. `partitions` is for the topics Connect makes.
+    replica's. `partitions` is for the topics Connect makes, `overrides` for further settings of the connector.
     """
 
     name: str = "bank"
     epoch: int = 1
     server_id: int = 5401
     partitions: int = 3
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
 
 def register_mariadb(
-    endpoints: Endpoints, source: Source = Source(), limit_s: float = 60, overrides: Mapping[str, str] | None = None,
+    endpoints: Endpoints, source: Source = Source(), limit_s: float = 120, streaming: bool = True
 ) -> None:
-    """Create or update the connector and wait until it and its task run.
+    """Create or update the connector and wait until it and its task run and, by default, read the binlog.
 
-    `overrides` are further settings of the connector. Raises ConnectorFailed with the task's trace.
+    What is committed while it is streaming arrives as a change; what is committed before may arrive as a row
+    of the snapshot, which is never scored. Raises ConnectorFailed with the task's trace.
     """
-    config = mariadb_config(endpoints, source) | dict(overrides or {})
-    known = _ask("GET", endpoints, f"/connectors/{source.name}/config", source.name)
+    name, config = source.name, mariadb_config(endpoints, source)
+    known = _ask("GET", endpoints, f"/connectors/{name}/config", name)
     if known.status_code == 200:
-        if known.json() == config | {"name": source.name} and _states(endpoints, source.name) == {"RUNNING"}:
+        if known.json() == config | {"name": name} and _states(endpoints, name) == {"RUNNING"}:
             return
-        stop(endpoints, source.name, limit_s)    # else its former task would be taken for the new one
-    answer = _ask("PUT", endpoints, f"/connectors/{source.name}/config", source.name, json=config)
-    if known.status_code == 200:                 # refused or not: the settings it has now are in force
-        _ask("PUT", endpoints, f"/connectors/{source.name}/resume", source.name)
-    if answer.status_code >= 400:
-        raise ConnectorFailed(source.name, f"Kafka Connect refused it: {_message(answer)}")
-    _await(endpoints, source.name, {"RUNNING"}, limit_s)
-
-
-def await_streaming(endpoints: Endpoints, name: str = "bank", limit_s: float = 120) -> None:
-    """Wait until the snapshot is over and the connector reads the binlog.
-
-    What is committed after that arrives as a change of the stream; what is committed before may arrive as a
-    row of the snapshot, which is never scored. Raises ConnectorFailed.
-    """
-    bank = endpoints.mariadb
-    reading = "SELECT 1 FROM information_schema.processlist WHERE user = %s AND command LIKE 'Binlog Dump%%'"
-    deadline = time.monotonic() + limit_s
-    with pymysql.connect(host=bank.host, port=bank.port, user=bank.user, password=bank.password,
-                         connect_timeout=5) as connection, connection.cursor() as cursor:
-        while not cursor.execute(reading, (endpoints.debezium_user,)):
+        stop(endpoints, name, limit_s)           # else its former task would be taken for the new one
+    with _binlog_readers(endpoints) as readers:
+        former = readers()
+        answer = _ask("PUT", endpoints, f"/connectors/{name}/config", name, json=config)
+        if known.status_code == 200:             # refused or not: the settings it has now are in force
+            _ask("PUT", endpoints, f"/connectors/{name}/resume", name)
+        _require(answer, name, "Kafka Connect refused it")
+        _await(endpoints, name, {"RUNNING"}, limit_s)
+        deadline = time.monotonic() + limit_s
+        while streaming and not readers() - former:
             if "FAILED" in _states(endpoints, name):
                 raise ConnectorFailed(name, "it failed", _trace(endpoints, name))
             if time.monotonic() > deadline:
-                raise ConnectorFailed(name, f"its snapshot was not over after {limit_s:g} s; "
-                                      "look at: ringwatch stack logs connect")
+                raise ConnectorFailed(name, f"its snapshot was not over after {limit_s:g} s")
             time.sleep(POLL_S)
+
+
+@contextmanager
+def _binlog_readers(endpoints: Endpoints) -> Iterator[Callable[[], set[int]]]:
+    """Yield a question to MariaDB: which connections of the connector's user read the binlog now?
+
+    One whose client has gone stays in the list until the next commit, so only a new one tells something.
+    """
+    bank = endpoints.mariadb
+    try:
+        connection = pymysql.connect(
+            host=bank.host, port=bank.port, user=bank.user, password=bank.password, connect_timeout=5)
+    except pymysql.MySQLError as error:
+        raise ConnectorFailed(
+            "of the bank", f"MariaDB does not answer at {bank.host}:{bank.port} ({error}); run: ringwatch stack up"
+        ) from error
+    with connection, connection.cursor() as cursor:
+
+        def ask() -> set[int]:
+            cursor.execute("SELECT id FROM information_schema.processlist "
+                           "WHERE user = %s AND command LIKE 'Binlog Dump%%'", (endpoints.debezium_user,))
+            return {row[0] for row in cursor.fetchall()}
+
+        yield ask
 
 
 def mariadb_config(endpoints: Endpoints, source: Source = Source()) -> dict[str, str]:
@@ -109,7 +124,7 @@ def mariadb_config(endpoints: Endpoints, source: Source = Source()) -> dict[str,
         "transforms.epoch.type": "org.apache.kafka.connect.transforms.InsertHeader",
         "transforms.epoch.header": "epoch",
         "transforms.epoch.value.literal": str(source.epoch),
-    }
+    } | dict(source.overrides)
 
 
 def unregister(endpoints: Endpoints, name: str = "bank") -> bool:
@@ -128,16 +143,18 @@ def stop(endpoints: Endpoints, name: str = "bank", limit_s: float = 60) -> bool:
     return True
 
 
-def reset(endpoints: Endpoints, name: str = "bank", limit_s: float = 60) -> None:
+def reset(endpoints: Endpoints, source: Source = Source(), limit_s: float = 60) -> None:
     """Remove the connector and forget how far it had read, so that the next one begins with a snapshot.
 
     Give the next one a higher epoch: only a snapshot of a new epoch sets a floor for what is no longer there.
     """
+    name = source.name
     if not stop(endpoints, name, limit_s):
-        return
-    answer = _ask("DELETE", endpoints, f"/connectors/{name}/offsets", name)
-    if answer.status_code >= 400:
-        raise ConnectorFailed(name, f"its offsets could not be forgotten: {_message(answer)}")
+        # offsets outlive their connector and are reached through it only, so it comes back, stopped
+        body = {"name": name, "config": mariadb_config(endpoints, source), "initial_state": "STOPPED"}
+        _require(_ask("POST", endpoints, "/connectors", name, json=body), name, "it could not be made")
+        _await(endpoints, name, {"STOPPED"}, limit_s)
+    _require(_ask("DELETE", endpoints, f"/connectors/{name}/offsets", name), name, "its offsets could not be forgotten")
     unregister(endpoints, name)
 
 
@@ -188,6 +205,11 @@ def _ask(method: str, endpoints: Endpoints, path: str, name: str, json: object =
         if answer.status_code != 409 or time.monotonic() > deadline:
             return answer
         time.sleep(POLL_S)
+
+
+def _require(answer: httpx.Response, name: str, failed: str) -> None:
+    if answer.status_code >= 400:
+        raise ConnectorFailed(name, f"{failed}: {_message(answer)}")
 
 
 def _message(answer: httpx.Response) -> str:
