@@ -1,0 +1,99 @@
+"""The demo bank writing real SQL into MariaDB: the history in bulk, then transaction by transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from deploy.demo.change import Row, RowChange
+from deploy.demo.tables import COLUMNS, TIME_COLUMNS, Tables
+from ingest.events import Op
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+BULK = 1_000  # rows per INSERT of the history
+
+
+def connect(host: str, port: int, user: str, password: str, database: str) -> pymysql.Connection:
+    """A connection that takes several statements at a time, so that a transaction is one round trip."""
+    return pymysql.connect(
+        host=host, port=port, user=user, password=password, database=database, autocommit=True,
+        client_flag=CLIENT.MULTI_STATEMENTS, init_command="SET time_zone='+00:00'",
+    )  # fmt: skip
+
+
+class Writer:
+    """Writes the demo bank's changes as its application would.
+
+    Each transaction runs under `SET timestamp`, MariaDB's own way of saying when a statement
+    happened (replication uses it): the binlog, and with it Debezium's commit time, carries the
+    simulated clock, in whole seconds as MariaDB keeps it.
+    """
+
+    def __init__(self, connection: pymysql.Connection) -> None:
+        """The connection stays the caller's to close."""
+        self._connection = connection
+
+    def create(self) -> None:
+        """Make the tables anew, empty."""
+        drops = "".join(f"DROP TABLE IF EXISTS `{table}`;" for table in COLUMNS)
+        self._run(drops + SCHEMA.read_text(encoding="utf-8"))
+
+    def load(self, tables: Tables) -> int:
+        """Insert the rows as they stand. Returns how many."""
+        total = 0
+        for table, columns in COLUMNS.items():
+            rows: Iterator[Row] = iter(tables.rows[table].values())
+            while batch := list(islice(rows, BULK)):
+                values = ",".join(self._values(columns, row) for row in batch)
+                self._run(f"INSERT INTO `{table}` ({_names(columns)}) VALUES {values}")
+                total += len(batch)
+        return total
+
+    def write(self, changes: Iterable[RowChange]) -> Iterator[list[RowChange]]:
+        """Commit transaction by transaction; yields the changes of each after it is committed."""
+        for _, group in groupby(changes, key=lambda change: change.commit):
+            yield self.commit(list(group))
+
+    def commit(self, changes: list[RowChange]) -> list[RowChange]:
+        """One transaction, in one round trip."""
+        statements = ";".join(self._statement(change) for change in changes)
+        self._run(f"SET timestamp={changes[0].at_ms / 1000:.3f};BEGIN;{statements};COMMIT")
+        return changes
+
+    def _run(self, text: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(text)
+            while cursor.nextset():
+                pass
+
+    def _statement(self, change: RowChange) -> str:
+        table, key = change.table, change.row_id
+        columns = COLUMNS[table]
+        if change.op is Op.DELETE:
+            return f"DELETE FROM `{table}` WHERE id={key}"
+        assert change.after is not None
+        if change.op is Op.CREATE:
+            return f"INSERT INTO `{table}` ({_names(columns)}) VALUES {self._values(columns, change.after)}"
+        before = change.before or {}
+        changed = [name for name in columns if before.get(name) != change.after[name]]
+        pairs = ",".join(f"`{name}`={self._literal(name, change.after[name])}" for name in changed)
+        return f"UPDATE `{table}` SET {pairs} WHERE id={key}"
+
+    def _values(self, columns: tuple[str, ...], row: Row) -> str:
+        return "(" + ",".join(self._literal(name, row[name]) for name in columns) + ")"
+
+    def _literal(self, name: str, value: Any) -> str:
+        if name in TIME_COLUMNS and value is not None:
+            at = datetime.fromtimestamp(value // 1000, UTC)
+            return f"'{at:%Y-%m-%d %H:%M:%S}.{value % 1000:03d}'"
+        return str(self._connection.escape(value))
+
+
+def _names(columns: tuple[str, ...]) -> str:
+    return ",".join(f"`{name}`" for name in columns)
