@@ -41,10 +41,12 @@ class Columns:
         known: [E] 1 known fraud, 0 known not, -1 nothing known.
         hop: [E] 1 and up.
         value: [E, K] numeric attributes, absolute; 0 where there is none.
+        words: [E] a bit for each of the schema's words the edge has.
         ends: [B, 2] the event's source and target.
         kind: [B] number of the event's relation, -1 where the schema has none.
         time_ms: [B] the event's time.
         amount: [B, K] the event's numeric attributes.
+        says: [B] its words.
     """
 
     nodes_of: Ints
@@ -57,10 +59,12 @@ class Columns:
     known: NDArray[np.int8]
     hop: NDArray[np.int8]
     value: Floats
+    words: Ints
     ends: NDArray[np.int32]
     kind: NDArray[np.int16]
     time_ms: Ints
     amount: Floats
+    says: Ints
 
     def __len__(self) -> int:
         """How many subgraphs."""
@@ -68,10 +72,10 @@ class Columns:
 
     def take(self, index: NDArray[np.integer[Any]]) -> Columns:
         """These subgraphs, in this order."""
-        nodes_of, nodes = _ragged(self.nodes_of, index)
-        edges_of, edges = _ragged(self.edges_of, index)
-        per_edge = (self.src, self.dst, self.relation, self.age_ms, self.known, self.hop, self.value)
-        per_event = (self.ends, self.kind, self.time_ms, self.amount)
+        nodes_of, nodes = ragged(self.nodes_of, index)
+        edges_of, edges = ragged(self.edges_of, index)
+        per_edge = (self.src, self.dst, self.relation, self.age_ms, self.known, self.hop, self.value, self.words)
+        per_event = (self.ends, self.kind, self.time_ms, self.amount, self.says)
         return Columns(
             nodes_of,
             edges_of,
@@ -81,7 +85,7 @@ class Columns:
         )
 
 
-def _ragged(starts: Ints, index: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
+def ragged(starts: Ints, index: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
     """Rows of the chosen groups, one after the other, and where each group starts among them."""
     size = starts[index + 1] - starts[index]
     begin = np.concatenate([[0], np.cumsum(size)])
@@ -97,6 +101,7 @@ class Reader:
         self._slots = schema.slots
         self._label = {label: number for number, label in enumerate(schema.labels)}
         self._relation = {relation.name: number for number, relation in enumerate(schema.relations)}
+        self._words = _words(schema)
         self._numeric = {relation.name: relation.numeric for relation in schema.relations}
 
     def read(self, subgraphs: Sequence[Subgraph]) -> Columns:
@@ -132,11 +137,19 @@ class Reader:
             np.array([UNKNOWN if edge.label is None else edge.label for edge in edges], np.int8),
             np.array([edge.hop for edge in edges], np.int8),
             self._values([(edge.relation, edge.attributes) for edge in edges]),
+            np.array([self._mask(edge.relation, edge.attributes) for edge in edges], np.int64),
             ends,
             np.array([relation.get(event.relation, UNKNOWN)], np.int16),
             np.array([event.time_ms]),
             self._values([(event.relation, event.attributes)]),
+            np.array([self._mask(event.relation, event.attributes)], np.int64),
         )
+
+    def _mask(self, relation: str, attributes: dict[str, Scalar]) -> int:
+        mask = 0
+        for name, bits in self._words.get(relation, ()):
+            mask |= bits.get(attributes.get(name), 0)
+        return mask
 
     def _values(self, rows: Sequence[tuple[str, dict[str, Scalar]]]) -> Floats:
         out = np.zeros((len(rows), self._slots))
@@ -147,6 +160,14 @@ class Reader:
                 if isinstance(value, int | float):  # a text or a null where a number should be counts as none
                     out[index, slot] = min(abs(value), 1e15) if value == value else 0.0
         return out
+
+
+def _words(schema: FeatureSchema) -> dict[str, list[tuple[str, dict[Scalar, int]]]]:
+    """Relation → its text attributes, each with the bit of every value."""
+    found: dict[str, dict[str, dict[Scalar, int]]] = {}
+    for place, (relation, attribute, value) in enumerate(schema.words):
+        found.setdefault(relation, {}).setdefault(attribute, {})[value] = 1 << place
+    return {relation: list(attributes.items()) for relation, attributes in found.items()}
 
 
 def join(parts: Sequence[Columns], slots: int = 1) -> Columns:
@@ -168,19 +189,5 @@ def _starts(starts: Sequence[Ints]) -> Ints:
 def _empty(slots: int) -> Columns:
     none32, none16, none8 = np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.int8)
     none, values, zero = np.zeros(0, np.int64), np.zeros((0, slots)), np.zeros(1, np.int64)
-    return Columns(
-        zero,
-        zero,
-        none8,
-        none32,
-        none32,
-        none16,
-        none,
-        none8,
-        none8,
-        values,
-        none32.reshape(0, 2),
-        none16,
-        none,
-        values,
-    )
+    per_edge = (none32, none32, none16, none, none8, none8, values, none)
+    return Columns(zero, zero, none8, *per_edge, none32.reshape(0, 2), none16, none, values, none)

@@ -23,6 +23,8 @@ from scoring.schema import HOUR_MS, NODE_FEATURES, WINDOWS_MS, FeatureSchema
 
 DAY_MS = 24 * HOUR_MS
 NEVER_MS = 10 * 365 * DAY_MS  # stands for "not seen": older than anything a cap lets through
+BANDS_MS = np.array(list(WINDOWS_MS.values()))
+LOG1P = np.log1p(np.arange(100_000)).astype(np.float32)
 Array = NDArray[Any]
 
 
@@ -91,8 +93,8 @@ def compute(columns: Columns, schema: FeatureSchema) -> Features:
     frame = _frame(columns, len(schema.relations))
     return Features(
         _nodes(frame, schema),
-        _edges(frame),
-        _events(frame),
+        _edges(frame, len(schema.words)),
+        _events(frame, len(schema.words)),
         frame.src,
         frame.dst,
         columns.relation.astype(np.int64),
@@ -119,7 +121,7 @@ def _frame(columns: Columns, relations: int) -> _Frame:
 def _least(key: Ints, value: Array, size: int, start: float) -> Floats:
     """Smallest value of each key, `start` where there is none."""
     out = np.full(size, start)
-    np.minimum.at(out, key, value)
+    np.minimum.at(out, key, value.astype(np.float64))  # of one type: casting inside is ten times slower
     return out
 
 
@@ -135,30 +137,44 @@ def _nodes(frame: _Frame, schema: FeatureSchema) -> NDArray[np.float32]:
     is_end[frame.ends[:, 1], 1] = 1
     hop = _least(frame.at, np.tile(columns.hop, 2), size, 127)
     hop[frame.ends.ravel()] = 0
-    blocks = [label, is_end, np.stack([hop == 0, hop == 1, hop > 1], 1), _activity(frame), _flows(frame)]
-    slots = size * frame.relations * 2
-    for window in (None, *WINDOWS_MS.values()):
-        seen = frame.slot if window is None else frame.slot[frame.age <= window]
-        blocks.append(np.log1p(np.bincount(seen, minlength=slots)).reshape(size, frame.relations * 2))
+    counts = _counts(frame)  # [4, N, 2R]
+    blocks = [label, is_end, np.stack([hop == 0, hop == 1, hop > 1], 1), _activity(frame, counts), _flows(frame)]
+    blocks += [_log(counts[window]) for window in (3, 0, 1, 2)]
     matrix = np.concatenate(blocks, axis=1, dtype=np.float32)[:, :NODE_FEATURES]
     return np.ascontiguousarray(np.pad(matrix, ((0, 0), (0, NODE_FEATURES - matrix.shape[1]))))
 
 
-def _activity(frame: _Frame) -> Floats:
+def _counts(frame: _Frame) -> Ints:
+    """Edges of each node by relation and direction within 1 h, 24 h, 7 days, ever: [4, N, 2R]."""
+    band = np.searchsorted(BANDS_MS, frame.age)  # 0 within an hour, 3 over a week
+    size = frame.nodes * frame.relations * 2
+    counts = np.bincount(band * size + frame.slot, minlength=4 * size).reshape(4, frame.nodes, frame.relations * 2)
+    for wider in (1, 2, 3):
+        counts[wider] += counts[wider - 1]
+    return counts
+
+
+def _log(count: Ints) -> Array:
+    """log(1 + count), by table: counts of a capped neighbourhood are small."""
+    return LOG1P[np.minimum(count, len(LOG1P) - 1)]
+
+
+def _activity(frame: _Frame, counts: Ints) -> Floats:
     """How much, how lately, with how many, and what is known of it: [N, 8]."""
     size, at, age = frame.nodes, frame.at, frame.age
-    counts = [np.bincount(at[age <= window], minlength=size) for window in (NEVER_MS * 100, HOUR_MS, DAY_MS)]
-    other = np.concatenate([frame.dst, frame.src])
-    pairs = np.unique(at * size + other)
+    edges = [counts[window].sum(axis=1) for window in (3, 0, 1)]
+    pairs = np.unique(np.minimum(frame.src, frame.dst) * size + np.maximum(frame.src, frame.dst))
+    low, high = np.divmod(pairs, max(size, 1))
+    met = np.bincount(low, minlength=size) + np.bincount(high[high != low], minlength=size)
     known = np.tile(frame.columns.known, 2)
     return np.stack(
         [
-            *(np.log1p(count) for count in counts),
-            np.log1p(np.bincount(pairs // max(size, 1), minlength=size)),
+            *(_log(count) for count in edges),
+            _log(met),
             _seconds_log(_least(at, age, size, NEVER_MS)),
             _seconds_log(np.maximum(-_least(at, -age, size, 0), 0)),
-            np.log1p(np.bincount(at[known == 1], minlength=size)),
-            np.log1p(np.bincount(at[known == 0], minlength=size)),
+            _log(np.bincount(at[known == 1], minlength=size)),
+            _log(np.bincount(at[known == 0], minlength=size)),
         ],
         axis=1,
     )
@@ -173,7 +189,7 @@ def _flows(frame: _Frame) -> Floats:
     return np.log1p(np.stack([*sums, *tops, *lates], axis=1))
 
 
-def _edges(frame: _Frame) -> NDArray[np.float32]:
+def _edges(frame: _Frame, words: int) -> NDArray[np.float32]:
     columns, age = frame.columns, frame.columns.age_ms
     value = np.log1p(columns.value)  # [E, K]
     own = np.log1p(columns.amount)[frame.edge_graph, 0]  # [E]
@@ -191,14 +207,20 @@ def _edges(frame: _Frame) -> NDArray[np.float32]:
         (time_ms // HOUR_MS) % 24 == ((time_ms - age) // HOUR_MS) % 24,
         (frame.src == ends[:, 0]) & (frame.dst == ends[:, 1]),
     ]
-    return np.concatenate([value, np.stack(flags, axis=1)], axis=1, dtype=np.float32)
+    return np.concatenate([value, np.stack(flags, axis=1), _bits(columns.words, words)], axis=1, dtype=np.float32)
 
 
-def _events(frame: _Frame) -> NDArray[np.float32]:
+def _bits(mask: Ints, words: int) -> Ints:
+    """A column for each word: [*, words]."""
+    return (mask[:, None] >> np.arange(words)) & 1
+
+
+def _events(frame: _Frame, words: int) -> NDArray[np.float32]:
     columns = frame.columns
     kind = columns.kind[:, None] == np.arange(frame.relations)  # [B, R]
     blocks = [kind, np.log1p(columns.amount), _ratios(frame), _clock(columns.time_ms), _novelty(frame)]
-    return np.concatenate([*blocks, _recency(frame), _near(frame)], axis=1, dtype=np.float32)
+    blocks += [_recency(frame), _near(frame), _bits(columns.says, words)]
+    return np.concatenate(blocks, axis=1, dtype=np.float32)
 
 
 def _ratios(frame: _Frame) -> Floats:

@@ -13,6 +13,7 @@ import msgspec
 
 VERSION = 1
 NODE_FEATURES = 64
+WORDS = 32  # bits of the mask that columns keep
 NUMERIC_SLOTS = 4  # numeric attributes read of one relation; further ones are left out
 
 HOUR_MS = 3_600_000
@@ -20,12 +21,16 @@ WINDOWS_MS = {"1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 7 * 24 * HOUR_MS}
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A relation: its name, the labels it runs between, the numeric attributes that are features."""
+    """A relation: its name, the labels it runs between, and the attributes that are features.
+
+    `words` are values of text attributes, as (attribute, value): each is a feature of its own.
+    """
 
     name: str
     src: str
     dst: str
     numeric: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
 
 
 class FeatureSchema(msgspec.Struct, frozen=True):
@@ -53,13 +58,20 @@ class FeatureSchema(msgspec.Struct, frozen=True):
         return max([1, *(len(relation.numeric) for relation in self.relations)])
 
     @property
+    def words(self) -> tuple[tuple[str, str, str], ...]:
+        """Every (relation, attribute, value) that has a feature."""
+        return tuple((relation.name, *word) for relation in self.relations for word in relation.words)
+
+    @property
     def hash(self) -> str:
         """Names this schema: the same hash, the same features."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
 
 
 def schema_of(
-    relations: Mapping[str, tuple[str, str, Sequence[str]]], labels: Sequence[str] | None = None
+    relations: Mapping[str, tuple[str, str, Sequence[str]]],
+    labels: Sequence[str] | None = None,
+    words: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> FeatureSchema:
     """Build the schema of a graph.
 
@@ -67,17 +79,36 @@ def schema_of(
         relations: name → (source label, target label, numeric attributes that are features). The
             order of the names does not matter.
         labels: node labels; by default those the relations run between.
+        words: relation → (text attribute, value) pairs that are features.
+
+    Raises:
+        ValueError: more words than a mask holds.
     """
+    chosen = words or {}
     known = tuple(
-        Relation(name, src, dst, tuple(numeric)[:NUMERIC_SLOTS])
+        Relation(name, src, dst, tuple(numeric)[:NUMERIC_SLOTS], tuple(sorted(chosen.get(name, ()))))
         for name, (src, dst, numeric) in sorted(relations.items())
     )
+    if sum(len(relation.words) for relation in known) > WORDS:
+        raise ValueError(f"more than {WORDS} (attribute, value) pairs are features; name fewer")
     named = tuple(sorted(set(labels or ()) or {label for r in known for label in (r.src, r.dst)}))
     names = [relation.name for relation in known]
     slots = max([1, *(len(relation.numeric) for relation in known)])
+    texts = [f"{relation.name}.{attribute}={value}" for relation in known for attribute, value in relation.words]
     return FeatureSchema(
-        VERSION, named, known, _node_names(named, names), _edge_names(slots), _event_names(names, slots)
+        VERSION,
+        named,
+        known,
+        _node_names(named, names),
+        (*_edge_names(slots), *texts),
+        (*_event_names(names, slots), *texts),
     )
+
+
+def rebuilt(schema: FeatureSchema) -> FeatureSchema:
+    """The schema that this code makes of the same description: equal, unless the code has changed."""
+    relations = {r.name: (r.src, r.dst, r.numeric) for r in schema.relations}
+    return schema_of(relations, schema.labels, {r.name: r.words for r in schema.relations})
 
 
 def _node_names(labels: Sequence[str], relations: Sequence[str]) -> tuple[str, ...]:

@@ -34,8 +34,8 @@ class Calibration:
         return float((np.log(probability) - np.log1p(-probability) - self.bias) / self.slope)
 
 
-def calibrate(logit: ArrayLike, target: ArrayLike) -> Calibration:
-    """Fit slope and bias by maximum likelihood.
+def calibrate(logit: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Calibration:
+    """Fit slope and bias by maximum likelihood; `weight` says how many events each stands for.
 
     Raises:
         CalibrationError: one class only, or logits that do not rise with the target.
@@ -44,7 +44,7 @@ def calibrate(logit: ArrayLike, target: ArrayLike) -> Calibration:
     if targets.all() or not targets.any():
         raise CalibrationError(f"{len(targets)} events of one class: calibrate on a slice that has both")
     centre, spread = float(logits.mean()), float(logits.std()) or 1.0
-    model = LogisticRegression(C=np.inf).fit(((logits - centre) / spread)[:, None], targets)
+    model = LogisticRegression(C=np.inf).fit(((logits - centre) / spread)[:, None], targets, weight)
     slope = float(model.coef_[0, 0]) / spread
     if slope <= 0:
         raise CalibrationError(f"slope {slope:.3g}: the model ranks this slice the wrong way round")

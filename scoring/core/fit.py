@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from scoring.core.network import EventNetwork, GraphBatch
 
-Batches = Callable[[int], Iterable[tuple[GraphBatch, Tensor]]]
+Batches = Callable[[int], Iterable[tuple[GraphBatch, Tensor, Tensor]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def fit(network: EventNetwork, batches: Batches, settings: FitSettings) -> list[
 
     Args:
         network: the network.
-        batches: gives the batches of an epoch, each with its targets [B] (0 or 1).
+        batches: gives the batches of an epoch, each with its targets [B] (0 or 1) and weights [B].
         settings: see there.
 
     Returns:
@@ -56,14 +56,14 @@ def fit(network: EventNetwork, batches: Batches, settings: FitSettings) -> list[
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.rate, total_steps=settings.epochs * settings.steps + 1, pct_start=0.2
     )
-    loss_of = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(settings.positive_weight))
+    loss_of = nn.BCEWithLogitsLoss(reduction="none", pos_weight=torch.tensor(settings.positive_weight))
     network.train()
     means = []
     for epoch in range(settings.epochs):
         losses = []
-        for batch, target in batches(epoch):
+        for batch, target, weight in batches(epoch):
             optimiser.zero_grad(set_to_none=True)
-            loss = loss_of(network(batch), target)
+            loss = (loss_of(network(batch), target) * weight).sum() / weight.sum()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()

@@ -85,14 +85,23 @@ def paired_bootstrap(
     rounds: int = 500,
     seed: int = 0,
 ) -> Interval:
-    """How far `score` beats `rival` on the same events: both are taken on the same resamples."""
+    """How far `score` beats `rival` on the same events: both are taken on the same resamples.
+
+    Each is [B], or [S, B] for several runs, whose metric is averaged. [low, high] holds 95 % of the resamples.
+    """
+    ours, theirs = np.atleast_2d(score), np.atleast_2d(rival)
+
+    def gain(pick: NDArray[np.int64]) -> float:
+        means = [np.mean([metric(target[pick], run[pick]) for run in runs]) for runs in (ours, theirs)]
+        return float(means[0] - means[1])
+
     generator = np.random.default_rng(seed)
     gains = np.empty(rounds)
     for index in range(rounds):
         pick = generator.integers(0, len(target), len(target))
-        gains[index] = metric(target[pick], score[pick]) - metric(target[pick], rival[pick])
+        gains[index] = gain(pick)
     low, high = np.quantile(gains, [0.025, 0.975])
-    return Interval(metric(target, score) - metric(target, rival), float(low), float(high))
+    return Interval(gain(np.arange(len(target))), float(low), float(high))
 
 
 def mean_interval(values: list[float]) -> Interval:
