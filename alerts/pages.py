@@ -135,6 +135,8 @@ async def detail_page(services: Wired, who: PageAnalyst, id: AlertId) -> str:
     return render(
         "detail.html", who=who, after=after, clock=services.settings.event_clock,
         ring=ring.draw(detail.subgraph, detail.alert, detail.contributions),
+        parts=ring.parts(detail.subgraph, detail.contributions),
+        strongest=max((abs(part["value"]) for part in detail.contributions), default=0.0) or 1.0,
         **_panel(detail), **await strip(services),
     )  # fmt: skip
 
@@ -157,8 +159,7 @@ async def decide(
 
 
 def _panel(detail: Detail) -> dict[str, Any]:
-    strongest = max((abs(part["value"]) for part in detail.contributions), default=1.0) or 1.0
-    return {"detail": detail, "alert": detail.alert, "strongest": strongest, "key": secrets.token_hex(16)}
+    return {"detail": detail, "alert": detail.alert, "key": secrets.token_hex(16)}
 
 
 @router.get("/login")

@@ -37,6 +37,7 @@ class RingEdge(msgspec.Struct, frozen=True):
     source: str
     target: str
     label: str
+    short: str
     count: int
     weight: float
     fraud: bool
@@ -90,19 +91,22 @@ def _event_edge(event: Any) -> RingEdge:
     amount = words.amount_of(event.attributes)
     facts = [("this event", words.event(event.relation, event.src, event.dst, event.attributes))]
     facts += [("time (UTC)", words.utc(event.time_ms)), *words.facts(event.attributes)]
-    label = "\n".join(part for part in (event.relation, amount, words.utc(event.time_ms)[5:16]) if part)
-    return RingEdge("event", event.relation, event.src, event.dst, label, 1, 0.0, False, True, facts)
+    label = _label(event.relation, amount, event.time_ms)
+    short = amount or event.relation
+    return RingEdge("event", event.relation, event.src, event.dst, label, short, 1, 0.0, False, True, facts)
 
 
 def _bundle(group: list[SubgraphEdge], weights: dict[str, float]) -> RingEdge:
     newest = max(group, key=lambda edge: edge.time_ms)
+    times = f" ×{len(group)}" if len(group) > 1 else ""
     weight = sum(weights.get(edge.owner, 0.0) for edge in group)
     return RingEdge(
         id=newest.owner,
         relation=newest.relation,
         source=newest.src,
         target=newest.dst,
-        label=_label(group, newest),
+        label=_label(newest.relation + times, _total(group), newest.time_ms),
+        short=(_total(group) or newest.relation) + times,
         count=len(group),
         weight=weight,
         fraud=any(edge.label for edge in group),
@@ -111,10 +115,34 @@ def _bundle(group: list[SubgraphEdge], weights: dict[str, float]) -> RingEdge:
     )
 
 
-def _label(group: list[SubgraphEdge], newest: SubgraphEdge) -> str:
-    times = f" ×{len(group)}" if len(group) > 1 else ""
-    amount = _total(group)
-    return "\n".join(part for part in (newest.relation + times, amount, words.utc(newest.time_ms)[5:16]) if part)
+def _label(relation: str, amount: str | None, time_ms: int) -> str:
+    """Two short lines: what and how much, then when (month, day, minute)."""
+    return f"{' '.join(part for part in (relation, amount) if part)}\n{words.utc(time_ms)[5:16]}"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One contribution in words; `edge` is the owner of the edge it is about, or empty."""
+
+    text: str
+    detail: str
+    value: float
+    edge: str
+
+
+def parts(subgraph: dict[str, Any] | None, contributions: Sequence[dict[str, Any]]) -> list[Part]:
+    """The contributions as an analyst reads them, in the order given."""
+    edges = {edge.owner: edge for edge in msgspec.convert(subgraph, Subgraph).edges} if subgraph else {}
+    return [_part(part, edges.get(part["name"])) for part in contributions]
+
+
+def _part(part: dict[str, Any], edge: SubgraphEdge | None) -> Part:
+    if edge is None:
+        return Part(str(part["name"]).replace("_", " "), str(part["kind"]), float(part["value"]), "")
+    said = f"{edge.relation.lower().replace('_', ' ')} {words.name(edge.src)} → {words.name(edge.dst)}"
+    amount = words.amount_of(edge.attributes)
+    reported = "reported as fraud" if edge.label else ""
+    detail = " · ".join(text for text in (words.utc(edge.time_ms), amount, reported, edge.owner) if text)
+    return Part(said, detail, float(part["value"]), edge.owner)
 
 
 def _total(group: list[SubgraphEdge]) -> str | None:

@@ -19,7 +19,7 @@ VERBS = {
     "MODIFY": "{src} changed {what} to {dst}",
     "OWNS": "{src} owns {dst}",
 }
-LONGEST_NAME = 24
+LONGEST_NAME = 18
 
 
 def money(amount: Any, currency: Any = None) -> str:
@@ -62,7 +62,7 @@ def name(key: str, longest: int = LONGEST_NAME) -> str:
     """`Account:17` is "account 17"; a long id (a hash) keeps its beginning and its end."""
     label, id = split_key(key)
     if len(id) > longest:
-        id = f"{id[: longest - 5]}…{id[-4:]}"
+        id = f"{id[: longest - 6]}…{id[-5:]}"
     return f"{label if label.isupper() else label.lower()} {id}".strip()
 
 
@@ -70,7 +70,8 @@ def event(relation: str, src: str, dst: str, attributes: Mapping[str, Any]) -> s
     """One line on what happened: "Transfer from account 17 to account 99"."""
     pattern = VERBS.get(relation, "{src} " + relation.lower().replace("_", " ").replace("{", "(") + " {dst}")
     what = str(attributes.get("field") or "contact")[:40]
-    return pattern.format(src=name(src), dst=name(dst), what=what)
+    said = pattern.format(src=name(src), dst=name(dst), what=what)
+    return said[:1].upper() + said[1:]
 
 
 def amount_of(attributes: Mapping[str, Any]) -> str | None:

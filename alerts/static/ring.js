@@ -15,8 +15,8 @@
     triangle: "M7 2l6 10H1z", pentagon: "M7 1l6 4.6L10.700 13H3.300L1 5.600z", octagon: "M4 1h6l3 3v6l-3 3H4l-3-3V4z",
     vee: "M7 13L1 1l6 4 6-4z",
   };
-  const LABELLED = 34; // more edges than this are labelled only where it matters
-  const STRONGEST = 10;
+  const LABELLED = 16; // more edges than this are labelled only where it matters
+  const STRONGEST = 9;
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   function kindOf(type, types) {
@@ -53,43 +53,70 @@
     }
   }
 
-  // Where the layout starts: the event's ends on a line, what hangs on each on its own side. From the same
-  // start it ends the same, so an alert looks the same each time it is opened.
-  function start(ring) {
-    const [source, target] = [ring.edges[0].source, ring.edges[0].target];
-    const near = new Map([[source, 0], [target, 0]]);
-    const side = new Map([[source, -1], [target, 1]]);
-    for (let hop = 1, grown = true; grown; hop += 1) {
-      grown = false;
-      for (const edge of ring.edges) {
-        for (const [from, to] of [[edge.source, edge.target], [edge.target, edge.source]]) {
-          if (near.get(from) === hop - 1 && !near.has(to)) {
-            near.set(to, hop);
-            side.set(to, side.get(from));
-            grown = true;
-          }
-        }
-      }
+  // The layout draws lots; from the same ones it ends the same, so an alert looks the same each time.
+  function withSameLots(work) {
+    const random = Math.random;
+    let state = 20210;
+    Math.random = () => {
+      state = (state * 16807) % 2147483647;
+      return state / 2147483647;
+    };
+    try {
+      return work();
+    } finally {
+      Math.random = random;
     }
-    const places = new Map([[source, { x: -130, y: 0 }], [target, { x: 130, y: 0 }]]);
-    for (const way of [-1, 1]) {
-      const mine = ring.nodes.filter((node) => !places.has(node.id) && (side.get(node.id) ?? 1) === way);
-      mine.forEach((node, index) => {
-        const angle = ((index + 0.5) / mine.length - 0.5) * Math.PI * 1.25;
-        const distance = 130 * (near.get(node.id) ?? 3);
-        places.set(node.id, { x: way * (130 + distance * Math.cos(angle)), y: distance * Math.sin(angle) });
-      });
-    }
-    return places;
   }
 
-  function elements(ring, places) {
+  // Spreads the nodes over the canvas, so that names are read at their own size; then fits what is left.
+  function fill(cy) {
+    const box = cy.nodes().boundingBox({ includeLabels: false });
+    const spread = (room, size) => Math.min(Math.max((room - 110) / Math.max(size, 1), 0.8), 2.4);
+    const [wide, high] = [spread(cy.width(), box.w), spread(cy.height(), box.h)];
+    cy.nodes().positions((node) => ({ x: node.position("x") * wide, y: node.position("y") * high }));
+    cy.fit(undefined, 24);
+    if (cy.zoom() > 1.25) {
+      cy.zoom(1.25);
+      cy.center();
+    }
+  }
+
+  // The event's ends stay on a line in the middle, and unseen posts between them keep others off its edge.
+  function arrange(cy, ring) {
+    const { source, target } = ring.edges[0];
+    const fixed = [];
+    const posts = [];
+    if (source !== target) {
+      const half = 150;
+      fixed.push({ nodeId: source, position: { x: -half, y: 0 } }, { nodeId: target, position: { x: half, y: 0 } });
+      for (const x of [-75, 0, 75]) {
+        posts.push({ group: "nodes", data: { id: `post ${x}`, label: "", fill: "#000", shape: "ellipse" }, position: { x, y: 0 }, classes: "post" });
+        fixed.push({ nodeId: `post ${x}`, position: { x, y: 0 } });
+      }
+      const way = [source, ...posts.map((post) => post.data.id), target];
+      for (let at = 1; at < way.length; at += 1) {
+        posts.push({ group: "edges", data: { id: `post edge ${at}`, source: way[at - 1], target: way[at], width: 1 }, classes: "post" });
+      }
+    }
+    const added = cy.add(posts);
+    withSameLots(() => cy.layout({
+      name: "fcose", quality: "proof", randomize: true, animate: false, fit: false, nodeDimensionsIncludeLabels: true,
+      idealEdgeLength: (edge) => (edge.hasClass("post") ? 75 : edge.connectedNodes(".source, .target").nonempty() ? 165 : 90),
+      nodeRepulsion: 22000, edgeElasticity: 0.35,
+      gravity: 0.18, numIter: 4000, packComponents: false, nodeSeparation: 110,
+      fixedNodeConstraint: fixed.length ? fixed : undefined,
+    }).run());
+    added.remove();
+    fill(cy);
+  }
+
+  function elements(ring) {
     const byWeight = ring.edges.filter((edge) => !edge.event).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
     const strongest = new Set(byWeight.slice(0, STRONGEST).filter((edge) => edge.weight).map((edge) => edge.id));
     const heaviest = Math.max(...ring.edges.map((edge) => Math.abs(edge.weight)), 1e-9);
     const few = ring.edges.length <= LABELLED;
     const nodes = ring.nodes.map((node) => ({
-      group: "nodes", position: places.get(node.id),
+      group: "nodes",
       data: { ...node, fill: kindOf(node.type, ring.types)[0], shape: kindOf(node.type, ring.types)[1] },
       classes: [node.role, node.frauds ? "reported" : ""].filter(Boolean).join(" "),
     }));
@@ -114,15 +141,17 @@
       { selector: "node.source, node.target", style: { width: 38, height: 38, "font-size": 12, "font-weight": 600, "border-width": 2.5, "border-color": color("--text") } },
       { selector: "node.reported", style: { "border-width": 3.5, "border-color": color("--high") } },
       { selector: "edge", style: {
-        ...font, width: "data(width)", "line-color": color("--line"), "target-arrow-color": color("--faint"), "line-opacity": 1,
-        "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier", "font-size": 8, "text-wrap": "wrap",
+        ...font, width: "data(width)", "line-color": color("--edge"), "target-arrow-color": color("--faint"), "line-opacity": 1,
+        "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier", "font-size": 9, "text-wrap": "wrap",
         "min-zoomed-font-size": 6, "text-rotation": "autorotate", ...halo, color: color("--soft") } },
       { selector: "edge.up", style: { "line-color": color("--faint") } },
       { selector: "edge.reported", style: { "line-color": color("--high"), "target-arrow-color": color("--high"), "line-style": "dashed" } },
       { selector: "edge.event", style: {
         "line-color": color("--focus"), "target-arrow-color": color("--focus"), "font-size": 11, "font-weight": 600,
         color: color("--text"), "z-index": 9, "arrow-scale": 1.2 } },
-      { selector: "edge.named", style: { label: "data(label)" } },
+      { selector: "edge.named", style: { label: "data(short)" } },
+      { selector: "edge.event", style: { label: "data(label)" } },
+      { selector: ".post", style: { opacity: 0, events: "no" } },
       { selector: ".faded", style: { opacity: 0.18 } },
       { selector: "edge.near", style: { label: "data(label)", "z-index": 8, "line-color": color("--soft") } },
       { selector: "edge.event.near", style: { "line-color": color("--focus") } },
@@ -157,21 +186,15 @@
   }
 
   function draw(ring) {
-    const places = start(ring);
-    const { source, target } = ring.edges[0];
+    cytoscape.warnings(false); // it warns of edges shorter than their ends while the layout is at work
     const cy = cytoscape({
-      container: byId("ring"), elements: elements(ring, places), style: style(), layout: { name: "preset" },
+      container: byId("ring"), elements: elements(ring), style: style(), layout: { name: "preset" },
       minZoom: 0.2, maxZoom: 3, boxSelectionEnabled: false,
     });
-    const ends = source === target ? [] : [{ nodeId: source, position: places.get(source) }, { nodeId: target, position: places.get(target) }];
-    cy.layout({
-      name: "fcose", quality: "proof", randomize: false, animate: false, fit: true, padding: 36, nodeDimensionsIncludeLabels: true,
-      idealEdgeLength: 95, nodeRepulsion: 14000, edgeElasticity: 0.3, gravity: 0.2, numIter: 2500, packComponents: false,
-      fixedNodeConstraint: ends.length ? ends : undefined,
-    }).run();
+    arrange(cy, ring);
     cy.on("tap", "node, edge", (event) => focusOn(cy, event.target));
     cy.on("tap", (event) => { if (event.target === cy) clear(cy); });
-    byId("fit").addEventListener("click", () => cy.fit(undefined, 36));
+    byId("fit").addEventListener("click", () => cy.fit(undefined, 24));
     byId("labels").addEventListener("change", (event) => cy.edges().toggleClass("near", event.target.checked));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.style(style()));
     for (const row of document.querySelectorAll("tr[data-edge]")) {
