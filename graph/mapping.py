@@ -13,6 +13,7 @@ from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRu
 from graph.model import Attributes, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, node_key
 from graph.schema import GraphSchema, Relation
 from ingest.events import Change, Op, Reject, Row
+from ingest.labels import DECISIONS
 
 CONTACT_KINDS = ("phone", "email", "address", "text")
 
@@ -97,6 +98,8 @@ class Mapping:
         """
         if change.table in self.file.ignore:
             return Plan()
+        if change.table == DECISIONS:
+            return Plan((_decided(change),))
         rule = self.file.tables.get(change.table)
         if rule is None:
             raise Reject(f"table {change.table!r} is not in the mapping; map it, or name it under ignore")
@@ -176,6 +179,13 @@ class Mapping:
         if kind not in CONTACT_KINDS:
             raise Reject(f"column {ref.hash_column!r} holds {str(kind)[:40]!r}, expected one of {CONTACT_KINDS}")
         return node_key(ref.label, hashed(identifier(value, ref.id), kind, self._contact_key))
+
+
+def _decided(change: Change) -> LabelUpsert:
+    """An analyst's decision: a label like a report; a later one on the same alert corrects it."""
+    row = change.after or {}
+    owner = _owner(DECISIONS, str(row["alert"]), "label")
+    return LabelUpsert(owner, change.position.token, change.committed_ms, row["event"], row["fraud"])
 
 
 class _Step(msgspec.Struct, frozen=True):

@@ -17,7 +17,8 @@ import structlog
 from ingest.deadletter import DeadLetter
 from ingest.debezium import Captured, decode
 from ingest.events import Change, Reject, Transient
-from ingest.records import Message, Publisher, Record, Source, Trace
+from ingest.labels import DECISIONS, decode_label
+from ingest.records import LABELS, Message, Publisher, Record, Source, Trace
 
 log = structlog.get_logger("ingest")
 T = TypeVar("T")
@@ -118,7 +119,7 @@ class Worker:
         for record in records:
             captured: Captured | None = None
             try:
-                captured = decode(record)
+                captured = decode_label(record) if record.topic == LABELS else decode(record)
                 if captured is not None:
                     items.append(self._item(record, captured))
             except Reject as reason:
@@ -155,8 +156,9 @@ class Worker:
     def _advance(self, items: list[Item]) -> str | None:
         """Move the watermark: as far as the slowest partition that still holds records, else as far as seen."""
         for item in items:
-            self._last[item.record.topic, item.record.partition] = item.change.position.token
-        behind = self._source.lagging()
+            if item.change.table != DECISIONS:  # they have no place in the bank's log
+                self._last[item.record.topic, item.record.partition] = item.change.position.token
+        behind = {part for part in self._source.lagging() if part[0] != LABELS}
         if behind <= self._last.keys():
             reached = min((self._last[part] for part in behind), default=max(self._last.values(), default=""))
             self._through = max(self._through, reached)

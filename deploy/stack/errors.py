@@ -51,7 +51,7 @@ class FolderClosed(StackError):
     def __init__(self, server: str, user: str, folder: Path) -> None:
         super().__init__(
             f"{server} cannot start: it runs as the system user {user!r}, who may not enter {folder}. "
-            f"Choose a data folder that every user can reach, or run: chmod o+x {folder}"
+            "Put the data where every user can enter: RINGWATCH_STATE_DIR=/var/lib/ringwatch, for one."
         )
         self.server = server
         self.folder = folder

@@ -1,0 +1,158 @@
+"""The `ringwatch` command. Exit status: 0 done, 2 could not run, 3 a figure fell short of its bar."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from deploy.stack.cli import app as stack_app
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Ringwatch: a bank's change stream in, fraud alerts with the ring and the reasons out.",
+)
+app.add_typer(stack_app, name="stack")
+graph_app = typer.Typer(no_args_is_help=True, help="The graph in Neo4j.")
+app.add_typer(graph_app, name="graph")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
+app.add_typer(bench_app, name="bench")
+mapping_app = typer.Typer(no_args_is_help=True, help="The mapping from a bank's tables to the graph.")
+app.add_typer(mapping_app, name="mapping")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+For = Annotated[str | None, typer.Option("--for", help="End by itself after this long: 60s, 5m.", metavar="TIME")]
+
+
+def seconds(text: str | None) -> float | None:
+    """60s, 5m, 1h or a plain number of seconds.
+
+    Raises:
+        typer.BadParameter: none of these.
+    """
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        read = float(number) * unit
+    except ValueError:
+        read = 0.0
+    if not 0 < read < 1e7:
+        raise typer.BadParameter(f"{text!r} is no length of time; write 60s, 5m or 1h")
+    return read
+
+
+@app.command()
+def demo(
+    for_: For = None,
+    json: Json = False,
+    per_s: Annotated[float, typer.Option("--rate", min=1, max=5_000, help="Changes replayed a second.")] = 200,
+    seed: Annotated[int, typer.Option(help="Which bank is simulated.")] = 7,
+    users: Annotated[int, typer.Option(min=50, max=100_000, help="How many customers it has.")] = 2_000,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How many days of history it starts with.")] = 14,
+) -> None:
+    """The whole path in this one process: the demo bank, the graph, the scores, the alerts on a page."""
+    from deploy.embedded import DemoOptions
+    from deploy.terminal import run_demo
+
+    raise typer.Exit(run_demo(DemoOptions(seed, users, days, per_s, seconds(for_)), as_json=json))
+
+
+@app.command("demo-stack")
+def demo_stack(
+    for_: For = None,
+    json: Json = False,
+    per_s: Annotated[float, typer.Option("--rate", min=1, max=5_000, help="Changes committed a second.")] = 100,
+    seed: Annotated[int, typer.Option(help="Which bank is simulated.")] = 7,
+    users: Annotated[int, typer.Option(min=50, max=100_000, help="How many customers it has.")] = 2_000,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How many days of history it starts with.")] = 7,
+) -> None:
+    """The same on real servers: MariaDB, Debezium, Kafka, Neo4j, Faust, Postgres, Redis, the page."""
+    from deploy.onstack import StackOptions
+    from deploy.terminal import run_on_stack
+
+    raise typer.Exit(run_on_stack(StackOptions(seed, users, days, per_s, seconds(for_)), as_json=json))
+
+
+@app.command()
+def ingest(
+    worker: Annotated[str, typer.Option(help="This process's name in its watermarks.")] = "ingest-1",
+    group: Annotated[str, typer.Option(help="Consumer group; processes of one group share the partitions.")] = "ingest",
+) -> None:
+    """Keep the graph current: the bank's topics → Neo4j → graph.changes and graph.events."""
+    from deploy.services import run_ingest
+
+    run_ingest(worker, group)
+
+
+@app.command()
+def score(group: Annotated[str, typer.Option(help="Consumer group of graph.events.")] = "scorer") -> None:
+    """Score events: graph.events → fraud.scores, reading neighbourhoods from an in-memory mirror."""
+    from deploy.services import run_scorer
+
+    run_scorer(group)
+
+
+@app.command()
+def alerts() -> None:
+    """Take scores in, keep alerts, serve the page and the API."""
+    from deploy.services import run_alerts
+
+    run_alerts()
+
+
+@graph_app.command("init")
+def graph_init() -> None:
+    """Make the constraints and indexes the mapping needs. Harmless when they are there."""
+    from deploy.services import init_graph
+
+    typer.echo(init_graph())
+
+
+@mapping_app.command("check")
+def mapping_check(
+    file: Annotated[
+        str | None, typer.Argument(help="A mapping; default: RINGWATCH_MAPPING, else the demo bank's.")
+    ] = None,
+) -> None:
+    """Validate a mapping; every problem with its line, field and what was expected."""
+    from pathlib import Path
+
+    from deploy.config import settings
+    from graph.mapping import Mapping
+
+    path = Path(file) if file else settings().mapping
+    read = Mapping.load(path, settings().contacts_key())
+    relations = ", ".join(f"{r.name} ({r.source} → {r.target})" for r in read.relations)
+    typer.echo(f"{path}: {len(read.file.tables)} tables; nodes {', '.join(read.labels)}; relations {relations}")
+
+
+@bench_app.command("latency")
+def bench_latency(
+    json: Json = False,
+    rates: Annotated[str, typer.Option(help="Committed changes a second, comma-separated.")] = "100,300,1000",
+    for_: Annotated[str, typer.Option("--for", help="How long each rate is held.", metavar="TIME")] = "20s",
+) -> None:
+    """Commit → Kafka, graph, score, alert row and SSE client, on the local stack."""
+    from deploy.bench import run_latency
+
+    wanted = [float(rate) for rate in rates.split(",")]
+    raise typer.Exit(run_latency(wanted, seconds(for_) or 20.0, as_json=json))
+
+
+def main() -> None:
+    """Run; known errors end in one readable message and status 2."""
+    from deploy.errors import EXPECTED
+
+    try:
+        app()
+    except EXPECTED as error:
+        sys.stderr.write(f"ringwatch: {error}\n")
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The only reader of the environment: settings by RINGWATCH_ variables, checked at start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.stack.layout import Layout, Memory, Ports
+
+PREFIX = "RINGWATCH_"
+ROOT = Path(__file__).parent
+
+
+class ConfigError(Exception):
+    """A setting can't be used. Names the variable, what it held and what was expected."""
+
+
+def _base(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "ringwatch"
+
+
+class Settings(BaseSettings):
+    """Every setting, each from the variable RINGWATCH_<NAME>. What is not set and belongs to a server is
+    taken from the local stack (`ringwatch stack up`).
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    state_dir: Path = Field(default_factory=lambda: _base("XDG_STATE_HOME", ".local/state"))
+    cache_dir: Path = Field(default_factory=lambda: _base("XDG_CACHE_HOME", ".cache"))
+    stack_port_shift: int = Field(default=0, ge=0, le=40_000)
+
+    mapping: Path = ROOT / "demo" / "mapping.toml"
+    model: Path = ROOT.parent / "scoring" / "models" / "demo"
+    contact_key: SecretStr | None = None
+    tenant: str = Field(default="bank", min_length=1, max_length=64)
+
+    kafka_bootstrap: str | None = None
+    kafka_options: dict[str, str] = {}
+    neo4j_uri: str | None = None
+    neo4j_user: str | None = None
+    neo4j_password: SecretStr | None = None
+    neo4j_database: str = "neo4j"
+    sql_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65_535)
+    analyst_token: SecretStr | None = None
+    secure_cookie: bool = False
+    threshold: float | None = Field(default=None, gt=0, le=1)
+
+    ingest_batch: int = Field(default=1_000, ge=1, le=50_000)
+    threads: int = Field(default=1, ge=1, le=64)
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("contact_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("too short, give at least 16 random characters (openssl rand -hex 32)")
+        return value
+
+    @field_validator("state_dir", "cache_dir", "mapping", "model")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    def stack_layout(self) -> Layout:
+        """Where the local stack is."""
+        return Layout(self.state_dir / "stack", self.cache_dir, Ports().shifted(self.stack_port_shift), Memory())
+
+    def contacts_key(self) -> bytes:
+        """The HMAC key of contacts: as set, else one made once and kept in the state folder."""
+        if self.contact_key is not None:
+            return self.contact_key.get_secret_value().encode()
+        return self._kept("contact.key").encode()
+
+    def token(self) -> str:
+        """The analyst token: as set, else a new one for each start of a demo, printed there."""
+        return self.analyst_token.get_secret_value() if self.analyst_token else secrets.token_urlsafe(24)
+
+    def _kept(self, name: str) -> str:
+        path = self.state_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass
+        return path.read_text()
+
+
+def _shown(given: object) -> str:
+    return "(hidden)" if isinstance(given, SecretStr) else repr(given)[:80]
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigError: a variable holds what it can't hold.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        said = [
+            f"{PREFIX}{str(e['loc'][0]).upper()}={_shown(e['input'])}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_url=False)
+        ]
+        raise ConfigError("\n".join(said)) from error

@@ -1,0 +1,212 @@
+"""The whole path in one process, Python only: the demo bank's replay to the page."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from alerts.api import create_app
+from alerts.services import AlertsSettings, Services, open_services
+from deploy import bootstrap
+from deploy.config import Settings
+from deploy.demo.bank import Bank
+from deploy.demo.replay import Replay, snapshot_records, stream_records
+from deploy.demo.settings import DAY_MS, BankSettings
+from deploy.demo.tables import history
+from deploy.figures import Report, figure, report
+from deploy.local import LocalPublisher, Stages
+from deploy.web import Web, listen
+from graph.mirror import Mirror
+from graph.sink import GraphSink
+from ingest.labels import decode_label
+from ingest.records import LABELS, Record
+from ingest.worker import Worker
+from scoring.scorer import EventScorer
+
+FIRST_ALERT_S = 30.0  # the issue's bar: from the start to the first alert
+TICK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What to replay: `history_days` at once, then `per_s` changes a second, for `for_s` or until stopped."""
+
+    seed: int = 7
+    users: int = 2_000
+    history_days: int = 14
+    per_s: float = 200.0
+    for_s: float | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the demo is."""
+
+    started_s: float
+    first_alert_s: float | None = None
+    live_s: float | None = None
+    alerts: int = 0
+    url: str = ""
+
+
+class Demo:
+    """The embedded demo: one ingest thread, one loop for the alerts and the page."""
+
+    def __init__(self, settings: Settings, options: DemoOptions) -> None:
+        """Checks what can be checked before anything is started.
+
+        Raises:
+            MappingError, ModelRefused, BadSettings, PortTaken: what is wrong, and the mend.
+        """
+        self.settings, self.options = settings, options
+        self.mapping = bootstrap.mapping(settings)
+        self.engine = bootstrap.engine(settings)
+        self.token = settings.token()
+        self.mirror, self.stages = Mirror(), Stages()
+        self.progress = Progress(time.monotonic())
+        self.failed: BaseException | None = None
+        self.worker: Worker | None = None
+        self.publisher: LocalPublisher | None = None
+        self._stop = asyncio.Event()
+        self._replay: Replay | None = None
+        self._bank_ms = 0
+        self._taken = listen(settings.host, settings.port)
+
+    async def run(self, tick: Callable[[Demo], None], started: Callable[[Demo], None]) -> Report:
+        """Until the time is up or it is interrupted; `tick` is called a few times a second."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._stop.set)
+        services = await open_services(self._alerts())
+        web = Web(create_app(services), self._taken)
+        serving = web.start()
+        self.progress.url = web.url
+        started(self)
+        thread = threading.Thread(target=self._ingest, args=(services, loop), name="ingest", daemon=True)
+        thread.start()
+        try:
+            await self._watch(services, tick)
+        finally:
+            await self._close(services, web, serving, thread)
+        if self.failed is not None:
+            raise self.failed
+        return self.summary()
+
+    def _alerts(self) -> AlertsSettings:
+        folder = bootstrap.demo_folder(self.settings)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return AlertsSettings(
+            url=f"sqlite:///{folder / 'alerts.db'}",
+            policy=bootstrap.policy(self.settings, self.engine),
+            auth=bootstrap.auth(self.settings, self.token),
+            tenant=self.settings.tenant,
+            publish=self._label,
+            status=self.status,
+            ready=lambda: self.progress.live_s is not None,
+            event_clock="UTC, the demo bank's clock",
+        )
+
+    async def _watch(self, services: Services, tick: Callable[[Demo], None]) -> None:
+        limit_s = self.options.for_s or float("inf")
+        while not self._stop.is_set() and self.failed is None:
+            elapsed_s = time.monotonic() - self.progress.started_s
+            if elapsed_s >= limit_s:
+                return
+            counts = await services.queries.counts()
+            self.progress.alerts = sum(counts.values())
+            if self.progress.alerts and self.progress.first_alert_s is None:
+                self.progress.first_alert_s = elapsed_s
+            tick(self)
+            try:
+                await asyncio.wait_for(self._stop.wait(), min(TICK_S, max(0.0, limit_s - elapsed_s)))
+            except TimeoutError:
+                continue
+
+    async def _close(self, services: Services, web: Web, serving: asyncio.Task[None], thread: threading.Thread) -> None:
+        if self.worker is not None:
+            self.worker.stopping.set()
+        await asyncio.to_thread(thread.join, 10.0)
+        web.stop()
+        await services.close()
+        await serving
+
+    # -- the ingest thread --------------------------------------------------------------------
+
+    def _ingest(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
+            scorer = EventScorer(self.engine, self.mirror)
+            self.publisher = LocalPublisher(scorer, services.intake, loop, letters, self.stages)
+            self._replay = self._records()
+            sink = GraphSink(self.mapping, self.mirror, "embedded")
+            self.worker = Worker(self._replay, sink, self.publisher, self.settings.ingest_batch, poll_s=0.1)
+            while not self._stop.is_set() and not self.worker.stopping.is_set():
+                self.worker.step()
+                if self.progress.live_s is None and self._replay.caught_up.is_set():
+                    self.progress.live_s = time.monotonic()
+        except BaseException as error:
+            self.failed = error
+
+    def _records(self) -> Replay:
+        options = self.options
+        bank_settings = BankSettings(seed=options.seed, users=options.users)
+        until_ms = bank_settings.start_ms + options.history_days * DAY_MS
+        tables, rest = history(Bank(bank_settings), until_ms)
+        stream = (self._seen(change) for change in rest)
+        return Replay(snapshot_records(tables, until_ms), stream_records(stream), options.per_s)
+
+    def _seen(self, change: Any) -> Any:
+        self._bank_ms = change.at_ms
+        return change
+
+    async def _label(self, topic: str, key: str, value: bytes) -> None:
+        """An analyst's decision becomes a label on the event, as `fraud.labels` brings it in the stack."""
+        record = Record(LABELS, 0, 0, key.encode(), value)
+        captured = decode_label(record)
+        assert captured is not None  # a decision is never a tombstone
+        await asyncio.to_thread(self.mirror.apply, self.mapping.plan(captured.change).upserts)
+
+    # -- figures ------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """For the strip above the pages and the line in the terminal."""
+        counters = self.worker.counters if self.worker else None
+        live_s = time.monotonic() - self.progress.live_s if self.progress.live_s else 0.0
+        scored = self.publisher.scored if self.publisher else 0
+        shown: dict[str, Any] = {"mode": "embedded demo", "scored": scored}
+        if self._bank_ms:
+            shown["sim_time"] = f"{datetime.fromtimestamp(self._bank_ms / 1000, UTC):%d %b %H:%M}"
+        if live_s > 1 and counters:
+            shown["scored_per_s"] = scored / live_s
+        p50, p99 = self.stages.alert.percentile(50), self.stages.alert.percentile(99)
+        if p50 is not None and p99 is not None:
+            shown |= {"p50_ms": p50, "p99_ms": p99}
+        return shown
+
+    def summary(self) -> Report:
+        """The figures of the run so far."""
+        counters = self.worker.counters if self.worker else None
+        live_s = time.monotonic() - self.progress.live_s if self.progress.live_s else 0.0
+        scored = self.publisher.scored if self.publisher else 0
+        figures = [
+            figure("first_alert_s", self.progress.first_alert_s or 1e9, "s", FIRST_ALERT_S),
+            figure("alerts", self.progress.alerts, "alerts", 1, "higher"),
+            figure("changes", counters.written if counters else 0, "changes", 1, "higher"),
+            figure("scored", scored, "events", 1, "higher"),
+            figure("scored_per_s", scored / live_s if live_s else 0.0, "events/s", None, "higher"),
+            figure("dead_letters", counters.dead_letters if counters else 0, "records", 0),
+        ]
+        for name in ("graph", "score", "alert"):
+            for q in (50, 95, 99):
+                value = getattr(self.stages, name).percentile(q)
+                if value is not None:
+                    figures.append(figure(f"commit_to_{name}_p{q}_ms@{self.options.per_s:g}", value, "ms"))
+        return report("demo", figures)

@@ -1,0 +1,67 @@
+"""Serves the pages and the API inside a loop that does other work as well."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import cast
+
+import uvicorn
+from fastapi import FastAPI
+
+from deploy.stack.server import holder_of
+
+CLOSING_S = 2  # open streams are cut after this; browsers come back by themselves
+
+
+class PortTaken(Exception):
+    """Another process listens there. Names it, and the mend."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started.
+
+    Raises:
+        PortTaken: it is in use, or not ours to take.
+    """
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+        taken.listen(128)
+    except OSError as error:
+        taken.close()
+        holder = f" by {holder_of(port)}" if error.errno == 98 else f": {error.strerror}"  # EADDRINUSE
+        raise PortTaken(
+            f"port {port} on {host} is in use{holder}; stop that process, or choose another port: "
+            "RINGWATCH_PORT=8081 make demo"
+        ) from error
+    return taken
+
+
+class Web(uvicorn.Server):
+    """A server that leaves the signals to us."""
+
+    def __init__(self, app: FastAPI, taken: socket.socket) -> None:
+        """`taken` comes from `listen`."""
+        super().__init__(
+            uvicorn.Config(
+                app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=CLOSING_S
+            )
+        )
+        self._taken = taken
+
+    def start(self) -> asyncio.Task[None]:
+        """Serve in the running loop; `stop` ends it."""
+        # `serve` would take over SIGINT; what it does besides is `_serve`.
+        return asyncio.create_task(self._serve([self._taken]), name="web")
+
+    def stop(self) -> None:
+        """Close; the task of `start` ends soon after."""
+        self.should_exit = True
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        host, port = cast(tuple[str, int], self._taken.getsockname()[:2])
+        return f"http://{host}:{port}"
