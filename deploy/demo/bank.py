@@ -81,7 +81,7 @@ class Bank:
         changes = self.ledger.write(action)
         if not changes or not isinstance(action, Login | Pay | ChangeProfile):
             return changes
-        event = changes[-1]
+        event = next(change for change in changes if change.table in EVENT_TABLES)
         if action.fraud and episode is not None:
             self.truth.append(Truth(event.table, event.row_id, *episode))
             party = action.src.owner.id if isinstance(action, Pay) else action.person.id
