@@ -100,13 +100,13 @@ def test_texts_fit_their_columns(stream: list[RowChange]) -> None:
 
 
 def test_contacts_change_with_their_profile_change(stream: list[RowChange]) -> None:
-    """users is updated in the transaction that inserts the profile change, to the same value."""
+    """The profile change comes first, then users is updated to the same value, in one transaction."""
     commits = defaultdict(list)
     for change in stream:
         commits[change.commit].append(change)
-    changed = [rows for rows in commits.values() if rows[-1].table == "profile_changes"]
+    changed = [rows for rows in commits.values() if rows[0].table == "profile_changes"]
     assert changed
-    for user, profile in changed:
+    for profile, user in changed:
         assert user.table == "users" and user.op is Op.UPDATE and user.after and profile.after
         assert user.after[profile.after["field"]] == profile.after["new_value"]
 
