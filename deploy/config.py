@@ -21,8 +21,15 @@ class ConfigError(Exception):
     """A setting can't be used. Names the variable, what it held and what was expected."""
 
 
-def _base(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "ringwatch"
+def _state() -> Path:
+    """Root's home is closed to the users MariaDB and PostgreSQL run as, so root keeps state where services do."""
+    if os.geteuid() == 0 and "XDG_STATE_HOME" not in os.environ:
+        return Path("/var/lib/ringwatch")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "ringwatch"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringwatch"
 
 
 class Settings(BaseSettings):
@@ -32,8 +39,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
-    state_dir: Path = Field(default_factory=lambda: _base("XDG_STATE_HOME", ".local/state"))
-    cache_dir: Path = Field(default_factory=lambda: _base("XDG_CACHE_HOME", ".cache"))
+    state_dir: Path = Field(default_factory=_state)
+    cache_dir: Path = Field(default_factory=_cache)
     stack_port_shift: int = Field(default=0, ge=0, le=40_000)
 
     mapping: Path = ROOT / "demo" / "mapping.toml"

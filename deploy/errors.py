@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alerts.errors import AlertsError
 from deploy.config import ConfigError
+from deploy.processes import ServiceFailed
 from deploy.stack.errors import StackError
 from deploy.web import PortTaken
 from graph.mapping_file import MappingError
@@ -12,5 +13,6 @@ from ingest.events import IngestError
 from scoring.registry import ModelRefused
 
 EXPECTED = (
-    AlertsError, ConfigError, IngestError, MappingError, ModelRefused, PortTaken, StackError, StoreError,
+    AlertsError, ConfigError, IngestError, MappingError, ModelRefused, PortTaken, ServiceFailed, StackError,
+    StoreError,
 )  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -13,7 +15,11 @@ from rich.text import Text
 
 from deploy import bootstrap
 from deploy.config import settings
-from deploy.embedded import Demo, DemoOptions
+from deploy.embedded import FIRST_ALERT_S, Demo, DemoOptions
+from deploy.figures import Report, figure
+from deploy.figures import report as make_report
+from deploy.observer import Observer
+from deploy.onstack import OnStack, StackOptions
 
 LINE_EVERY_S = 5.0  # where the output is no terminal: a file or CI
 
@@ -62,8 +68,9 @@ class Ticker:
 
 def greeting(url: str, token: str) -> None:
     """Where to look."""
-    err.print(f"[bold]Ringwatch[/bold] is watching the demo bank. Open [bold]{url}/login?token={token}[/bold]")
-    err.print(f"(the page is {url}; the analyst token of this run is {token})   Ctrl-C ends it.")
+    err.print("[bold]Ringwatch[/bold] is watching the demo bank. Sign in once, with this run's token:", soft_wrap=True)
+    err.print(f"  [bold]{url}/login?token={token}[/bold]", soft_wrap=True)
+    err.print(f"The page is then at {url}; Ctrl-C ends it.", soft_wrap=True)
 
 
 def run_demo(options: DemoOptions, as_json: bool) -> int:
@@ -87,3 +94,69 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
             f"{figures['alerts']:,.0f} alerts."
         )
     return report.status if options.for_s else 0
+
+
+def run_on_stack(options: StackOptions, as_json: bool) -> int:
+    """The demo on real servers; returns the exit status."""
+    bootstrap.logs(settings())
+    running = OnStack(settings(), options, lambda text: err.print(text, markup=False))
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    observer: Observer | None = None
+    started_s = time.monotonic()
+    try:
+        running.start()
+        at = bootstrap.connections(settings())
+        observer = Observer(at.kafka_bootstrap, bootstrap.mapping(settings()), running.url, running.token)
+        observer.start()
+        greeting(running.url, running.token)
+        report = _replayed(running, observer, options, stop, started_s)
+    finally:
+        if observer is not None:
+            observer.stop()
+        running.stop()
+    if as_json:
+        sys.stdout.write(report.json() + "\n")
+    err.print("Ended. The servers are still up: ringwatch stack status, ringwatch stack down.")
+    return report.status if options.for_s else 0
+
+
+def _replayed(
+    running: OnStack, observer: Observer, options: StackOptions, stop: threading.Event, started_s: float
+) -> Report:
+    """Replay a second at a time, showing the line, until stopped or the time is up."""
+    live_s, first_alert_s = time.monotonic(), None
+    with Ticker() as ticker:
+        while not stop.is_set() and (options.for_s is None or time.monotonic() - live_s < options.for_s):
+            running.replay(options.per_s, 0.5, stop.is_set, observer.sent)
+            running.watch()
+            if first_alert_s is None and observer.stages["sse"].count:
+                first_alert_s = time.monotonic() - live_s
+            ticker.show(_stack_line(running, observer, time.monotonic() - live_s))
+    lost = observer.drain(30.0)
+    elapsed_s = time.monotonic() - live_s
+    figures = [
+        figure("first_alert_s", first_alert_s if first_alert_s is not None else 1e9, "s", FIRST_ALERT_S),
+        figure("alerts", observer.stages["sse"].count, "alerts", 1, "higher"),
+        figure("changes", running.written, "changes", 1, "higher"),
+        figure("scored", observer.stages["score"].count, "events", 1, "higher"),
+        figure("scored_per_s", observer.stages["score"].count / elapsed_s, "events/s", None, "higher"),
+        figure("start_s", live_s - started_s, "s"),
+        figure("lost", sum(lost.values()), "events", 0),
+    ]
+    for stage, found in observer.stages.items():
+        for q in (50, 95, 99):
+            value = found.percentile(q)
+            if value is not None:
+                figures.append(figure(f"commit_to_{stage}_p{q}_ms@{options.per_s:g}", value, "ms"))
+    return make_report("demo-stack", figures)
+
+
+def _stack_line(running: OnStack, observer: Observer, live_s: float) -> str:
+    status: dict[str, Any] = {"sim_time": running.sim_time(), "changes_per_s": running.written / live_s}
+    status["scored_per_s"] = observer.stages["score"].count / live_s
+    p50, p99 = observer.stages["score"].percentile(50), observer.stages["score"].percentile(99)
+    if p50 is not None and p99 is not None:
+        status |= {"p50_ms": p50, "p99_ms": p99}
+    return line(status, observer.stages["sse"].count).replace("commit → alert table", "commit → score")

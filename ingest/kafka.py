@@ -141,7 +141,7 @@ class KafkaPublisher:
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
                 "linger.ms": 1,
-                "compression.type": "lz4",
+                "compression.type": "none",  # Faust's client reads gzip only; give it by `extra` on a thin network
                 "queue.buffering.max.messages": 200_000,
                 "delivery.timeout.ms": int(timeout_s * 1000),
                 **(extra or {}),

@@ -1,0 +1,70 @@
+"""`ringwatch bench`: measurements on the real servers, one JSON object each."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from deploy import bootstrap
+from deploy.config import settings
+from deploy.figures import Figure, figure, report
+from deploy.observer import STAGES, Observer
+from deploy.onstack import OnStack, StackOptions
+
+GRAPH_P99_MS = 1_500.0  # the reference deployment's graph update, to be held at 1,000 changes/s
+AIM_P99_MS = 300.0
+DRAIN_S = 60.0
+WARM_S = 5.0
+ALL_STAGES_UP_TO = 300.0  # changes/s; above it commit → kafka and → graph are what is asked for
+FRAUD_SHARE = 0.05  # ten times the demo's, so that the alert path has samples
+
+err = Console(stderr=True, highlight=False)
+
+
+def run_latency(rates: Sequence[float], for_s: float, as_json: bool) -> int:
+    """Hold each rate for `for_s` seconds; returns the exit status."""
+    bootstrap.logs(settings())
+    scorer = bootstrap.engine(settings())
+    options = StackOptions(history_days=3, fraud_share=FRAUD_SHARE, threshold=scorer.thresholds.attach)
+    running = OnStack(settings(), options, err.print)
+    try:
+        running.start()
+        at = bootstrap.connections(settings())
+        observer = Observer(at.kafka_bootstrap, bootstrap.mapping(settings()), running.url, running.token)
+        observer.start()
+        running.replay(rates[0], WARM_S, lambda: False, observer.sent)
+        observer.drain(DRAIN_S)
+        figures = [each for rate in rates for each in _held(running, observer, rate, for_s)]
+        observer.stop()
+    finally:
+        running.stop()
+    done = report("latency", figures)
+    if as_json:
+        sys.stdout.write(done.json() + "\n")
+    return done.status
+
+
+def _held(running: OnStack, observer: Observer, rate: float, for_s: float) -> list[Figure]:
+    observer.reset()
+    started = time.monotonic()
+    given = running.replay(rate, for_s, lambda: False, observer.sent)
+    reached = given / (time.monotonic() - started)
+    lost = observer.drain(DRAIN_S)
+    running.watch()
+    figures = [
+        figure(f"committed_per_s@{rate:g}", reached, "changes/s", 0.95 * rate, "higher"),
+        figure(f"lost@{rate:g}", sum(lost.values()), "events", 0),
+    ]
+    for stage in STAGES if rate <= ALL_STAGES_UP_TO else ("kafka", "graph", "score"):
+        for q in (50, 95, 99):
+            value = observer.stages[stage].percentile(q)
+            bar = GRAPH_P99_MS if (stage, q) == ("graph", 99) else None
+            if value is not None:
+                figures.append(figure(f"commit_to_{stage}_p{q}_ms@{rate:g}", value, "ms", bar))
+        figures.append(figure(f"samples_{stage}@{rate:g}", observer.stages[stage].count, "events", None, "higher"))
+    p99 = observer.stages["graph"].percentile(99)
+    err.print(f"{rate:g} changes/s: reached {reached:,.0f}/s, graph p99 {p99 or float('nan'):,.0f} ms, lost {lost}")
+    return figures

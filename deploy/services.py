@@ -1,0 +1,178 @@
+"""Ringwatch's own processes on a stack: ingest, scorer, alerts. Each runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import faust
+import structlog
+
+from alerts.api import create_app
+from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
+from alerts.outbox import Publish
+from alerts.services import AlertsSettings, open_services
+from deploy import bootstrap
+from deploy.config import Settings, settings
+from deploy.web import Web, listen
+from graph.mirror import Mirror
+from graph.sink import GraphSink
+from ingest.deadletter import DeadLetter
+from ingest.events import Transient
+from ingest.kafka import KafkaPublisher
+from ingest.records import Message, Record
+from ingest.worker import BACKOFF_S, Worker
+from scoring.app import ScorerSettings, build
+from scoring.feed import MirrorFeed
+from scoring.scorer import EventScorer
+
+log = structlog.get_logger("ringwatch")
+
+
+def init_graph() -> str:
+    """Make the graph's constraints and indexes; returns what to tell."""
+    with bootstrap.driver(settings()) as bolt:
+        store = bootstrap.store(settings(), bolt)
+        store.init()
+        store.check()
+    return f"The graph has the constraints and indexes of {settings().mapping}"
+
+
+def run_ingest(worker: str, group: str) -> None:
+    """One ingest process.
+
+    Raises:
+        StoreNotReady: the constraints are missing; nothing was read.
+    """
+    bootstrap.logs(settings())
+    with bootstrap.driver(settings()) as bolt:
+        store = bootstrap.store(settings(), bolt)
+        _patiently(store.check)
+        plan = bootstrap.mapping(settings())
+        source = bootstrap.source(settings(), plan.file.source, group)
+        sink, publisher = GraphSink(plan, store, worker), bootstrap.publisher(settings())
+        running = Worker(source, sink, publisher, settings().ingest_batch)
+        _on_stop(running.stopping.set)
+        log.info("ingest is running", worker=worker, group=group)
+        try:
+            running.run()
+        except Transient as error:  # told to stop while a server was away: the batch comes again
+            log.warning("stopped in the middle of a batch, which will be read again", error=str(error)[:300])
+        finally:
+            source.close()
+        log.info("ingest has stopped", **{k: v for k, v in _counters(running).items() if v})
+
+
+def _counters(worker: Worker) -> dict[str, object]:
+    counters = worker.counters
+    return {name: getattr(counters, name) for name in counters.__struct_fields__}
+
+
+def run_scorer(group: str) -> None:
+    """One scorer process: hydrates its mirror, then follows the events."""
+    bootstrap.logs(settings())
+    at = bootstrap.connections(settings())
+    engine = bootstrap.engine(settings())
+    with bootstrap.driver(settings()) as bolt:
+        store = bootstrap.store(settings(), bolt)
+        _patiently(store.check)
+        mirror = Mirror()
+        feed = MirrorFeed(at.kafka_bootstrap, store, mirror, settings().kafka_options)
+        feed.start()
+        while not feed.ready.wait(1.0):
+            if feed.failed is not None:
+                raise Transient(f"the mirror could not be hydrated: {feed.failed}")
+        datadir = settings().state_dir / "faust"
+        datadir.mkdir(parents=True, exist_ok=True)
+        app = build(
+            ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir)), EventScorer(engine, mirror), mirror, feed
+        )
+        log.info("scoring", model=engine.model, mirror=len(mirror))
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False)
+        worker.execute_from_commandline()  # ends the process
+
+
+def run_alerts() -> None:
+    """The alert service: intake, page and API."""
+    bootstrap.logs(settings())
+    asyncio.run(_alerts(settings()))
+
+
+async def _alerts(chosen: Settings) -> None:
+    at = bootstrap.connections(chosen)
+    taken = listen(chosen.host, chosen.port)
+    publisher = bootstrap.publisher(chosen)
+    services = await open_services(
+        AlertsSettings(
+            url=at.sql_url,
+            redis_url=at.redis_url,
+            policy=bootstrap.policy(chosen, bootstrap.engine(chosen)),
+            auth=bootstrap.auth(chosen, chosen.token()),
+            tenant=chosen.tenant,
+            publish=_to_kafka(publisher),
+            status=lambda: {"mode": "stack"},
+            ready=lambda: consumer.alive,
+        )
+    )
+    consumer = ScoreConsumer(
+        ConsumerSettings(at.kafka_bootstrap, extra=chosen.kafka_options),
+        services.intake,
+        asyncio.get_running_loop(),
+        lambda dead: publisher.publish([_letter(dead)]),
+    )
+    consumer.start()
+    web = Web(create_app(services), taken)
+    serving = web.start()
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    log.info("the page is up", url=web.url)
+    if chosen.analyst_token is None:
+        sys.stderr.write(f"analyst token of this run: {services.settings.auth.token}\n")
+    await stop.wait()
+    await consumer.stop()
+    web.stop()
+    await services.close()
+    await serving
+
+
+def _to_kafka(publisher: KafkaPublisher) -> Publish:
+    async def publish(topic: str, key: str, value: bytes) -> None:
+        await asyncio.to_thread(publisher.publish, [Message(topic, key.encode(), value)])
+
+    return publish
+
+
+def _letter(dead: DeadScore) -> Message:
+    record = Record(dead.topic, dead.partition, dead.offset, dead.key, dead.value)
+    return DeadLetter.of(record, "", dead.reason).message()
+
+
+def _patiently(check: Callable[[], None]) -> None:
+    """A server may start after us: wait for it, saying so."""
+    waits: Sequence[float] = (*BACKOFF_S, *([BACKOFF_S[-1]] * 60))
+    for wait_s in waits:
+        try:
+            return check()
+        except Transient as error:
+            log.warning("not there yet, trying again", in_s=wait_s, error=str(error)[:200])
+            threading.Event().wait(wait_s)
+    return check()
+
+
+def _on_stop(action: Callable[[], None]) -> None:
+    """Finish what is in hand on the first signal, end at once on the second."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        signal.signal(signum, lambda *_: os._exit(130))
+        action()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, stop)
