@@ -14,6 +14,7 @@ from graph.model import Subgraph, SubgraphEdge, split_key
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+BUSY = 16  # edges in view: a capped read that is full (a shop, an employer) shows no change of pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def velocity(view: View) -> Finding | None:
     """More of the same from one source in an hour than people do."""
     same = [e for e in view.within(view.event.relation, HOUR_MS) if e.src == view.event.src]
     strength = _ramp(len(same) + 1, 4, 12)
-    if not strength:
+    if not strength or len(same) >= BUSY:
         return None
     what = view.event.relation.lower()
     return Finding(
@@ -191,7 +192,7 @@ def gathering(view: View) -> Finding | None:
     known = {e.src for e in into if view.now_ms - e.time_ms > DAY_MS}
     fresh = {e.src for e in into if view.now_ms - e.time_ms <= DAY_MS} | {view.event.src}
     strength = _ramp(len(fresh - known), 2, 10) if len(known) < 3 else 0.0
-    if not strength:
+    if not strength or len(into) >= BUSY:
         return None
     return Finding(
         "gathering", 0.6 * strength, f"{len(fresh - known)} accounts pay this one for the first time in 24 h"
@@ -199,20 +200,25 @@ def gathering(view: View) -> Finding | None:
 
 
 def reported_neighbour(view: View) -> Finding | None:
-    """Something around the event is known to be fraud."""
-    ends = {view.event.src, view.event.dst}
-    bad = [edge for edge in view.edges if edge.label]
-    near = [edge for edge in bad if edge.src in ends or edge.dst in ends]
+    """The accounts, the device or the person behind the event stand on events known to be fraud.
+
+    A counterpart that deals with everybody (a shop) is left out: some of its customers are always reported.
+    """
+    ends = {view.user, *(end for end in (view.event.src, view.event.dst) if not _busy(view, end))}
+    bad = [edge for edge in view.edges if edge.label and (edge.src in ends or edge.dst in ends)]
     if not bad:
         return None
-    strength = 1 - 0.5 ** len(near) * 0.85 ** (len(bad) - len(near))
-    where = f"{len(near)} of them on this very {_kind(view.event.src)} or its counterpart" if near else "one step away"
     newest = _ago(view.now_ms - max(edge.time_ms for edge in bad))
     return Finding(
         "reported_neighbour",
-        0.7 * strength,
-        f"{_count(len(bad), 'reported event')} around it, {where}, the newest {newest} ago",
+        0.8 * (1 - 0.5 ** len(bad)),
+        f"{_count(len(bad), 'reported event')} of the same accounts, device or user, the newest {newest} ago",
     )
+
+
+def _busy(view: View, node: str) -> bool:
+    others = {edge.src if edge.dst == node else edge.dst for edge in view.edges if node in (edge.src, edge.dst)}
+    return len(others) >= BUSY
 
 
 Rule = Callable[[View], Finding | None]

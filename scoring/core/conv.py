@@ -25,6 +25,7 @@ class Slots:
 
     Attributes:
         order: [E] the edges in slot order.
+        source: [E] the node each of them comes from.
         slot: [E] the slot each of them feeds.
         count: [S, 1] edges in a slot.
         target: [S] the node a slot belongs to.
@@ -32,6 +33,7 @@ class Slots:
     """
 
     order: Tensor
+    source: Tensor
     slot: Tensor
     count: Tensor
     target: Tensor
@@ -44,7 +46,7 @@ def slots_of(edges: Tensor, relation: Tensor, nodes: int, relations: int) -> Slo
     used, slot, count = torch.unique_consecutive(key, return_inverse=True, return_counts=True)
     kind = torch.div(used, max(nodes, 1), rounding_mode="floor")
     sizes = torch.bincount(kind, minlength=relations).tolist()
-    return Slots(order, slot, count[:, None], used - kind * nodes, sizes)
+    return Slots(order, edges[0].index_select(0, order), slot, count[:, None], used - kind * nodes, sizes)
 
 
 def both_directions(edges: Tensor, relation: Tensor, relations: int) -> tuple[Tensor, Tensor]:
@@ -102,15 +104,12 @@ class RelationalConv(nn.Module):
         Returns:
             [N, H].
         """
-        message = x[edges[0]]  # [E, F]
-        if attributes is not None:
-            message = torch.cat([message, attributes], dim=1)  # [E, M]
-        if gate is not None:
-            message = message * gate[:, None]
         out = torch.addmm(self.bias, x, self.root)  # [N, H]
         if not self.compact(len(relation)):
-            return out + self._dense(message, edges, relation, len(x))
-        return self._compact(out, message, slots or slots_of(edges, relation, len(x), self.relations))
+            return out + self._dense(_message(x, edges[0], attributes, gate), edges, relation, len(x))
+        slots = slots or slots_of(edges, relation, len(x), self.relations)
+        sorted_by_slot = [None if part is None else part.index_select(0, slots.order) for part in (attributes, gate)]
+        return self._compact(out, _message(x, slots.source, *sorted_by_slot), slots)
 
     def _dense(self, message: Tensor, edges: Tensor, relation: Tensor, nodes: int) -> Tensor:
         slot = edges[1] * self.relations + relation  # [E]
@@ -121,6 +120,14 @@ class RelationalConv(nn.Module):
 
     def _compact(self, out: Tensor, message: Tensor, slots: Slots) -> Tensor:
         total = message.new_zeros(len(slots.target), message.shape[1])  # [S, M]
-        mean = total.index_add(0, slots.slot, message[slots.order]) / slots.count
+        mean = total.index_add(0, slots.slot, message) / slots.count
         parts = [part @ self.weight[kind] for kind, part in enumerate(torch.split(mean, slots.sizes)) if len(part)]
         return out.index_add(0, slots.target, torch.cat(parts)) if parts else out
+
+
+def _message(x: Tensor, source: Tensor, attributes: Tensor | None, gate: Tensor | None) -> Tensor:
+    """The neighbour's state, its edge's attributes beside it, as far as the gate lets it pass: [E, M]."""
+    message = x.index_select(0, source)  # its gradient is an index_add; indexing's would sort first
+    if attributes is not None:
+        message = torch.cat([message, attributes], dim=1)
+    return message if gate is None else message * gate[:, None]

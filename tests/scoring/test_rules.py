@@ -43,7 +43,7 @@ TELLING: dict[str, tuple[tuple[Any, ...], str]] = {
     ),
     "reported_neighbour": (
         ("TRANSFER", "Account:A", "Account:B", [("TRANSFER", "Account:C", "Account:B", 72, True)]),
-        "1 reported event around it, 1 of them on this very account or its counterpart, the newest 3 days ago",
+        "1 reported event of the same accounts, device or user, the newest 3 days ago",
     ),
 }  # fmt: skip
 
@@ -105,6 +105,18 @@ def test_findings_come_strongest_first(build: Build) -> None:
     strengths = [f.strength for f in findings(build("TRANSFER", "Account:A", "Account:B", rows))]
     assert len(strengths) == 2
     assert strengths == sorted(strengths, reverse=True)
+
+
+def test_a_shop_is_busy_not_suspicious(build: Build) -> None:
+    """A read that is full of today's customers, one of them reported, says nothing."""
+    rows = [("TRANSFER", f"Account:{n}", "Account:shop", n / 10 + 0.1, n == 3 or None) for n in range(16)]
+    assert findings(build("TRANSFER", "Account:A", "Account:shop", rows)) == ()
+
+
+def test_an_employer_on_payday_is_busy_not_suspicious(build: Build) -> None:
+    """Sixteen payments within minutes fill the view."""
+    rows = [("TRANSFER", "Account:firm", f"Account:{n}", 0.01 * (n + 1)) for n in range(16)]
+    assert findings(build("TRANSFER", "Account:firm", "Account:B", rows)) == ()
 
 
 def test_another_bank_names_its_relations(build: Build) -> None:
