@@ -27,7 +27,7 @@ DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class TestSet:
+class Holdout:
     """Events to test on, untouched class balance, and the ids of those that really were fraud."""
 
     name: str
@@ -47,7 +47,7 @@ class Result:
     gain: Interval
 
 
-def probabilities(runs: Sequence[Run], test: TestSet, schema: FeatureSchema) -> tuple[Flags, dict[str, Floats]]:
+def probabilities(runs: Sequence[Run], test: Holdout, schema: FeatureSchema) -> tuple[Flags, dict[str, Floats]]:
     """The truth [B], and what each model says in each run [S, B] (calibrated; the rules as they are)."""
     part = slice_of(test.data, schema, test.truth)
     network = logits([run.network for run in runs], test.data.columns, schema)
@@ -60,7 +60,7 @@ def probabilities(runs: Sequence[Run], test: TestSet, schema: FeatureSchema) -> 
     return part.target, said
 
 
-def evaluate(runs: Sequence[Run], tests: Sequence[TestSet], schema: FeatureSchema) -> list[Result]:
+def evaluate(runs: Sequence[Run], tests: Sequence[Holdout], schema: FeatureSchema) -> list[Result]:
     """Figures on every test set.
 
     Raises:
@@ -69,7 +69,7 @@ def evaluate(runs: Sequence[Run], tests: Sequence[TestSet], schema: FeatureSchem
     return [_evaluate(runs, test, schema) for test in tests]
 
 
-def _evaluate(runs: Sequence[Run], test: TestSet, schema: FeatureSchema) -> Result:
+def _evaluate(runs: Sequence[Run], test: Holdout, schema: FeatureSchema) -> Result:
     if (test.data.weight != 1).any():
         raise ValueError(f"test set {test.name}: thinned events; evaluate on all of them")
     target, said = probabilities(runs, test, schema)

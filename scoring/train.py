@@ -14,7 +14,7 @@ from graph.model import Caps
 from scoring import registry
 from scoring.baseline import Boosted, BoostSettings, Matrix, Rows, graph_matrix, row_columns
 from scoring.columns import Columns, Floats
-from scoring.core.calibration import Calibration, calibrate
+from scoring.core.calibration import Calibration, CalibrationError, calibrate
 from scoring.core.conv import Layout, RelationalConv
 from scoring.core.fit import FitSettings, fit, seed_everything
 from scoring.core.metrics import pr_auc
@@ -103,7 +103,7 @@ def train(settings: TrainSettings, data: TrainingData, say: Callable[[str], None
     """Train every seed.
 
     Raises:
-        CalibrationError: the calibration slice has no report, or the model ranks it the wrong way.
+        CalibrationError: the calibration slice has no report, or the network ranks it the wrong way.
     """
     torch.set_num_threads(settings.threads)
     learn, watch = (slice_of(part, data.schema, data.reported) for part in (data.train, data.calibrate))
@@ -130,9 +130,9 @@ def _run(
     network.fit_scaling(prepared.scaling())
     losses = _fit(settings, network, prepared, learn)
     logit = logits([network], watch.columns, schema)[0]
+    calibration = calibrate(logit, watch.target, watch.weight)
     row, row_calibration = _boosted(settings, seed, [(s.rows, s) for s in slices])
     graph, graph_calibration = _boosted(settings, seed, [(s.graph, s) for s in slices])
-    calibration = calibrate(logit, watch.target, watch.weight)
     found = pr_auc(watch.target, logit)
     return Run(
         seed, network, calibration, row, row_calibration, graph, graph_calibration, found, tuple(losses)
@@ -157,7 +157,10 @@ def _fit(settings: TrainSettings, network: EventNetwork, prepared: Prepared, lea
 def _boosted(settings: TrainSettings, seed: int, parts: list[tuple[Matrix, Slice]]) -> tuple[Boosted, Calibration]:
     learn, watch = (Rows(matrix, part.target, part.weight) for matrix, part in parts)
     boosted = Boosted.train(learn, watch, seed, settings.boost)
-    return boosted, calibrate(boosted.logit(watch.matrix), watch.target, watch.weight)
+    try:
+        return boosted, calibrate(boosted.logit(watch.matrix), watch.target, watch.weight)
+    except CalibrationError:  # a row that tells nothing: the trees' own log-odds stand, and the table shows it
+        return boosted, Calibration()
 
 
 def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSchema) -> Floats:

@@ -26,7 +26,7 @@ from graph.mirror import Mirror
 from graph.model import Caps, Event
 from ingest.events import Change, Position
 from scoring.dataset import Collector, Cuts, Dataset, LabelBook, merge, thinned
-from scoring.evaluate import Result, TestSet, evaluate, figures_of, headline, table
+from scoring.evaluate import Holdout, Result, evaluate, figures_of, headline, table
 from scoring.schema import FeatureSchema, schema_of
 from scoring.train import Card, TrainingData, TrainSettings, ship, train
 
@@ -163,13 +163,13 @@ def training_data(plan: Plan, caps: Caps, banks: dict[int, BankData]) -> Trainin
     return TrainingData(demo_schema(), caps, train_part, calibrate_part, set().union(*(bank.reported for bank in mine)))
 
 
-def test_sets(plan: Plan, banks: dict[int, BankData]) -> list[TestSet]:
+def holdouts(plan: Plan, banks: dict[int, BankData]) -> list[Holdout]:
     """A later range of banks that were trained on, and a bank that was not."""
     later = [banks[seed] for seed in plan.train_seeds[: plan.later]]
     unseen = banks[plan.unseen_seed]
     return [
-        TestSet("later", merge([bank.parts["test"] for bank in later]), set().union(*(bank.truth for bank in later))),
-        TestSet("unseen", unseen.parts["test"], unseen.truth),
+        Holdout("later", merge([bank.parts["test"] for bank in later]), set().union(*(bank.truth for bank in later))),
+        Holdout("unseen", unseen.parts["test"], unseen.truth),
     ]
 
 
@@ -218,7 +218,7 @@ def train_demo(folder: Path, results: Path | None, plan: Plan, settings: TrainSe
     banks = gather(plan, caps, workers)
     data = training_data(plan, caps, banks)
     runs = train(settings, data, lambda line: print(line, flush=True))
-    found = evaluate(runs, test_sets(plan, banks), data.schema)
+    found = evaluate(runs, holdouts(plan, banks), data.schema)
     if results is not None:
         write_results(results, found, plan, command)
     digest = hashlib.sha256(MAPPING.read_bytes()).hexdigest()

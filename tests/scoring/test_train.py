@@ -1,0 +1,110 @@
+"""Training end to end on a planted pattern, and the report on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from graph.model import Caps, Subgraph
+from scoring import registry
+from scoring.baseline import BoostSettings
+from scoring.dataset import Collector, Dataset
+from scoring.engine import Engine
+from scoring.evaluate import MODELS, Holdout, Result, evaluate, figures_of, headline, table
+from scoring.schema import FeatureSchema
+from scoring.train import Card, Run, TrainingData, TrainSettings, ship, thresholds, train
+
+Build = Callable[..., Subgraph]
+SETTINGS = TrainSettings(
+    seeds=(0, 1), epochs=6, batch=32, hidden=8, rate=1e-2, positive_weight=1.0, boost=BoostSettings(rounds=30)
+)
+
+
+def planted(build: Build, number: int) -> tuple[Subgraph, bool]:
+    """Fraud is, mostly, where the account was paid by several within the hour."""
+    draw = random.Random(number)
+    fraud = draw.random() < 0.25
+    hours = 0.5 if fraud != (draw.random() < 0.05) else 60.0
+    rows = [("TRANSFER", f"Account:{n}", "Account:A", hours + n / 100, None, {"amount": 500}) for n in range(3)]
+    rows += [("TRANSFER", "Account:A", f"Account:x{n}", draw.uniform(70, 900)) for n in range(draw.randrange(4))]
+    subgraph = build("TRANSFER", "Account:A", "Account:B", rows, {"amount": draw.randrange(100, 900)})
+    return msgspec.structs.replace(subgraph, event=msgspec.structs.replace(subgraph.event, id=f"t:{number}:t")), fraud
+
+
+def gathered(build: Build, schema: FeatureSchema, numbers: range) -> tuple[Dataset, set[str]]:
+    """A dataset of planted events, and the ids of the frauds."""
+    collector, positive = Collector("made", schema), set()
+    for number in numbers:
+        subgraph, fraud = planted(build, number)
+        collector.add(subgraph)
+        if fraud:
+            positive.add(f"made/{subgraph.event.id}")
+    return collector.dataset(), positive
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trained:
+    """What the tests below look at."""
+
+    data: TrainingData
+    runs: list[Run]
+    test: Holdout
+    results: list[Result]
+
+
+@pytest.fixture
+def trained(build: Build, schema: FeatureSchema) -> Trained:
+    """Two seeds on 400 events."""
+    learn, reported = gathered(build, schema, range(400))
+    watch, later = gathered(build, schema, range(400, 600))
+    test, truth = gathered(build, schema, range(600, 900))
+    data = TrainingData(schema, Caps((16, 8)), learn, watch, reported | later)
+    runs, test_set = train(SETTINGS, data), Holdout("later", test, truth)
+    return Trained(data, runs, test_set, evaluate(runs, [test_set], schema))
+
+
+def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp_path: Path, build: Build) -> None:
+    """Every model is measured, the pattern is found, the folder gives back the same scores."""
+    (result,) = trained.results
+    assert set(result.figures) == set(MODELS)
+    assert result.figures["rgcn"]["pr_auc"].value > 0.8 > result.figures["lightgbm_row"]["pr_auc"].value
+    assert result.figures["lightgbm_graph"]["pr_auc"].value > 0.8
+    assert result.gain.low <= result.gain.value <= result.gain.high
+
+    card = Card("made", "none", "made up", "python -m nothing", (1,), 0, dict(headline(trained.results)))
+    folder = ship(tmp_path / "model", SETTINGS, trained.data, trained.runs, card)
+    manifest, _, baseline = registry.load(folder)
+    assert baseline
+    assert manifest.parity < 1e-5
+    assert manifest.data.events == 400
+    engine = Engine.load(folder)
+    fraud, other = (next(s for n in range(999) for s, f in [planted(build, n)] if f is want) for want in (True, False))
+    assert engine.score([fraud])[0].probability > engine.score([other])[0].probability
+
+    names = [figure["name"] for figure in figures_of(trained.results)]
+    assert {"pr_auc@later", "roc_auc@later", "recall_at_fpr_0.023@later", "ece@later", "pr_auc_gain_low@later"} <= {
+        *names
+    }
+    assert all(figure["beside"]["name"] == result.rival for figure in figures_of(trained.results))
+    assert "| R-GCN |" in table(trained.results)
+
+
+def test_a_thinned_test_set_is_refused(trained: Trained) -> None:
+    """Precision means nothing without the real share of fraud."""
+    thin = dataclasses.replace(trained.test.data, weight=np.full(len(trained.test.data), 4.0))
+    with pytest.raises(ValueError, match="thinned"):
+        evaluate(trained.runs, [Holdout("later", thin, trained.test.truth)], trained.data.schema)
+
+
+def test_thresholds_let_through_the_given_share_of_negatives() -> None:
+    """0.2 % and 2.3 % of 100,000 even probabilities."""
+    probability = np.linspace(0, 1, 100_000)
+    found = thresholds(TrainSettings(), probability, np.ones(100_000, bool), np.ones(100_000))
+    assert found.alert == pytest.approx(0.998, abs=1e-3)
+    assert found.attach == pytest.approx(0.977, abs=1e-3)
