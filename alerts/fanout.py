@@ -55,8 +55,10 @@ class Local:
 
     async def wait(self, timeout_s: float) -> None:
         """Until woken, or `timeout_s` later."""
+        # Not wait_for: until Python 3.12 it swallows a cancellation that meets the wake-up (cpython 86296).
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._grown.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._grown.wait()
         self._grown.clear()
 
     async def close(self) -> None:

@@ -66,7 +66,8 @@ class Relay:
                 await asyncio.sleep(pause_s)
             if sent < self.batch:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), self.idle_s)
+                    async with asyncio.timeout(self.idle_s):  # as in fanout.py, not wait_for
+                        await wake.wait()
                 wake.clear()
 
     async def send_once(self) -> int:

@@ -1,0 +1,63 @@
+"""The policy, alone."""
+
+from __future__ import annotations
+
+import pytest
+from alertdata import event, pos, score
+
+from alerts.errors import BadSettings
+from alerts.policy import Action, Known, Policy, State
+
+POLICY = Policy(threshold=0.8, attach_from=0.6)
+
+
+def known(state: State | None, offset: int = 100, revision: int = 1) -> Known:
+    return Known(pos(offset), revision, state)
+
+
+@pytest.mark.parametrize(("probability", "action"), [(0.8, Action.RAISE), (0.7999, Action.IGNORE)])
+def test_an_event_is_an_alert_from_the_threshold_on(probability: float, action: Action) -> None:
+    assert POLICY.step(score(probability), None).action is action
+
+
+def test_a_provisional_score_may_raise() -> None:
+    step = POLICY.step(score(0.9, provisional=True), None)
+    assert step.action is Action.RAISE and "provisional score 0.900" in step.reason
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_the_same_score_again_is_ignored(state: State) -> None:
+    assert POLICY.step(score(0.99), known(state)).action is Action.IGNORE
+
+
+def test_a_higher_revision_of_an_older_position_is_ignored() -> None:
+    assert POLICY.step(score(0.99, revision=9), known(State.OPEN, offset=101)).action is Action.IGNORE
+
+
+def test_a_final_score_below_the_threshold_withdraws() -> None:
+    step = POLICY.step(score(0.3, revision=2), known(State.OPEN))
+    assert step.action is Action.WITHDRAW and "below the threshold 0.800" in step.reason
+
+
+def test_a_deleted_row_withdraws_whatever_the_probability() -> None:
+    gone = score(0.99, of=event(offset=200, kind="withdrawn"))
+    assert POLICY.step(gone, known(State.OPEN)).action is Action.WITHDRAW
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMED, State.DISMISSED])
+def test_a_decision_stands_when_the_score_falls(state: State) -> None:
+    assert POLICY.step(score(0.1, revision=2), known(state)).action is Action.UPDATE
+
+
+def test_a_withdrawn_alert_reopens_when_a_newer_score_is_above() -> None:
+    assert POLICY.step(score(0.9, revision=2), known(State.WITHDRAWN)).action is Action.REOPEN
+
+
+def test_a_low_correction_without_an_alert_is_remembered() -> None:
+    assert POLICY.step(score(0.1, revision=2), None).action is Action.REMEMBER
+
+
+@pytest.mark.parametrize(("threshold", "attach_from"), [(0.5, 0.6), (1.1, 0.5), (0.5, -0.1), (float("nan"), 0.1)])
+def test_settings_that_would_lose_evidence_are_refused(threshold: float, attach_from: float) -> None:
+    with pytest.raises(BadSettings, match="attach_from"):
+        Policy(threshold, attach_from)
