@@ -15,6 +15,7 @@ from rich.table import Table
 
 from deploy.stack import control
 from deploy.stack.errors import StackError
+from deploy.stack.install import ensure_installed, ensure_test_tools
 from deploy.stack.layout import Layout
 
 app = typer.Typer(
@@ -50,6 +51,20 @@ def up(names: Names = None, json: Json = False) -> None:
             _print_json([asdict(each) for each in control.status(place)])
         else:
             _say(f"Data and passwords are in {place.data}; stop with: ringwatch stack down")
+
+
+@app.command()
+def install(
+    test_tools: Annotated[
+        bool, typer.Option("--test-tools", help="Also what the tests use: Chromium, docker-compose.")
+    ] = False,
+) -> None:
+    """Install what the servers need, without starting them."""
+    with _told():
+        ensure_installed(control.NAMES, layout().cache, _say)
+        if test_tools:
+            ensure_test_tools(_say)
+        _say("Everything the servers need is installed")
 
 
 @app.command()

@@ -70,6 +70,12 @@ PACKAGES = {
     "connect": (JAVA,),
     "neo4j": (JAVA,),
 }
+# What only the tests use: a real browser, and the check of docker-compose.yml.
+TEST_TOOLS = (
+    Package("chromium", ("chromium",)),
+    Package("fonts-dejavu-core", ()),
+    Package("docker-compose", ("docker-compose",)),
+)
 # Folder in the cache: the Maven goal that fills it from the pom file of the same name.
 ARCHIVES = {"neo4j": "copy-dependencies", "kafka": "copy-dependencies", "debezium": "unpack"}
 NEEDS = {"neo4j": ("neo4j",), "kafka": ("kafka",), "connect": ("kafka", "debezium")}
@@ -85,6 +91,14 @@ def ensure_installed(servers: Sequence[str], cache: Path, echo: Echo) -> None:
         _apt_install(missing, echo)
     for name in archives:
         _fetch(cache, name, echo)
+
+
+def ensure_test_tools(echo: Echo) -> None:
+    """Fetch what the tests use besides the servers. Raises NotInstalled as above."""
+    missing = [package for package in TEST_TOOLS if any(find(each) is None for each in package.programs)]
+    if missing:
+        companions = [package for package in TEST_TOOLS if not package.programs]
+        _apt_install([package.name for package in [*missing, *companions]], echo)
 
 
 def find(program: str) -> str | None:
