@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.model import Scalar, Subgraph
+from graph.model import Event, Scalar, Subgraph, SubgraphEdge
 from scoring.schema import FeatureSchema
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 UNKNOWN = -1
+LARGEST = 1e15  # ten trillion, in cents: no bank's transfer is larger
 
 
 class FeatureError(Exception):
@@ -101,8 +102,12 @@ class Reader:
         self._slots = schema.slots
         self._label = {label: number for number, label in enumerate(schema.labels)}
         self._relation = {relation.name: number for number, relation in enumerate(schema.relations)}
-        self._words = _words(schema)
-        self._numeric = {relation.name: relation.numeric for relation in schema.relations}
+        words = _words(schema)
+        self._attributes = {
+            relation.name: (relation.numeric, words.get(relation.name, []))
+            for relation in schema.relations
+            if relation.numeric or relation.words
+        }
 
     def read(self, subgraphs: Sequence[Subgraph]) -> Columns:
         """Flatten subgraphs.
@@ -136,30 +141,28 @@ class Reader:
             age_ms,
             np.array([UNKNOWN if edge.label is None else edge.label for edge in edges], np.int8),
             np.array([edge.hop for edge in edges], np.int8),
-            self._values([(edge.relation, edge.attributes) for edge in edges]),
-            np.array([self._mask(edge.relation, edge.attributes) for edge in edges], np.int64),
+            *self._said(edges),
             ends,
             np.array([relation.get(event.relation, UNKNOWN)], np.int16),
             np.array([event.time_ms]),
-            self._values([(event.relation, event.attributes)]),
-            np.array([self._mask(event.relation, event.attributes)], np.int64),
+            *self._said([event]),
         )
 
-    def _mask(self, relation: str, attributes: dict[str, Scalar]) -> int:
-        mask = 0
-        for name, bits in self._words.get(relation, ()):
-            mask |= bits.get(attributes.get(name), 0)
-        return mask
-
-    def _values(self, rows: Sequence[tuple[str, dict[str, Scalar]]]) -> Floats:
-        out = np.zeros((len(rows), self._slots))
-        numeric = self._numeric
-        for index, (relation, attributes) in enumerate(rows):
-            for slot, name in enumerate(numeric.get(relation, ())):
+    def _said(self, edges: Sequence[SubgraphEdge | Event]) -> tuple[Floats, Ints]:
+        """Numeric attributes [E, K] and words [E] of edges."""
+        values, masks = np.zeros((len(edges), self._slots)), np.zeros(len(edges), np.int64)
+        for index, edge in enumerate(edges):
+            known = self._attributes.get(edge.relation)
+            if known is None:
+                continue
+            attributes = edge.attributes
+            for slot, name in enumerate(known[0]):
                 value = attributes.get(name)
                 if isinstance(value, int | float):  # a text or a null where a number should be counts as none
-                    out[index, slot] = min(abs(value), 1e15) if value == value else 0.0
-        return out
+                    values[index, slot] = min(abs(value), LARGEST) if value == value else 0.0
+            for name, bits in known[1]:
+                masks[index] |= bits.get(attributes.get(name), 0)
+        return values, masks
 
 
 def _words(schema: FeatureSchema) -> dict[str, list[tuple[str, dict[Scalar, int]]]]:

@@ -120,9 +120,17 @@ def _frame(columns: Columns, relations: int) -> _Frame:
 
 def _least(key: Ints, value: Array, size: int, start: float) -> Floats:
     """Smallest value of each key, `start` where there is none."""
-    out = np.full(size, start)
+    out = np.full(size, start, np.float64)
     np.minimum.at(out, key, value.astype(np.float64))  # of one type: casting inside is ten times slower
     return out
+
+
+def _distinct(key: Ints) -> Ints:
+    """Each key once, sorted; a third of what np.unique takes on a few hundred."""
+    ordered = np.sort(key)
+    first = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def _seconds_log(age_ms: Array) -> Floats:
@@ -141,7 +149,9 @@ def _nodes(frame: _Frame, schema: FeatureSchema) -> NDArray[np.float32]:
     blocks = [label, is_end, np.stack([hop == 0, hop == 1, hop > 1], 1), _activity(frame, counts), _flows(frame)]
     blocks += [_log(counts[window]) for window in (3, 0, 1, 2)]
     matrix = np.concatenate(blocks, axis=1, dtype=np.float32)[:, :NODE_FEATURES]
-    return np.ascontiguousarray(np.pad(matrix, ((0, 0), (0, NODE_FEATURES - matrix.shape[1]))))
+    if matrix.shape[1] < NODE_FEATURES:
+        matrix = np.pad(matrix, ((0, 0), (0, NODE_FEATURES - matrix.shape[1])))
+    return np.ascontiguousarray(matrix)
 
 
 def _counts(frame: _Frame) -> Ints:
@@ -163,7 +173,7 @@ def _activity(frame: _Frame, counts: Ints) -> Floats:
     """How much, how lately, with how many, and what is known of it: [N, 8]."""
     size, at, age = frame.nodes, frame.at, frame.age
     edges = [counts[window].sum(axis=1) for window in (3, 0, 1)]
-    pairs = np.unique(np.minimum(frame.src, frame.dst) * size + np.maximum(frame.src, frame.dst))
+    pairs = _distinct(np.minimum(frame.src, frame.dst) * size + np.maximum(frame.src, frame.dst))
     low, high = np.divmod(pairs, max(size, 1))
     met = np.bincount(low, minlength=size) + np.bincount(high[high != low], minlength=size)
     known = np.tile(frame.columns.known, 2)

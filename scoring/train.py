@@ -36,7 +36,7 @@ class TrainSettings:
     """
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    epochs: int = 8
+    epochs: int = 4
     batch: int = 128
     hidden: int = 32
     layers: int = 2
