@@ -119,30 +119,18 @@ class Reader:
 
     def _one(self, subgraph: Subgraph) -> Columns:
         event, relation = subgraph.event, self._relation
-        place = {node: index for index, node in enumerate(subgraph.nodes)}
         edges = [edge for edge in subgraph.edges if edge.relation in relation]
-        label = self._label
-        try:
-            ends = np.array([[place[event.src], place[event.dst]]], np.int32)
-            src = np.array([place[edge.src] for edge in edges], np.int32)
-            dst = np.array([place[edge.dst] for edge in edges], np.int32)
-        except KeyError as error:
-            raise FeatureError(f"event {event.id}: node {error} is on an edge but not among the nodes") from error
-        age_ms = event.time_ms - np.array([edge.time_ms for edge in edges], np.int64)
-        if len(edges) and age_ms.min() <= 0:
-            raise FeatureError(f"event {event.id}: edge {edges[int(age_ms.argmin())].owner} is not before the event")
         return Columns(
-            np.array([0, len(place)]),
+            np.array([0, len(subgraph.nodes)]),
             np.array([0, len(edges)]),
-            np.array([label.get(node.partition(":")[0], UNKNOWN) for node in subgraph.nodes], np.int8),
-            src,
-            dst,
+            np.array([self._label.get(node.partition(":")[0], UNKNOWN) for node in subgraph.nodes], np.int8),
+            *_places(subgraph, edges),
             np.array([relation[edge.relation] for edge in edges], np.int16),
-            age_ms,
+            _ages(event, edges),
             np.array([UNKNOWN if edge.label is None else edge.label for edge in edges], np.int8),
             np.array([edge.hop for edge in edges], np.int8),
             *self._said(edges),
-            ends,
+            _ends(subgraph),
             np.array([relation.get(event.relation, UNKNOWN)], np.int16),
             np.array([event.time_ms]),
             *self._said([event]),
@@ -163,6 +151,29 @@ class Reader:
             for name, bits in known[1]:
                 masks[index] |= bits.get(attributes.get(name), 0)
         return values, masks
+
+
+def _places(subgraph: Subgraph, edges: Sequence[SubgraphEdge]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Where the edges' ends stand among the nodes: [E], [E]."""
+    place = {node: index for index, node in enumerate(subgraph.nodes)}
+    try:
+        return np.array([place[e.src] for e in edges], np.int32), np.array([place[e.dst] for e in edges], np.int32)
+    except KeyError as error:
+        raise FeatureError(f"event {subgraph.event.id}: node {error} is on an edge but not among the nodes") from error
+
+
+def _ends(subgraph: Subgraph) -> NDArray[np.int32]:
+    event, nodes = subgraph.event, subgraph.nodes
+    if event.src not in nodes or event.dst not in nodes:
+        raise FeatureError(f"event {event.id}: its own ends {event.src}, {event.dst} are not among the nodes")
+    return np.array([[nodes.index(event.src), nodes.index(event.dst)]], np.int32)
+
+
+def _ages(event: Event, edges: Sequence[SubgraphEdge]) -> Ints:
+    age_ms = event.time_ms - np.array([edge.time_ms for edge in edges], np.int64)
+    if len(edges) and age_ms.min() <= 0:
+        raise FeatureError(f"event {event.id}: edge {edges[int(age_ms.argmin())].owner} is not before the event")
+    return age_ms
 
 
 def _words(schema: FeatureSchema) -> dict[str, list[tuple[str, dict[Scalar, int]]]]:

@@ -208,7 +208,6 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
     """Write the best run as a model folder and return the folder."""
     run, watch = best(runs), data.calibrate
     probability = run.calibration.probability(logits([run.network], watch.columns, data.schema)[0])
-    reported = flags(data.train.ids, data.reported)
     manifest = Manifest(
         format=registry.FORMAT,
         name=card.name,
@@ -221,10 +220,7 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
         calibration=run.calibration,
         baseline_calibration=run.graph_calibration,
         thresholds=thresholds(settings, probability, ~flags(watch.ids, data.reported), watch.weight),
-        data=DataRange(
-            card.source, int(data.train.time_ms.min()), int(watch.time_ms.max()) + 1, card.labels_by_ms,
-            round(float(data.train.weight.sum())), int(reported.sum()),
-        ),
+        data=_range(card, data),
         seed=run.seed,
         seeds={"data": list(card.data_seeds), "training": [other.seed for other in runs]},
         command=card.command,
@@ -232,9 +228,15 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
         parity=parity(run.network),
         probe=Probe(0, ()),
         files={},
-    )  # fmt: skip
+    )
     registry.save(folder, manifest, run.network, run.graph.text())
     return folder
+
+
+def _range(card: Card, data: TrainingData) -> DataRange:
+    first_ms, last_ms = int(data.train.time_ms.min()), int(data.calibrate.time_ms.max())
+    events, positives = round(float(data.train.weight.sum())), int(flags(data.train.ids, data.reported).sum())
+    return DataRange(card.source, first_ms, last_ms + 1, card.labels_by_ms, events, positives)
 
 
 def parity(network: EventNetwork, graphs: int = 8) -> float:

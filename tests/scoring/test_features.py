@@ -158,6 +158,8 @@ def test_a_node_that_is_not_listed_is_refused(transfer: Subgraph, schema: Featur
     """By event and node."""
     with pytest.raises(FeatureError, match="User:c"):
         features_of([Subgraph(transfer.event, transfer.nodes[:-1], transfer.edges)], schema)
+    with pytest.raises(FeatureError, match="own ends"):
+        features_of([Subgraph(transfer.event, transfer.nodes[1:], ())], schema)
 
 
 def test_no_subgraph_gives_no_row(schema: FeatureSchema) -> None:
