@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands_bank import connect_app, replay
 from deploy.stack.cli import app as stack_app
 
 app = typer.Typer(
@@ -15,6 +16,8 @@ app = typer.Typer(
     help="Ringwatch: a bank's change stream in, fraud alerts with the ring and the reasons out.",
 )
 app.add_typer(stack_app, name="stack")
+app.add_typer(connect_app, name="connect")
+app.command("replay")(replay)
 graph_app = typer.Typer(no_args_is_help=True, help="The graph in Neo4j.")
 app.add_typer(graph_app, name="graph")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
@@ -107,9 +110,10 @@ def alerts() -> None:
 @graph_app.command("init")
 def graph_init() -> None:
     """Make the constraints and indexes the mapping needs. Harmless when they are there."""
+    from deploy.config import settings
     from deploy.services import init_graph
 
-    typer.echo(init_graph())
+    typer.echo(init_graph(settings()))
 
 
 @mapping_app.command("check")

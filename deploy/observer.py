@@ -52,7 +52,7 @@ class Observer:
             raise RuntimeError("the observer could not read Kafka's topics within 30 s; is the stack up?")
 
     def sent(self, changes: Iterable[RowChange], before_s: float) -> None:
-        """A transaction was committed; `before_s` is the wall clock right before COMMIT was sent."""
+        """A transaction is about to be committed; `before_s` is the wall clock of that."""
         for change in changes:
             if change.op is Op.CREATE and change.table in self._roles:
                 event = f"{change.table}:{change.row_id}:{self._roles[change.table]}"

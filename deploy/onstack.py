@@ -77,7 +77,7 @@ class OnStack:
         self.writer = Writer(self.bank)
         self.writer.create()
         self.echo(f"MariaDB holds {self.writer.load(tables):,} rows of history")
-        self.echo(init_graph())
+        self.echo(init_graph(self.settings))
         register_mariadb(ends)
         self.echo("Debezium has read them and follows the binlog")
         self._start("alerts", ["alerts"]).wait_until(self._page_ready, READY_S, "an answer of /readyz")
@@ -118,6 +118,7 @@ class OnStack:
             "RINGWATCH_STATE_DIR": str(self.settings.state_dir),
             "RINGWATCH_CACHE_DIR": str(self.settings.cache_dir),
             "RINGWATCH_PORT": str(self.settings.port),
+            "RINGWATCH_STACK_PORT_SHIFT": str(self.settings.stack_port_shift),
         }
         if self.options.threshold is not None:
             environment["RINGWATCH_THRESHOLD"] = str(self.options.threshold)
@@ -147,11 +148,11 @@ class OnStack:
     # -- replay -------------------------------------------------------------------------------
 
     def replay(
-        self, per_s: float, for_s: float, stop: Callable[[], bool], committed: Callable[[list[RowChange], float], None]
+        self, per_s: float, for_s: float, stop: Callable[[], bool], sending: Callable[[list[RowChange], float], None]
     ) -> int:
         """Commit transactions at a steady rate of changes; returns how many were written.
 
-        `committed` is told the changes of each transaction and the wall clock (s) right before COMMIT was sent.
+        `sending` is told the changes of each transaction and the wall clock (s) right before it is sent.
         """
         started, given = time.monotonic(), 0
         transactions = _transactions(self._rest)
@@ -160,9 +161,8 @@ class OnStack:
                 time.sleep(min(0.5 / per_s, 0.005))
                 continue
             changes = next(transactions)
-            before = time.time()
+            sending(changes, time.time())
             self.writer.commit(changes)
-            committed(changes, before)
             given += len(changes)
             self.written += len(changes)
             self.bank_ms = changes[-1].at_ms

@@ -34,13 +34,13 @@ from scoring.scorer import EventScorer
 log = structlog.get_logger("ringwatch")
 
 
-def init_graph() -> str:
+def init_graph(chosen: Settings) -> str:
     """Make the graph's constraints and indexes; returns what to tell."""
-    with bootstrap.driver(settings()) as bolt:
-        store = bootstrap.store(settings(), bolt)
+    with bootstrap.driver(chosen) as bolt:
+        store = bootstrap.store(chosen, bolt)
         store.init()
         store.check()
-    return f"The graph has the constraints and indexes of {settings().mapping}"
+    return f"The graph has the constraints and indexes of {chosen.mapping.name}"
 
 
 def run_ingest(worker: str, group: str) -> None:

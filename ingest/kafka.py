@@ -143,6 +143,7 @@ class KafkaPublisher:
                 "linger.ms": 1,
                 "compression.type": "none",  # Faust's client reads gzip only; give it by `extra` on a thin network
                 "queue.buffering.max.messages": 200_000,
+                "message.max.bytes": 16_000_000,  # a dead letter holds the record it is about, in base64
                 "delivery.timeout.ms": int(timeout_s * 1000),
                 **(extra or {}),
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,39 +11,42 @@ from pathlib import Path
 import neo4j
 import pytest
 
+from deploy.config import Settings
 from deploy.stack.control import delete, up
 from deploy.stack.endpoints import Endpoints
-from deploy.stack.layout import Layout, Ports
 from graph.neo4j_store import connect
 
 sys.path.insert(0, str(Path(__file__).parent / "graph"))  # histories.py
 
-KEPT = os.environ.get("RINGWATCH_TEST_STACK")  # a folder to reuse between runs while developing
+KEPT = os.environ.get("RINGWATCH_TEST_STACK")  # a stack's data folder to reuse between runs while developing
 
 
-def _cache() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "ringwatch"
+def free_port() -> int:
+    """A port nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
-def stack_layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """A stack beside any that runs already: other ports, a new folder, deleted at the end."""
+def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a stack beside any that runs already: other ports, a new folder, deleted at the end."""
     if KEPT:
-        yield Layout(Path(KEPT), _cache())
+        yield Settings(state_dir=Path(KEPT).parent, port=free_port())
         return
-    folder = tmp_path_factory.mktemp("stack")
+    folder = tmp_path_factory.mktemp("state")
     for parent in (folder, folder.parent, folder.parent.parent):
         parent.chmod(0o755)  # the databases run as users of their own
-    layout = Layout(folder / "data", _cache(), Ports().shifted(20_000))
-    yield layout
-    delete(layout)
+    settings = Settings(state_dir=folder, stack_port_shift=20_000, port=free_port())
+    yield settings
+    if settings.stack_layout().secrets_file.exists():
+        delete(settings.stack_layout(), lambda _: None)
 
 
 @pytest.fixture(scope="session")
-def servers(stack_layout: Layout) -> Endpoints:
+def servers(stack_settings: Settings) -> Endpoints:
     """All of them, healthy."""
-    return up(stack_layout)
+    return up(stack_settings.stack_layout())
 
 
 @pytest.fixture(scope="session")
