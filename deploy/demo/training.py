@@ -26,7 +26,7 @@ from graph.mirror import Mirror
 from graph.model import Caps, Event
 from ingest.events import Change, Position
 from scoring.dataset import Collector, Cuts, Dataset, LabelBook, merge, thinned
-from scoring.evaluate import Holdout, Result, evaluate, figures_of, headline, table
+from scoring.evaluate import Holdout, Result, evaluate, evaluate_folder, figures_of, headline, table
 from scoring.schema import FeatureSchema, schema_of
 from scoring.train import Card, TrainingData, TrainSettings, ship, train
 
@@ -231,6 +231,14 @@ def train_demo(folder: Path, results: Path | None, plan: Plan, settings: TrainSe
     card = Card("demo", digest, "demo bank", command, plan.train_seeds, plan.cuts().cut_ms, dict(headline(found)))
     ship(folder, settings, data, runs, card)
     return found
+
+
+def evaluate_demo(folder: Path, plan: Plan, seed: int | None = None) -> list[Result]:
+    """A shipped model on the test range of a bank (the plan's unseen one by default): some minutes."""
+    chosen = plan.unseen_seed if seed is None else seed
+    bank = simulate(chosen, plan, ["test"], Caps((16, 8)))
+    name = "unseen" if chosen == plan.unseen_seed else f"bank{chosen}"
+    return evaluate_folder(folder, [Holdout(name, bank.parts["test"], bank.truth)])
 
 
 def main() -> None:

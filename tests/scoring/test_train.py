@@ -16,7 +16,7 @@ from scoring import registry
 from scoring.baseline import BoostSettings
 from scoring.dataset import Collector, Dataset
 from scoring.engine import Engine
-from scoring.evaluate import MODELS, Holdout, Result, evaluate, figures_of, headline, table
+from scoring.evaluate import MODELS, Holdout, Result, evaluate, evaluate_folder, figures_of, headline, table
 from scoring.schema import FeatureSchema
 from scoring.train import Card, Run, TrainingData, TrainSettings, ship, thresholds, train
 
@@ -86,6 +86,13 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
     engine = Engine.load(folder)
     fraud, other = (next(s for n in range(999) for s, f in [planted(build, n)] if f is want) for want in (True, False))
     assert engine.score([fraud])[0].probability > engine.score([other])[0].probability
+
+    (shipped,) = evaluate_folder(folder, [trained.test])
+    assert set(shipped.figures) == {"rules", "lightgbm_graph", "rgcn"}
+    best_run = max(trained.runs, key=lambda run: (run.pr_auc, -run.seed))
+    (same,) = evaluate([best_run], [trained.test], trained.data.schema)
+    assert shipped.figures["rgcn"] == same.figures["rgcn"]
+    assert shipped.figures["lightgbm_graph"]["pr_auc"] == same.figures["lightgbm_graph"]["pr_auc"]
 
     names = [figure["name"] for figure in figures_of(trained.results)]
     assert {"pr_auc@later", "roc_auc@later", "recall_at_fpr_0.023@later", "ece@later", "pr_auc_gain_low@later"} <= {
