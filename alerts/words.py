@@ -68,9 +68,9 @@ def name(key: str, longest: int = LONGEST_NAME) -> str:
 
 def event(relation: str, src: str, dst: str, attributes: Mapping[str, Any]) -> str:
     """One line on what happened: "Transfer from account 17 to account 99"."""
-    pattern = VERBS.get(relation, "{src} " + relation.lower().replace("_", " ").replace("{", "(") + " {dst}")
     what = str(attributes.get("field") or "contact")[:40]
-    said = pattern.format(src=name(src), dst=name(dst), what=what)
+    plain = f"{name(src)} {relation.lower().replace('_', ' ')} {name(dst)}"
+    said = VERBS[relation].format(src=name(src), dst=name(dst), what=what) if relation in VERBS else plain
     return said[:1].upper() + said[1:]
 
 

@@ -19,12 +19,13 @@
     action();
   });
   document.addEventListener("submit", (event) => { if (event.target.id === "decision") mine += 1; }, true);
-  document.addEventListener("htmx:after:swap", () => {
-    const panel = byId("panel");
-    if (!mine || !panel || panel.dataset.told === panel.dataset.state) return;
-    panel.dataset.told = panel.dataset.state;
-    toast(panel.dataset.state === "confirmed" ? "Recorded as fraud" : "Recorded as not fraud");
-  });
+  // htmx tells the form it has replaced, whose events nobody hears: watch for the new panel instead.
+  let panel = byId("panel");
+  new MutationObserver(() => {
+    if (panel === byId("panel")) return;
+    panel = byId("panel");
+    if (panel) toast(panel.dataset.state === "confirmed" ? "Recorded as fraud" : "Recorded as not fraud");
+  }).observe(panel.parentElement, { childList: true });
   follow("/api/alerts/stream", Number(alert.dataset.after), (kind, text) => {
     const changed = JSON.parse(text);
     if (String(changed.id) !== alert.dataset.id) {

@@ -107,7 +107,9 @@ async def test_a_batch_is_all_or_nothing(services: Services) -> None:
         {"known_ms": -(2**63) - 1}, {"attributes": {"memo": "\udfff"}},
     ],
 )  # fmt: skip
-async def test_a_score_no_database_stores_is_refused_with_the_reason(services: Services, hostile: dict[str, Any]) -> None:
+async def test_a_score_no_database_stores_is_refused_with_the_reason(
+    services: Services, hostile: dict[str, Any]
+) -> None:
     facts = {"id": "transfers:7:transfer"} | hostile
     with pytest.raises(BadScore):
         await services.intake.accept([score(of=event(**facts))])

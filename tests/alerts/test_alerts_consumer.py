@@ -1,0 +1,165 @@
+"""The consumer, on the wire: librdkafka's own broker in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+from alertdata import event, score
+from confluent_kafka import Consumer, Producer, TopicPartition
+from conftest import PostgresServer, settings
+
+from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
+from alerts.queries import Filter
+from alerts.services import Services, open_services
+
+pytestmark = pytest.mark.anyio
+TOPIC = "fraud.scores"
+
+
+@dataclass
+class Broker:
+    """A broker and a producer on it."""
+
+    producer: Producer
+    address: str
+    dead: list[DeadScore] = field(default_factory=list)
+
+    def send(self, *values: bytes | None) -> None:
+        for value in values:
+            self.producer.produce(TOPIC, key=b"k", value=value, partition=0)
+        assert self.producer.flush(10) == 0
+
+    def committed(self) -> int:
+        reader = Consumer({"bootstrap.servers": self.address, "group.id": "alerts"})
+        (found,) = reader.committed([TopicPartition(TOPIC, 0)], timeout=10)
+        reader.close()
+        return int(found.offset)
+
+    async def has_committed(self, offset: int) -> bool:
+        return await asyncio.to_thread(self.committed) == offset
+
+    def settings(self, **changed: Any) -> ConsumerSettings:
+        return ConsumerSettings(self.address, **changed)
+
+
+@pytest.fixture
+def broker() -> Broker:
+    producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "set by the mock", "log_level": 2})
+    nodes = producer.list_topics(timeout=10).brokers
+    return Broker(producer, ",".join(f"{node.host}:{node.port}" for node in nodes.values()))
+
+
+@pytest.fixture
+async def sqlite_services(tmp_path: Any) -> AsyncIterator[Services]:
+    async with await open_services(settings(f"sqlite:///{tmp_path}/consumer.db")) as opened:
+        yield opened
+
+
+Start = Callable[..., ScoreConsumer]
+
+
+@pytest.fixture
+async def start(broker: Broker) -> AsyncIterator[Start]:
+    """Starts consumers, and stops those that still run at the end."""
+    started: list[ScoreConsumer] = []
+
+    def begin(services: Services, dead: Callable[[DeadScore], None] | None = None) -> ScoreConsumer:
+        loop = asyncio.get_running_loop()
+        started.append(
+            ScoreConsumer(
+                broker.settings(extra={"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}),
+                services.intake,
+                loop,
+                dead or broker.dead.append,
+            )
+        )
+        started[-1].start()
+        return started[-1]
+
+    yield begin
+    for consumer in started:
+        await consumer.stop()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
+    """Wait for it."""
+    async with asyncio.timeout(timeout_s):
+        while not await condition():
+            await asyncio.sleep(0.05)
+
+
+def wire(name: str, offset: int, probability: float = 0.9) -> bytes:
+    return msgspec.json.encode(score(probability, of=event(f"transfers:{name}:transfer", offset)))
+
+
+async def names(services: Services) -> list[str]:
+    return sorted(alert.event_id.split(":")[1] for alert in await services.queries.page(Filter()))
+
+
+async def test_scores_become_alerts_and_the_offset_follows(
+    broker: Broker, sqlite_services: Services, start: Start
+) -> None:
+    broker.send(wire("1", 1), wire("2", 2, 0.1), wire("3", 3), wire("1", 1))
+    consumer = start(sqlite_services)
+    await until(lambda: broker.has_committed(4))
+    await consumer.stop()
+    assert await names(sqlite_services) == ["1", "3"]
+    assert not consumer.alive and consumer.failure is None and broker.dead == []
+
+
+async def test_what_is_no_score_is_put_aside_with_the_reason_and_the_rest_goes_on(
+    broker: Broker, sqlite_services: Services, start: Start
+) -> None:
+    unfit = wire("x" * 600, 9)
+    broker.send(b"not json", None, b'{"event": 5}', b"\xff\xfe", unfit, wire("4", 4))
+    start(sqlite_services)
+    await until(lambda: broker.has_committed(6))
+    assert await names(sqlite_services) == ["4"]
+    letters = {letter.offset: letter for letter in broker.dead}
+    assert sorted(letters) == [0, 1, 2, 3, 4] and len(broker.dead) == 5
+    assert "null value" in letters[1].reason and "$.event" in letters[2].reason
+    assert "expected 1 to 500" in letters[4].reason and letters[4].value == unfit
+
+
+async def test_a_restart_goes_on_where_it_stopped(broker: Broker, sqlite_services: Services, start: Start) -> None:
+    for count in (1, 2):
+        broker.send(wire(str(count), count))
+        consumer = start(sqlite_services)
+        await until(lambda: broker.has_committed(count))  # noqa: B023  the lambda ends before the loop goes on
+        await consumer.stop()
+    assert await names(sqlite_services) == ["1", "2"]
+
+
+async def test_a_dead_letter_that_cannot_be_kept_is_tried_again_before_the_offset_moves(
+    broker: Broker, sqlite_services: Services, start: Start
+) -> None:
+    failures = [OSError("disk full")]
+
+    def keep(letter: DeadScore) -> None:
+        if failures:
+            raise failures.pop()
+        broker.dead.append(letter)
+
+    broker.send(b"not json", wire("5", 5))
+    start(sqlite_services, keep)
+    await until(lambda: broker.has_committed(2))
+    assert [letter.offset for letter in broker.dead] == [0] and await names(sqlite_services) == ["5"]
+
+
+async def test_a_database_that_goes_away_loses_nothing(broker: Broker, postgres: PostgresServer, start: Start) -> None:
+    """Scores wait in Kafka, none is dead-lettered, and all are alerts when the database is back."""
+    async with await open_services(settings(postgres.new_database())) as services:
+        postgres.stop()
+        consumer = start(services)
+        broker.send(wire("6", 6), wire("7", 7))
+        await asyncio.sleep(1.5)
+        assert not await broker.has_committed(2)
+        await asyncio.to_thread(postgres.start)
+        await until(lambda: broker.has_committed(2))
+        await consumer.stop()
+        assert await names(services) == ["6", "7"] and broker.dead == []
