@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import httpx
 import pymysql
 
-from deploy.stack.endpoints import Endpoints
+from deploy.stack.endpoints import Capture, Endpoints
 from deploy.stack.errors import ConnectorFailed
 
+Servers = Endpoints | Capture
 TRACE_LINES = 12
 POLL_S = 0.2
 
@@ -23,18 +24,20 @@ class Source:
 
     `name` is the connector's and the prefix of its topics; `epoch` goes into a header of each record and is
     raised by one whenever the binlog starts over (a restored or replaced server). `server_id` must be no other
-    replica's. `partitions` is for the topics Connect makes, `overrides` for further settings of the connector.
+    replica's. `partitions` is for the topics Connect makes, `database` another than the bank's own, `overrides`
+    for further settings of the connector.
     """
 
     name: str = "bank"
     epoch: int = 1
     server_id: int = 5401
     partitions: int = 3
+    database: str | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
 
 
 def register_mariadb(
-    endpoints: Endpoints, source: Source = Source(), limit_s: float = 120, streaming: bool = True
+    endpoints: Servers, source: Source = Source(), limit_s: float = 120, streaming: bool = True
 ) -> None:
     """Create or update the connector and wait until it and its task run and, by default, read the binlog.
 
@@ -64,7 +67,7 @@ def register_mariadb(
 
 
 @contextmanager
-def _binlog_readers(endpoints: Endpoints) -> Iterator[Callable[[], set[int]]]:
+def _binlog_readers(endpoints: Servers) -> Iterator[Callable[[], set[int]]]:
     """Yield a question to MariaDB: which connections of the connector's user read the binlog now?
 
     One whose client has gone stays in the list until the next commit, so only a new one tells something.
@@ -87,7 +90,7 @@ def _binlog_readers(endpoints: Endpoints) -> Iterator[Callable[[], set[int]]]:
         yield ask
 
 
-def mariadb_config(endpoints: Endpoints, source: Source = Source()) -> dict[str, str]:
+def mariadb_config(endpoints: Servers, source: Source = Source()) -> dict[str, str]:
     """Return the connector's settings (Debezium 3.5, MariaDB connector)."""
     history = "schema.history.internal.kafka"
     return {
@@ -99,7 +102,7 @@ def mariadb_config(endpoints: Endpoints, source: Source = Source()) -> dict[str,
         "database.password": endpoints.debezium_password,
         "database.server.id": str(source.server_id),
         "database.ssl.mode": "disable",          # the connector's word for no TLS, which loopback can do without
-        "database.include.list": endpoints.mariadb.database,
+        "database.include.list": source.database or endpoints.mariadb.database,
         "topic.prefix": source.name,
         "topic.creation.default.partitions": str(source.partitions),
         "topic.creation.default.replication.factor": "1",
@@ -127,7 +130,7 @@ def mariadb_config(endpoints: Endpoints, source: Source = Source()) -> dict[str,
     } | dict(source.overrides)
 
 
-def unregister(endpoints: Endpoints, name: str = "bank") -> bool:
+def unregister(endpoints: Servers, name: str = "bank") -> bool:
     """Remove the connector, keeping how far it had read; returns whether it was there."""
     answer = _ask("DELETE", endpoints, f"/connectors/{name}", name)
     if answer.status_code not in (204, 404):
@@ -135,7 +138,7 @@ def unregister(endpoints: Endpoints, name: str = "bank") -> bool:
     return answer.status_code == 204
 
 
-def stop(endpoints: Endpoints, name: str = "bank", limit_s: float = 60) -> bool:
+def stop(endpoints: Servers, name: str = "bank", limit_s: float = 60) -> bool:
     """Stop the connector's task and wait until it is gone; returns whether there is such a connector."""
     if _ask("PUT", endpoints, f"/connectors/{name}/stop", name).status_code == 404:
         return False
@@ -143,7 +146,7 @@ def stop(endpoints: Endpoints, name: str = "bank", limit_s: float = 60) -> bool:
     return True
 
 
-def reset(endpoints: Endpoints, source: Source = Source(), limit_s: float = 60) -> None:
+def reset(endpoints: Servers, source: Source = Source(), limit_s: float = 60) -> None:
     """Remove the connector and forget how far it had read, so that the next one begins with a snapshot.
 
     Give the next one a higher epoch: only a snapshot of a new epoch sets a floor for what is no longer there.
@@ -158,7 +161,7 @@ def reset(endpoints: Endpoints, source: Source = Source(), limit_s: float = 60) 
     unregister(endpoints, name)
 
 
-def _await(endpoints: Endpoints, name: str, wanted: set[str], limit_s: float) -> None:
+def _await(endpoints: Servers, name: str, wanted: set[str], limit_s: float) -> None:
     """Wait until connector and task are in the wanted state; raises ConnectorFailed when one failed."""
     deadline = time.monotonic() + limit_s
     while (states := _states(endpoints, name)) != wanted:
@@ -171,19 +174,19 @@ def _await(endpoints: Endpoints, name: str, wanted: set[str], limit_s: float) ->
         time.sleep(POLL_S)
 
 
-def _states(endpoints: Endpoints, name: str) -> set[str]:
+def _states(endpoints: Servers, name: str) -> set[str]:
     """Return the states of connector and task; RUNNING only stands alone when there is a task."""
     parts = _parts(endpoints, name)
     states = {part["state"] for part in parts}
     return states | {"WITHOUT TASK"} if states == {"RUNNING"} and len(parts) < 2 else states
 
 
-def _trace(endpoints: Endpoints, name: str) -> str:
+def _trace(endpoints: Servers, name: str) -> str:
     traces = [part["trace"] for part in _parts(endpoints, name) if part.get("trace")]
     return "\n".join(traces[0].splitlines()[:TRACE_LINES]) if traces else ""
 
 
-def _parts(endpoints: Endpoints, name: str) -> list[dict[str, str]]:
+def _parts(endpoints: Servers, name: str) -> list[dict[str, str]]:
     answer = _ask("GET", endpoints, f"/connectors/{name}/status", name)
     if answer.status_code != 200:
         return []                                # just registered: no status yet
@@ -191,7 +194,7 @@ def _parts(endpoints: Endpoints, name: str) -> list[dict[str, str]]:
     return [status["connector"], *status["tasks"]]
 
 
-def _ask(method: str, endpoints: Endpoints, path: str, name: str, json: object = None) -> httpx.Response:
+def _ask(method: str, endpoints: Servers, path: str, name: str, json: object = None) -> httpx.Response:
     """Ask Connect's REST interface; 409 says that it is rebalancing, which passes."""
     deadline = time.monotonic() + 30
     while True:

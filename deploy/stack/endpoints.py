@@ -31,6 +31,17 @@ class Neo4j:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """What a connector joins: the bank's database, Kafka, Kafka Connect; as Endpoints names them."""
+
+    mariadb: MariaDb
+    kafka_bootstrap: str
+    connect_url: str
+    debezium_user: str
+    debezium_password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """Everything a client of the stack needs to know.
 
