@@ -57,6 +57,15 @@ class Settings(BaseSettings):
     sql_url: SecretStr | None = None
     redis_url: SecretStr | None = None
 
+    mariadb_host: str | None = None
+    mariadb_port: int = Field(default=3306, ge=1, le=65_535)
+    mariadb_user: str = "bank"
+    mariadb_password: SecretStr | None = None
+    mariadb_database: str = "bank"
+    connect_url: str | None = None
+    debezium_user: str = "dbz"
+    debezium_password: SecretStr | None = None  # better a reference that Connect resolves: ${env:NAME}
+
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65_535)
     analyst_token: SecretStr | None = None
