@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import TOKEN
+from alertsite import TOKEN
 
 from alerts.auth import Auth, AuthSettings, Refused, TooManyTries, clean_name
 from alerts.errors import BadSettings

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from alertdata import event, ring_score, score, wide_edges
-from conftest import TOKEN, Site
+from alertsite import TOKEN, Site
 from playwright.async_api import Page, Request, async_playwright, expect
 
 from alerts.queries import Filter

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 from alertdata import event, score
+from alertsite import PostgresServer, settings
 from confluent_kafka import Consumer, Producer, TopicPartition
-from conftest import PostgresServer, settings
 
 from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
 from alerts.queries import Filter

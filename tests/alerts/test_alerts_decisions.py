@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from alertdata import event, score
-from conftest import settings
+from alertsite import settings
 from sqlalchemy import select
 
 from alerts.decisions import LABELS, Ruling, Verdict

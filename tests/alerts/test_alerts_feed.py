@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 from alertdata import event, score
-from conftest import settings
+from alertsite import settings
 
 from alerts.fanout import RedisFanout
 from alerts.feed import Tail, TooManyStreams

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from alertdata import event, pos, ring_score, score
-from conftest import PostgresServer, settings
+from alertsite import PostgresServer, settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from alertdata import event, ring_score, score
-from conftest import TOKEN, Serve, Site, settings
+from alertsite import TOKEN, Serve, Site, settings
 
 from alerts.auth import COOKIE, AuthSettings
 from alerts.services import open_services
