@@ -184,4 +184,4 @@ def _node(key: str, event: Any, edges: list[SubgraphEdge]) -> RingNode:
     if frauds:
         facts.append(("edges reported as fraud", str(frauds)))
     role = "source" if key == event.src else "target" if key == event.dst else ""
-    return RingNode(key, label, words.name(key, 14).partition(" ")[2] or key, role, frauds, facts)
+    return RingNode(key, label, words.name(key).partition(" ")[2] or key, role, frauds, facts)

@@ -19,7 +19,7 @@ VERBS = {
     "MODIFY": "{src} changed {what} to {dst}",
     "OWNS": "{src} owns {dst}",
 }
-LONGEST_NAME = 18
+LONGEST_NAME = 15  # an IPv4 address in full
 
 
 def money(amount: Any, currency: Any = None) -> str:

@@ -41,7 +41,7 @@ def test_an_event_in_words(relation: str, said: str) -> None:
 
 
 def test_a_long_id_keeps_both_its_ends() -> None:
-    assert words.name("Contact:9f2c4e71aa03bd5588121c0d77e4f0a9") == "contact 9f2c4e71aa03…4f0a9"
+    assert words.name("Contact:9f2c4e71aa03bd5588121c0d77e4f0a9") == "contact 9f2c4e71a…4f0a9"
 
 
 def test_ages() -> None:
