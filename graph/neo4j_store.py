@@ -1,15 +1,14 @@
 """The graph in Neo4j (community edition is enough): guarded, batched writes; as-of reads; dumps.
 
-A batch is one transaction: the versions of its owners are read, put in order with the new ones
-(`graph.versions.Chain`, the same code the mirror runs), and what changed is written: nodes before
-edges, each sorted by id, so that two writers meet in one order.
+A batch is one transaction of three round trips: what is there is read, put in order with what is new
+(`graph.neo4j_batch`, on the same chains the mirror runs), then nodes are written, then edges, each sorted
+by id, so that two writers meet in one order.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import neo4j
 from neo4j.exceptions import ClientError, ConstraintError, DriverError, Neo4jError
@@ -27,14 +26,12 @@ from graph.model import (
     Subgraph,
     SubgraphEdge,
     Upsert,
-    split_key,
-    table_of,
-    version_id,
 )
-from graph.neo4j_rows import closing, edge_row, label_row, marker_row, node_row, ops_of, read_label, read_marker
+from graph.neo4j_batch import Batch
+from graph.neo4j_rows import node_row, ops_of, read_label, read_marker
 from graph.schema import GraphSchema
 from graph.store import StoreNotReady, StoreRefused, StoreUnavailable
-from graph.versions import Chain, Held
+from graph.versions import Chain
 
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
@@ -58,7 +55,9 @@ class Neo4jStore:
     def __init__(self, driver: neo4j.Driver, schema: GraphSchema, database: str = "neo4j") -> None:
         """The driver stays the caller's to close."""
         self._driver, self._schema, self._database = driver, schema, database
-        self._relations = {relation.name: relation for relation in schema.relations}
+        self._read_state = _query(cypher.read_state(schema))
+        self._write_nodes = _query(cypher.write_nodes(schema))
+        self._write_ops = _query(cypher.write_ops(schema))
         self._queries: dict[tuple[int, ...], str] = {}
 
     # -- constraints --------------------------------------------------------------------------
@@ -79,6 +78,18 @@ class Neo4jStore:
                 f"Neo4j lacks {len(missing)} constraints or indexes ({', '.join(missing[:3])}, …): "
                 "run `ringwatch graph init` with the same mapping, then start again"
             )
+        self._plan()
+
+    def _plan(self) -> None:
+        """Have the statements planned before the first batch waits for it, on a batch of nothing."""
+        nothing = Batch(self._schema, ())
+        with self._faults(), self._session() as session:
+            for text, rows in (
+                (self._read_state, nothing.reading()),
+                (self._write_nodes, nothing.nodes()),
+                (self._write_ops, nothing.ops()),
+            ):
+                session.run(text, b=rows).consume()
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -88,143 +99,13 @@ class Neo4jStore:
             session.execute_write(self._apply, upserts)
 
     def _apply(self, tx: neo4j.ManagedTransaction, upserts: Sequence[Upsert]) -> None:
-        for floor in [u for u in upserts if isinstance(u, Floor)]:
+        for floor in (upsert for upsert in upserts if isinstance(upsert, Floor)):
             self._put_floor(tx, floor)
-        ops = [u for u in upserts if isinstance(u, EdgeUpsert | LabelUpsert | Gone)]
-        nodes = [u for u in upserts if isinstance(u, NodeUpsert)]
-        floors = self._floors(tx, {table_of(op.owner) for op in ops} | {node.role for node in nodes})
-        self._put_nodes(tx, nodes, floors)
-        self._put_stubs(tx, ops)
-        self._put_ops(tx, ops, floors)
-
-    def _floors(self, tx: neo4j.ManagedTransaction, tables: set[str]) -> dict[str, list[Floor]]:
-        found: dict[str, list[Floor]] = defaultdict(list)
-        for row in tx.run(_query(cypher.FLOORS), tables=sorted(tables)):
-            found[row["table"]].append(Floor(row["table"], row["pos"], row["known"]))
-        return found
-
-    def _put_nodes(
-        self, tx: neo4j.ManagedTransaction, nodes: Iterable[NodeUpsert], floors: dict[str, list[Floor]]
-    ) -> None:
-        newest: dict[tuple[str, str], dict[str, NodeUpsert]] = defaultdict(dict)
-        for node in nodes:
-            above = [f for f in floors.get(node.role, ()) if node.pos < f.pos]
-            if above:
-                floor = max(above, key=lambda f: f.pos)
-                node = NodeUpsert(node.label, node.id, node.role, floor.pos, floor.known_ms, None)
-            held = newest[node.label, node.role].get(node.id)
-            if held is None or held.pos < node.pos:
-                newest[node.label, node.role][node.id] = node
-        for (label, role), by_id in sorted(newest.items()):
-            names = self._schema.properties.get((label, role), ())
-            rows = [node_row(by_id[id], names) for id in sorted(by_id)]
-            tx.run(_query(cypher.nodes(label, role)), rows=rows).consume()
-
-    def _put_stubs(self, tx: neo4j.ManagedTransaction, ops: Iterable[Upsert]) -> None:
-        ends: dict[str, set[str]] = defaultdict(set)
-        for op in ops:
-            if isinstance(op, EdgeUpsert):
-                for label, id in (split_key(op.src), split_key(op.dst)):
-                    ends[label].add(id)
-        for label in sorted(ends):
-            tx.run(_query(cypher.stubs(label)), rows=sorted(ends[label])).consume()
-
-    def _put_ops(
-        self,
-        tx: neo4j.ManagedTransaction,
-        ops: Sequence[Op],
-        floors: dict[str, list[Floor]],
-    ) -> None:
-        kinds: dict[str, dict[str, list[Op]]] = defaultdict(lambda: defaultdict(list))
-        for op in ops:
-            kind = op.relation if isinstance(op, EdgeUpsert) else op.kind if isinstance(op, Gone) else None
-            kinds[kind or ""][op.owner].append(op)
-        for kind in sorted(kinds):
-            self._put_kind(tx, kind or None, kinds[kind], floors)
-
-    def _put_kind(
-        self,
-        tx: neo4j.ManagedTransaction,
-        kind: str | None,
-        owners: dict[str, list[Op]],
-        floors: dict[str, list[Floor]],
-    ) -> None:
-        """Read the chains of these owners, add, and write the difference."""
-        chains, stored, markers = self._chains(tx, kind, sorted(owners))
-        created: list[Held] = []
-        for owner, ops in owners.items():
-            for op in ops:
-                held = chains[owner].add(op)
-                if held is not None and held.is_version:
-                    created.append(held)
-                    for floor in floors.get(table_of(owner), ()):
-                        held.drop_by(floor)
-        self._write_versions(tx, kind, created, chains, stored)
-        self._write_markers(tx, chains, markers)
-
-    def _chains(
-        self, tx: neo4j.ManagedTransaction, kind: str | None, owners: list[str]
-    ) -> tuple[dict[str, Chain], dict[str, str | None], set[str]]:
-        """The chains as stored; what closes each stored version; the markers' ids."""
-        chains: dict[str, Chain] = defaultdict(Chain)
-        versions = cypher.kept_versions(cypher.LABEL) if kind is None else cypher.edge_versions(kind)
-        rows = [record["p"] for record in tx.run(_query(versions), owners=owners)]
-        stored = {row["id"]: row.get("_closed_pos") for row in rows}
-        for row in rows:
-            for op, floor in ops_of(row, kind):
-                held = chains[op.owner].add(op)
-                if held is not None and floor is not None:
-                    held.drop_by(floor)
-        marked = [r["p"] for r in tx.run(_query(cypher.kept_versions(cypher.GONE)), owners=owners)]
-        for row in marked:
-            chains[row["owner"]].add(read_marker(row))
-        return chains, stored, {row["id"] for row in marked}
-
-    def _write_versions(
-        self,
-        tx: neo4j.ManagedTransaction,
-        kind: str | None,
-        created: list[Held],
-        chains: dict[str, Chain],
-        stored: dict[str, str | None],
-    ) -> None:
-        closed = [
-            {"id": version_id(held.op.owner, held.op.pos), "p": closing(held)}
-            for chain in chains.values()
-            for held in chain.items
-            if held.is_version
-            and (key := version_id(held.op.owner, held.op.pos)) in stored
-            and stored[key] != held.closed_pos
-        ]
-        created.sort(key=lambda held: (held.op.owner, held.op.pos))
-        if kind is None:
-            rows = [label_row(held) for held in created] + closed
-            if rows:
-                tx.run(_query(cypher.merge_kept(cypher.LABEL)), rows=rows).consume()
-            return
-        if created:
-            rows = [edge_row(held) for held in created]
-            tx.run(_query(cypher.create_edges(self._relation(kind))), rows=rows).consume()
-        if closed:
-            tx.run(_query(cypher.close_edges(kind)), rows=sorted(closed, key=lambda row: str(row["id"]))).consume()
-
-    def _relation(self, kind: str) -> Any:
-        try:
-            return self._relations[kind]
-        except KeyError:
-            raise StoreRefused(f"relation {kind!r} is not in the mapping this store was opened with") from None
-
-    def _write_markers(self, tx: neo4j.ManagedTransaction, chains: dict[str, Chain], markers: set[str]) -> None:
-        """A deletion is a marker as long as there is no version right before it that it closes."""
-        needed: dict[str, Params] = {}
-        for chain in chains.values():
-            for before, held in zip([None, *chain.items], chain.items, strict=False):
-                if not held.is_version and (before is None or not before.is_version):
-                    needed[version_id(held.op.owner, held.op.pos)] = marker_row(cast(Gone, held.op))
-        if new := [needed[key] for key in sorted(needed.keys() - markers)]:
-            tx.run(_query(cypher.merge_kept(cypher.GONE)), rows=new).consume()
-        if dropped := sorted(markers - needed.keys()):
-            tx.run(_query(cypher.DROP_MARKERS), rows=dropped).consume()
+        batch = Batch(self._schema, upserts)
+        batch.take((row["kind"], row["p"]) for row in tx.run(self._read_state, b=batch.reading()))
+        for text, rows in ((self._write_nodes, batch.nodes()), (self._write_ops, batch.ops())):
+            if any(rows.values()):
+                tx.run(text, b=rows).consume()
 
     def _put_floor(self, tx: neo4j.ManagedTransaction, floor: Floor) -> None:
         at = {"table": floor.table, "pos": floor.pos, "known": floor.known_ms}
@@ -246,7 +127,7 @@ class Neo4jStore:
         rows = [_event_row(i, event) for i, event in enumerate(events)]
         with self._faults(), self._session(neo4j.READ_ACCESS) as session:
             read = session.execute_read(
-                lambda tx: {r["i"]: r["edges"] for r in tx.run(_query(self._queries[caps.per_hop]), events=rows)}
+                lambda tx: {r["i"]: r["edges"] for r in tx.run(_query(self._queries[caps.per_hop]), b={"events": rows})}
             )
         return [assemble(event, _edges(read.get(i, ()))) for i, event in enumerate(events)]
 

@@ -1,0 +1,140 @@
+"""One batch on its way into Neo4j: what has to be read for it, and what has to be written. No driver here.
+
+The versions stored for the batch's owners are put into chains with the new ones; the difference is
+written. A deletion that finds no version right before it is kept as a marker.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from graph import cypher
+from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, split_key, table_of, version_id
+from graph.neo4j_rows import closing, edge_row, label_row, marker_row, node_row, ops_of, read_marker
+from graph.schema import GraphSchema
+from graph.store import StoreRefused
+from graph.versions import Chain, Held
+
+Op = EdgeUpsert | LabelUpsert | Gone
+Params = dict[str, Any]
+
+
+class Batch:
+    """Upserts to be written together: `reading`, then `take` what was read, then `nodes`, then `ops`."""
+
+    def __init__(self, schema: GraphSchema, upserts: Sequence[Upsert]) -> None:
+        """Raises StoreRefused: an edge's relation is not in the schema."""
+        self._schema = schema
+        self._relations = {relation.name: relation for relation in schema.relations}
+        self._nodes = [u for u in upserts if isinstance(u, NodeUpsert)]
+        self._ops: dict[str, dict[str, list[Op]]] = defaultdict(lambda: defaultdict(list))
+        for op in upserts:
+            if isinstance(op, EdgeUpsert | LabelUpsert | Gone):
+                self._ops[self._kind(op)][op.owner].append(op)
+        self._chains: dict[str, dict[str, Chain]] = {kind: defaultdict(Chain) for kind in self._ops}
+        self._stored: dict[str, str | None] = {}
+        self._markers: set[str] = set()
+        self._floors: dict[str, list[Floor]] = defaultdict(list)
+
+    def _kind(self, op: Op) -> str:
+        kind = op.relation if isinstance(op, EdgeUpsert) else op.kind if isinstance(op, Gone) else None
+        if kind is not None and kind not in self._relations:
+            raise StoreRefused(f"relation {kind!r} is not in the mapping this store was opened with")
+        return cypher.LABEL if kind is None else kind
+
+    # -- what is there ------------------------------------------------------------------------
+
+    def reading(self) -> Params:
+        """Parameters of `cypher.read_state`."""
+        kinds = [*self._relations, cypher.LABEL]
+        owners = {kind: sorted(self._ops[kind]) if kind in self._ops else [] for kind in kinds}
+        every = sorted(owner for found in owners.values() for owner in found)
+        tables = {table_of(owner) for owner in every} | {node.role for node in self._nodes}
+        owners[cypher.GONE] = every
+        return {**{f"owners_{kind}": found for kind, found in owners.items()}, "tables": sorted(tables)}
+
+    def take(self, rows: Iterable[tuple[str, Params]]) -> None:
+        """What the query gave: (kind, properties)."""
+        for kind, row in rows:
+            if kind == cypher.FLOOR:
+                self._floors[row["table"]].append(Floor(row["table"], row["pos"], row["known"]))
+            elif kind == cypher.GONE:
+                gone = read_marker(row)
+                self._markers.add(row["id"])
+                self._chains[self._kind(gone)][gone.owner].add(gone)
+            else:
+                self._stored[row["id"]] = row.get("_closed_pos")
+                for op, floor in ops_of(row, None if kind == cypher.LABEL else kind):
+                    held = self._chains[kind][op.owner].add(op)
+                    if held is not None and floor is not None:
+                        held.drop_by(floor)
+
+    # -- what is to be written ----------------------------------------------------------------
+
+    def nodes(self) -> Params:
+        """Parameters of `cypher.write_nodes`."""
+        ends: dict[str, set[str]] = {label: set() for label in self._schema.labels}
+        for owners in self._ops.values():
+            for op in (op for ops in owners.values() for op in ops if isinstance(op, EdgeUpsert)):
+                for label, id in (split_key(op.src), split_key(op.dst)):
+                    ends[label].add(id)
+        rows: Params = {f"stubs_{label}": sorted(ids) for label, ids in ends.items()}
+        newest = self._newest()
+        for (label, role), names in self._schema.properties.items():
+            by_id = newest.get((label, role), {})
+            rows[f"nodes_{label}_{role}"] = [node_row(by_id[id], names) for id in sorted(by_id)]
+        return rows
+
+    def _newest(self) -> dict[tuple[str, str], dict[str, NodeUpsert]]:
+        newest: dict[tuple[str, str], dict[str, NodeUpsert]] = defaultdict(dict)
+        for node in self._nodes:
+            above = [floor for floor in self._floors.get(node.role, ()) if node.pos < floor.pos]
+            if above:
+                floor = max(above, key=lambda f: f.pos)
+                node = NodeUpsert(node.label, node.id, node.role, floor.pos, floor.known_ms, None)
+            held = newest[node.label, node.role].get(node.id)
+            if held is None or held.pos < node.pos:
+                newest[node.label, node.role][node.id] = node
+        return newest
+
+    def ops(self) -> Params:
+        """Parameters of `cypher.write_ops`."""
+        rows: Params = {"labels": []}
+        for kind in [*self._relations, cypher.LABEL]:
+            created = sorted(self._added(kind), key=lambda held: (held.op.owner, held.op.pos))
+            closed = sorted(self._closed(kind), key=lambda row: str(row["id"]))
+            if kind == cypher.LABEL:
+                rows["labels"] = [*map(label_row, created), *closed]
+            else:
+                rows |= {f"created_{kind}": list(map(edge_row, created)), f"closed_{kind}": closed}
+        return {**rows, **self._markers_changed()}
+
+    def _added(self, kind: str) -> list[Held]:
+        created = []
+        for owner, ops in self._ops.get(kind, {}).items():
+            for op in ops:
+                held = self._chains[kind][owner].add(op)
+                if held is not None and held.is_version:
+                    created.append(held)
+                    for floor in self._floors.get(table_of(owner), ()):
+                        held.drop_by(floor)
+        return created
+
+    def _closed(self, kind: str) -> Iterator[Params]:
+        """Stored versions that something new closes."""
+        for held in (held for chain in self._chains.get(kind, {}).values() for held in chain.items if held.is_version):
+            key = version_id(held.op.owner, held.op.pos)
+            if key in self._stored and self._stored[key] != held.closed_pos:
+                yield {"id": key, "p": closing(held)}
+
+    def _markers_changed(self) -> Params:
+        """A deletion is a marker as long as there is no version right before it that it closes."""
+        needed: dict[str, Params] = {}
+        for chain in (chain for chains in self._chains.values() for chain in chains.values()):
+            for before, held in zip([None, *chain.items], chain.items, strict=False):
+                if isinstance(held.op, Gone) and (before is None or not before.is_version):
+                    needed[version_id(held.op.owner, held.op.pos)] = marker_row(held.op)
+        marked = [needed[key] for key in sorted(needed.keys() - self._markers)]
+        return {"marked": marked, "unmarked": sorted(self._markers - needed.keys())}
