@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from ingest.debezium import Captured
-from ingest.events import Change, Op, Position, Reject
+from ingest.debezium import INT64, LATEST_MS, Captured
+from ingest.events import RESERVED_SOURCE, RESERVED_TABLE, Change, Op, Position, Reject
 from ingest.records import Record
 
-DECISIONS = "analyst_decisions"  # the table they count as; no bank's mapping can name it
-SOURCE = "analysts"
+DECISIONS = RESERVED_TABLE  # the table they count as
+SOURCE = RESERVED_SOURCE
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -37,8 +37,10 @@ def decode_label(record: Record) -> Captured | None:
         decision = _decoder.decode(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Reject(f"not an analyst's decision: {error}") from error
-    if decision.decision < 0:
-        raise Reject(f"decision {decision.decision} is negative")
+    if not 0 <= decision.decision < INT64:
+        raise Reject(f"decision {decision.decision} is no row's number: expected 0 to 2^63")
+    if not 0 <= decision.decided_at < LATEST_MS:
+        raise Reject(f"decided_at {decision.decided_at} is no time in ms since 1970 UTC")
     position = Position(SOURCE, 1, True, 0, decision.decision)
     row = msgspec.to_builtins(decision)
     change = Change(DECISIONS, {"alert": decision.alert}, Op.CREATE, None, row, position, decision.decided_at)
