@@ -8,6 +8,8 @@ import msgspec
 
 from ingest.records import DEAD_LETTERS, Message, Record
 
+REASON_LIMIT = 1_000  # characters: a reason may quote the record, and the record travels along anyway
+
 
 class DeadLetter(msgspec.Struct, frozen=True):
     """Where it was read, why it was refused, and the bytes (base64 on the wire).
@@ -28,6 +30,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
     def of(cls, record: Record, position: str, reason: str) -> DeadLetter:
         """A dead letter of this moment."""
         now_ms = int(time.time() * 1000)
+        if len(reason) > REASON_LIMIT:
+            reason = f"{reason[:REASON_LIMIT]}… ({len(reason)} characters)"
         return cls(record.topic, record.partition, record.offset, position, reason, record.key, record.value, now_ms)
 
     def message(self) -> Message:

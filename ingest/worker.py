@@ -17,12 +17,13 @@ import structlog
 from ingest.deadletter import DeadLetter
 from ingest.debezium import Captured, decode
 from ingest.events import Change, Reject, Transient
-from ingest.labels import DECISIONS, decode_label
+from ingest.labels import decode_label
 from ingest.records import LABELS, Message, Publisher, Record, Source, Trace
 
 log = structlog.get_logger("ingest")
 T = TypeVar("T")
 
+INCOMPLETE_LIMIT = 100_000  # keys remembered after a dead letter, about 20 MB
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # then every 5 s: a restart of Neo4j takes about 20
 
 
@@ -86,6 +87,7 @@ class Worker:
         self._last: dict[tuple[str, int], str] = {}
         self._through = ""
         self._incomplete: set[tuple[str, bytes]] = set()
+        self._all_whole = False
 
     @property
     def through(self) -> str:
@@ -107,7 +109,7 @@ class Worker:
         started = time.perf_counter()
         items = self._write(items, letters)
         self.counters.write_s += time.perf_counter() - started
-        through = self._advance(items)
+        through = self._advance(items, letters)
         messages = [*self._sink.messages(items, through), *(letter.message() for letter in letters)]
         self._retry("publish", lambda: self._publisher.publish(messages))
         self._retry("commit", self._source.commit)
@@ -128,13 +130,16 @@ class Worker:
 
     def _item(self, record: Record, captured: Captured) -> Item:
         change, row = captured.change, (record.topic, record.key or b"")
-        plan = self._sink.plan(change, whole=row in self._incomplete)
+        plan = self._sink.plan(change, whole=self._all_whole or row in self._incomplete)
         self._incomplete.discard(row)
         trace = Trace.of(change.position.token, change.committed_ms, captured.captured_ms)
         return Item(record, change, plan, trace)
 
     def _refuse(self, record: Record, captured: Captured | None, reason: str) -> DeadLetter:
-        self._incomplete.add((record.topic, record.key or b""))
+        if len(self._incomplete) < INCOMPLETE_LIMIT:
+            self._incomplete.add((record.topic, record.key or b""))
+        else:
+            self._all_whole = True  # costs writes, but forgets no key
         log.warning("dead letter", at=record.place, reason=reason[:500])
         return DeadLetter.of(record, captured.change.position.token if captured else "", reason)
 
@@ -146,18 +151,23 @@ class Worker:
         except Reject:
             kept = []
             for item in items:
+                captured = Captured(item.change, item.trace.captured_ms)
                 try:
+                    if (item.record.topic, item.record.key or b"") in self._incomplete:
+                        item = self._item(item.record, captured)  # an earlier row of its key was refused just now
                     self._retry("write", lambda item=item: self._sink.write([item]))  # type: ignore[misc]
                     kept.append(item)
                 except Reject as reason:
-                    letters.append(self._refuse(item.record, Captured(item.change, 0), str(reason)))
+                    letters.append(self._refuse(item.record, captured, str(reason)))
             return kept
 
-    def _advance(self, items: list[Item]) -> str | None:
+    def _advance(self, items: list[Item], letters: list[DeadLetter]) -> str | None:
         """Move the watermark: as far as the slowest partition that still holds records, else as far as seen."""
-        for item in items:
-            if item.change.table != DECISIONS:  # they have no place in the bank's log
-                self._last[item.record.topic, item.record.partition] = item.change.position.token
+        dealt = [(item.record.topic, item.record.partition, item.change.position.token) for item in items]
+        dealt += [(letter.topic, letter.partition, letter.position) for letter in letters if letter.position]
+        for topic, partition, token in dealt:
+            if topic != LABELS:  # decisions have no place in the bank's log
+                self._last[topic, partition] = max(token, self._last.get((topic, partition), ""))
         behind = {part for part in self._source.lagging() if part[0] != LABELS}
         if behind <= self._last.keys():
             reached = min((self._last[part] for part in behind), default=max(self._last.values(), default=""))

@@ -1,0 +1,272 @@
+"""The loop: write, publish, commit; what may fail in between, and what is never lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from envelopes import body, record, transfer
+from fakes import Crash, Faults, FaultySink, LogSource, MemoryPublisher
+from histories import canonical, demo_mapping
+
+import ingest.worker
+from graph.mirror import Mirror
+from ingest.events import Transient
+from ingest.records import CHANGES, DEAD_LETTERS, EVENTS, LABELS, Record
+from ingest.worker import Item, Worker
+
+MAPPING = demo_mapping()
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest.worker, "BACKOFF_S", (0.0,))
+
+
+def row(offset: int, op: str, before: Any, after: Any, partition: int = 0, pos: int | None = None) -> Record:
+    """A change of a transfer at a place in the log (by default its offset's)."""
+    id = (after or before)["id"]
+    return record(body(op, before, after, pos=pos or 100 + offset), {"id": id}, offset, partition=partition)
+
+
+def log() -> list[Record]:
+    """Creates, an update that counts and one that doesn't, a delete, a tombstone, and two bad rows; two partitions."""
+    one, two, three = transfer(1), transfer(2), transfer(3)
+    return [
+        row(0, "c", None, one), row(1, "c", None, two, partition=1),
+        row(2, "u", one, transfer(1, amount="13.00")), row(3, "c", None, three | {"amount": "much"}, partition=1),
+        record(b"\xff", {"id": 9}, 4),
+        row(5, "u", two, transfer(2, status="done"), partition=1),
+        row(6, "u", three | {"amount": "much"}, three, partition=1),
+        row(7, "d", transfer(1, amount="13.00"), None), record(None, {"id": 1}, 8),
+    ]  # fmt: skip
+
+
+class World:
+    """A worker over fakes; `restart` makes a new one over the same log, graph and topics."""
+
+    def __init__(self, records: list[Record], refuses: Callable[[Item], bool] = lambda item: False, limit: int = 100):
+        self.faults, self.mirror, self.limit = Faults(), Mirror(), limit
+        self.source = LogSource(records, self.faults)
+        self.sink = FaultySink(MAPPING, self.mirror, self.faults, refuses)
+        self.publisher = MemoryPublisher(self.faults)
+        self.restart()
+
+    def restart(self) -> None:
+        self.source.reopen()
+        self.worker = Worker(self.source, self.sink, self.publisher, self.limit, poll_s=0)
+
+    def drain(self) -> None:
+        while self.worker.step():
+            pass
+
+    def ends(self) -> tuple[list[str], set[str], set[str], set[str]]:
+        """The graph, and what was published, each once: upserts, events, dead letters by place."""
+        changes = {str(m) for m in self.publisher.of(CHANGES) if m["type"] != "watermark"}
+        events = {str(m) for m in self.publisher.of(EVENTS)}
+        letters = {m.key.decode() for m in self.publisher.messages if m.topic == DEAD_LETTERS}
+        return canonical(self.mirror.dump()), changes, events, letters
+
+    def marks(self) -> list[str]:
+        return [str(m["pos"]) for m in self.publisher.of(CHANGES) if m["type"] == "watermark"]
+
+
+def token(offset: int) -> str:
+    return f"bank/0001.1.00000003.{100 + offset:016x}.000000"
+
+
+def test_a_batch_is_written_then_published_then_committed() -> None:
+    """In this order, each step once."""
+    world = World([row(0, "c", None, transfer())])
+    world.worker.step()
+    assert world.faults.steps == ["poll", "write", "publish", "commit"]
+
+
+def test_nothing_polled_does_nothing() -> None:
+    """An idle bank costs no writes."""
+    world = World([])
+    assert world.worker.step() == 0 and world.faults.steps == ["poll"]
+
+
+def test_every_record_is_accounted_for() -> None:
+    """Written, dead-lettered or passed over: the counters add up."""
+    world = World(log(), limit=4)
+    world.drain()
+    counted = world.worker.counters
+    assert (counted.records, counted.written, counted.dead_letters, counted.skipped) == (9, 6, 2, 1)
+
+
+@pytest.mark.parametrize("step", ["write", "publish", "commit"])
+@pytest.mark.parametrize("took_effect", [False, True], ids=["refused", "took effect unheard"])
+def test_a_transient_fault_is_tried_again(step: str, took_effect: bool) -> None:
+    """Never dead-lettered; the source is told meanwhile that we live."""
+    smooth, world = World(log()), World(log())
+    smooth.drain()
+    (world.faults.after if took_effect else world.faults.before)(step, Transient("away"), Transient("away"))
+    world.drain()
+    assert world.ends() == smooth.ends()
+    assert world.source.alive == 2 and world.worker.counters.retries == 2
+
+
+@pytest.mark.parametrize("step", ["poll", "write", "publish", "commit"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("limit", [1, 2, 100])
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_a_crash_anywhere_ends_in_the_same(step: str, after: bool, limit: int, nth: int) -> None:
+    """A new process reads on from what was committed: same graph, same messages, nothing lost."""
+    smooth, world = World(log(), limit=limit), World(log(), limit=limit)
+    smooth.drain()
+    for _ in range(nth - 1):
+        world.worker.step()
+    (world.faults.after if after else world.faults.before)(step, Crash())
+    try:
+        world.drain()
+    except Crash:
+        world.restart()
+        world.drain()
+    assert world.ends() == smooth.ends()
+
+
+def test_a_bad_record_is_put_aside_alone() -> None:
+    """One that can't be decoded, one that can't be mapped: the others are in the graph."""
+    world = World(log())
+    world.drain()
+    letters = {m["offset"]: m for m in world.publisher.of(DEAD_LETTERS)}
+    assert sorted(letters) == [3, 4]
+    assert "amount" in str(letters[3]["reason"]) and letters[3]["position"] == token(3)
+    assert "not JSON" in str(letters[4]["reason"]) and letters[4]["value"] == "/w==" and letters[4]["position"] == ""
+    assert {m["id"] for m in world.publisher.of(EVENTS)} == {f"transfers:{n}:transfer" for n in (1, 2, 3)}
+
+
+def test_what_the_store_refuses_is_found_one_by_one() -> None:
+    """The batch is refused as a whole; the rest of it is written all the same."""
+    world = World([row(n, "c", None, transfer(n + 1)) for n in range(5)], lambda item: item.record.offset == 2)
+    world.drain()
+    assert [m["offset"] for m in world.publisher.of(DEAD_LETTERS)] == [2]
+    assert {m["id"] for m in world.publisher.of(EVENTS)} == {f"transfers:{n}:transfer" for n in (1, 2, 4, 5)}
+    assert len(world.mirror) == 4
+
+
+def test_a_transient_fault_while_looking_for_the_refused_one_is_tried_again() -> None:
+    """It is nobody's fault."""
+    world = World([row(n, "c", None, transfer(n + 1)) for n in range(3)], lambda item: item.record.offset == 1)
+    world.faults.before("write", Transient("away"))
+    world.drain()
+    assert [m["offset"] for m in world.publisher.of(DEAD_LETTERS)] == [1] and len(world.mirror) == 2
+
+
+@pytest.mark.parametrize("limit", [1, 10], ids=["in the next batch", "in the same batch"])
+def test_the_row_after_a_refused_one_is_written_whole(limit: int) -> None:
+    """It changes nothing that is mapped, yet has to bring what the refused one would have brought."""
+    records = [row(0, "c", None, transfer()), row(1, "u", transfer(), transfer(status="done"))]
+    world = World(records, lambda item: item.record.offset == 0, limit)
+    world.drain()
+    assert [upsert.owner for upsert in world.mirror.dump()] == ["transfers:1:transfer"]  # type: ignore[union-attr]
+
+
+def test_only_the_next_row_is_written_whole() -> None:
+    """Then the graph has it."""
+    rows = [transfer(status=str(n)) for n in range(4)]
+    records = [row(n, "u", rows[n - 1], rows[n]) for n in range(1, 4)]
+    world = World([record(b"{", {"id": 1}, 0), *records])
+    world.drain()
+    assert [whole for _, whole in world.sink.planned] == [True, False, False]
+
+
+def test_more_refused_keys_than_are_remembered_lose_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the limit each row is written whole: dearer, never wrong."""
+    monkeypatch.setattr(ingest.worker, "INCOMPLETE_LIMIT", 1)
+    bad = [record(b"{", {"id": n}, n) for n in (1, 2)]
+    world = World([*bad, row(3, "u", transfer(2), transfer(2, status="x"))])
+    world.drain()
+    assert len(world.mirror) == 1
+
+
+def test_a_dead_letter_is_named_by_its_place_and_bounded() -> None:
+    """Put aside twice it is one; a reason of a megabyte would not fit the topic."""
+    world = World([row(0, "c", None, transfer()), record(body("c", None, {"x" * 900_000: 1}), {"id": 1}, 1)])
+    world.drain()
+    letter = next(m for m in world.publisher.messages if m.topic == DEAD_LETTERS)
+    assert letter.key == b"bank.bank.transfers[0]@1" and len(world.publisher.of(DEAD_LETTERS)[0]["reason"]) < 1_100  # type: ignore[arg-type]
+
+
+def test_stopping_while_retrying_leaves_the_batch_uncommitted() -> None:
+    """It comes again to whoever is next."""
+    world = World([row(0, "c", None, transfer())])
+    world.faults.before("publish", Transient("away"))
+    world.worker.stopping.set()
+    with pytest.raises(Transient):
+        world.worker.step()
+    assert "commit" not in world.faults.steps and not world.source.committed
+
+
+def test_stopping_ends_the_loop() -> None:
+    """After the batch in hand."""
+    world = World(log(), limit=1)
+    thread = threading.Thread(target=world.worker.run)
+    thread.start()
+    world.worker.stopping.set()
+    thread.join(10)
+    assert not thread.is_alive() and sum(world.source.committed.values()) == world.worker.counters.records
+
+
+# -- the watermark ------------------------------------------------------------------------------
+
+
+def test_the_watermark_waits_for_the_partition_that_still_holds_records() -> None:
+    """Partition 1 is further on in the log, but partition 0 has more to come."""
+    first = [row(n, "c", None, transfer(n + 1), pos=110 + n) for n in range(4)]
+    second = [row(0, "c", None, transfer(9), partition=1, pos=500)]
+    world = World([*first, *second], limit=2)
+    world.worker.step()
+    assert world.worker.through == token(10)
+    world.worker.step()
+    assert world.worker.through == token(12)
+    world.worker.step()
+    assert world.worker.through == token(400)
+
+
+def test_the_watermark_waits_for_a_partition_not_read_yet() -> None:
+    """Nothing is known of how far back it is."""
+    second = [row(0, "c", None, transfer(9), partition=1)]
+    world = World([row(0, "c", None, transfer()), *second], limit=1)
+    world.worker.step()
+    assert world.worker.through == "" and world.marks() == []
+
+
+def test_the_watermark_never_moves_back() -> None:
+    """The connector restarted and sends what it had sent."""
+    again = [row(n, "c", None, transfer(n + 1), pos=100 + pos) for n, pos in enumerate((5, 6, 7, 5, 6, 7, 8))]
+    world = World(again, limit=1)
+    world.drain()
+    assert world.marks() == sorted(world.marks()) and world.marks()[-1] == token(8)
+
+
+def test_dead_letters_do_not_hold_the_watermark() -> None:
+    """A partition of nothing but refused rows: their positions are known, and they are dealt with."""
+    bad = [record(body("c", None, {"id": n}, table="nowhere", pos=100 + n), {"id": n}, n, topic="b.b.nowhere")
+           for n in range(9)]  # fmt: skip
+    world = World([row(0, "c", None, transfer(), pos=300), *bad], limit=2)
+    world.worker.step()
+    assert world.worker.through == token(0)
+    world.worker.step()
+    assert world.worker.through == token(2)
+
+
+def test_decisions_leave_the_watermark_alone() -> None:
+    """They have no place in the bank's log."""
+    decision = {"event": "transfers:1:transfer", "fraud": True, "decided_at": 5, "alert": 5, "decision": 9}
+    decisions = [record(decision | {"decision": n}, None, n, topic=LABELS) for n in range(5)]
+    world = World([row(0, "c", None, transfer()), *decisions], limit=2)
+    world.drain()
+    assert set(world.marks()) == {token(0)} and len(world.mirror) == 2
+
+
+def test_a_dead_decision_leaves_the_watermark_alone() -> None:
+    """Nor has a refused one."""
+    decision = {"event": "nowhere:1:x", "fraud": True, "decided_at": 5, "alert": 5, "decision": 9}
+    world = World([record(decision, None, 0, topic=LABELS)])
+    world.drain()
+    assert world.marks() == [] and world.worker.counters.dead_letters == 1
