@@ -14,6 +14,7 @@ from ingest.records import Message, Record
 log = structlog.get_logger("kafka")
 
 PARTITION_UA = -1  # librdkafka: let the key decide
+MOVED_ON = (KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID)
 SETTLED = (KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART)  # wait: the topic may come later
 
 
@@ -74,7 +75,7 @@ class KafkaSource:
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            if error.args[0].retriable():
+            if error.args[0].code() not in MOVED_ON:  # retriable() speaks of transactional producers only
                 raise Transient(f"Kafka did not take the offsets: {error}") from error
             # The group went on without us: another worker repeats this batch, which changes nothing.
             log.warning("offsets not committed, the group has moved on", error=str(error))
@@ -107,8 +108,10 @@ class KafkaSource:
             self._paused = False
 
     def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for part in partitions:
-            self._polled.pop((part.topic, part.partition), None)
+        gone = {(part.topic, part.partition) for part in partitions}
+        for place in gone:
+            self._polled.pop(place, None)
+        self._held = [message for message in self._held if (message.topic(), message.partition()) not in gone]
 
 
 def _record(message: Received) -> Record | None:
