@@ -37,6 +37,12 @@ GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{
 GRANT SELECT, LOCK TABLES ON {database}.* TO '{dbz}'@'127.0.0.1';
 """
 
+FURTHER_DATABASE = """\
+CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4
+GRANT ALL PRIVILEGES ON `{name}`.* TO '{bank}'@'127.0.0.1'
+GRANT SELECT, LOCK TABLES ON `{name}`.* TO '{dbz}'@'127.0.0.1'
+"""
+
 
 def server(layout: Layout, secrets: Secrets) -> Server:
     """Return the MariaDB server."""
@@ -59,6 +65,15 @@ def accounts(secrets: Secrets) -> str:
         database=DATABASE, bank=BANK_USER, bank_password=secrets.mariadb_bank,
         dbz=DEBEZIUM_USER, dbz_password=secrets.mariadb_dbz,
     )
+
+
+def further_database(layout: Layout, name: str) -> None:
+    """Make another database, empty if it is new, for the same two users. Root's socket: for whoever runs the stack."""
+    socket = layout.home("mariadb") / "data" / "mariadb.sock"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    with pymysql.connect(unix_socket=str(socket), user=user) as connection, connection.cursor() as cursor:
+        for statement in FURTHER_DATABASE.format(name=name, bank=BANK_USER, dbz=DEBEZIUM_USER).splitlines():
+            cursor.execute(statement)
 
 
 def _prepare(home: Path, port: int, secrets: Secrets) -> Command:
