@@ -54,6 +54,7 @@ class Progress:
     live_s: float | None = None
     alerts: int = 0
     url: str = ""
+    link: str = ""
 
 
 class Demo:
@@ -88,6 +89,7 @@ class Demo:
         web = Web(create_app(services), self._taken)
         serving = web.start()
         self.progress.url = web.url
+        self.progress.link = web.url + services.auth.one_time_link()
         started(self)
         thread = threading.Thread(target=self._ingest, args=(services, loop), name="ingest", daemon=True)
         thread.start()
@@ -134,9 +136,10 @@ class Demo:
         if self.worker is not None:
             self.worker.stopping.set()
         await asyncio.to_thread(thread.join, 10.0)
+        services.tail.close()  # open streams would hold the server up
         web.stop()
-        await services.close()
         await serving
+        await services.close()
 
     # -- the ingest thread --------------------------------------------------------------------
 

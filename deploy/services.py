@@ -95,7 +95,7 @@ def run_scorer(group: str) -> None:
         log.info("scoring", model=engine.model, mirror=len(mirror))
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False)
+        worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False, quiet=True)
         worker.execute_from_commandline()  # ends the process
 
 
@@ -138,9 +138,10 @@ async def _alerts(chosen: Settings) -> None:
         sys.stderr.write(f"analyst token of this run: {services.settings.auth.token}\n")
     await stop.wait()
     await consumer.stop()
+    services.tail.close()  # open streams would hold the server up
     web.stop()
-    await services.close()
     await serving
+    await services.close()
 
 
 def _to_kafka(publisher: KafkaPublisher) -> Publish:

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -66,11 +67,16 @@ class Ticker:
             err.print(text)
 
 
-def greeting(url: str, token: str) -> None:
+def greeting(url: str, token: str, link: str = "") -> None:
     """Where to look."""
-    err.print("[bold]Ringwatch[/bold] is watching the demo bank. Sign in once, with this run's token:", soft_wrap=True)
-    err.print(f"  [bold]{url}/login?token={token}[/bold]", soft_wrap=True)
-    err.print(f"The page is then at {url}; Ctrl-C ends it.", soft_wrap=True)
+    say = partial(err.print, soft_wrap=True)
+    say("[bold]Ringwatch[/bold] is watching the demo bank.")
+    if link:
+        say(f"  Open [bold]{link}[/bold] (works once)")
+        say(f"  or {url} and sign in with this run's analyst token: {token}")
+    else:
+        say(f"  Open [bold]{url}[/bold] and sign in with this run's analyst token: [bold]{token}[/bold]")
+    say("Ctrl-C ends it.")
 
 
 def run_demo(options: DemoOptions, as_json: bool) -> int:
@@ -84,7 +90,7 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
             text = line(status, running.progress.alerts)
             ticker.show(text if running.progress.live_s else f"reading {options.history_days} days of history … {text}")
 
-        report = asyncio.run(demo.run(tick, lambda running: greeting(running.progress.url, running.token)))
+        report = asyncio.run(demo.run(tick, lambda running: greeting(running.progress.url, running.token, running.progress.link)))
     if as_json:
         sys.stdout.write(report.json() + "\n")
     else:

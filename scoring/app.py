@@ -64,7 +64,7 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
         web_enabled=False,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
-        broker_commit_interval=0.5,
+        broker_commit_interval=1.0,
         producer_acks=-1,
         producer_linger=1,
         stream_wait_empty=False,

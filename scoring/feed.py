@@ -1,7 +1,7 @@
 """Keeps a mirror current from `graph.changes`: hydrate from the store, then follow, without a gap or a double.
 
-The end offsets are noted first, then the store is read, then the stream is applied from the noted
-offsets: what was written meanwhile comes twice, and the mirror takes it once. Ready at the end
+The end offsets are noted first, then the store is read, then the stream is applied from a little before
+the noted offsets: what was written meanwhile comes twice, and the mirror takes it once. Ready at the end
 offsets taken after hydration.
 """
 
@@ -25,6 +25,7 @@ from scoring.watermarks import Watermarks
 log = structlog.get_logger("mirror")
 
 BATCH = 2_000  # records applied under one lock: about 20 ms
+LOOK_BACK = 200  # records per partition read again at the start: the watermarks of an idle bank are among them
 _decoder = msgspec.json.Decoder(NodeUpsert | EdgeUpsert | LabelUpsert | Gone | Floor | Watermark)
 
 
@@ -82,11 +83,12 @@ class MirrorFeed(threading.Thread):
         if not parts:
             raise RuntimeError(f"topic {CHANGES!r} does not exist: run `ringwatch stack up`, then start again")
         self._marks = Watermarks(len(parts))
-        self._consumer.assign([TopicPartition(CHANGES, part, end) for part, end in self._ends(parts).items()])
+        starts = {part: max(low, end - LOOK_BACK) for part, (low, end) in self._ends(parts).items()}
+        self._consumer.assign([TopicPartition(CHANGES, part, start) for part, start in starts.items()])
         upserts = self._store.dump()
         while batch := list(islice(upserts, BATCH)):
             self._mirror.apply(batch)
-        wanted = self._ends(parts)
+        wanted = {part: end for part, (_, end) in self._ends(parts).items()}
         while any(at.offset < wanted[at.partition] for at in self._positions(wanted)):
             self._apply(self._consumer.consume(BATCH, 0.1))
             if self.stopping.is_set():
@@ -94,11 +96,11 @@ class MirrorFeed(threading.Thread):
         log.info("the mirror is hydrated", owners=len(self._mirror), seconds=round(time.perf_counter() - started, 2))
         self.ready.set()
 
-    def _ends(self, parts: list[int]) -> dict[int, int]:
-        found = {}
-        for part in parts:
-            _, found[part] = self._consumer.get_watermark_offsets(TopicPartition(CHANGES, part), timeout=30)
-        return found
+    def _ends(self, parts: list[int]) -> dict[int, tuple[int, int]]:
+        """First and next offset of each partition."""
+        return {
+            part: self._consumer.get_watermark_offsets(TopicPartition(CHANGES, part), timeout=30) for part in parts
+        }
 
     def _positions(self, wanted: dict[int, int]) -> list[TopicPartition]:
         """Where we stand; before the first record of a partition its assigned offset is the position."""

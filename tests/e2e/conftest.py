@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import neo4j
 import pytest
 
 from deploy import bootstrap
@@ -33,3 +34,10 @@ def observer(on_stack: OnStack) -> Iterator[Observer]:
     watching.start()
     yield watching
     watching.stop()
+
+
+@pytest.fixture(scope="package")
+def graph(on_stack: OnStack) -> Iterator[neo4j.Driver]:
+    """The demo's Neo4j."""
+    with bootstrap.driver(on_stack.settings) as driver:
+        yield driver

@@ -22,7 +22,7 @@ from deploy.demo import berka
 from deploy.stack.connector import Source, register_mariadb, reset
 from deploy.stack.endpoints import Endpoints
 from deploy.stack.mariadb import further_database
-from deploy.stack.topics import create_topics
+from deploy.stack.topics import TOPICS, create_topics
 from graph.mapping import Mapping
 from graph.neo4j_store import Neo4jStore
 from graph.sink import GraphSink
@@ -71,15 +71,18 @@ def until(holds: Callable[[], bool], limit_s: float) -> bool:
     return True
 
 
-def clean(servers: Endpoints) -> None:
-    """No trace of this bank in Kafka; the next test module finds the servers as if we had not been there."""
-    reset(servers, SOURCE)
+def forget(servers: Endpoints) -> None:
+    """No trace of this bank in Kafka and Kafka Connect.
+
+    Ringwatch's topics are made anew, since a scorer would wait for the events of a graph that is gone.
+    """
     admin = AdminClient({"bootstrap.servers": servers.kafka_bootstrap})
-    ours = [
-        name for name in admin.list_topics(timeout=30).topics if name.startswith(("berka.", "schema-changes.berka"))
-    ]
-    for deleted in (admin.delete_topics(ours) if ours else {}).values():
-        deleted.result(timeout=30)
+    ours = [n for n in admin.list_topics(timeout=30).topics if n.startswith(("berka.", "schema-changes.berka"))]
+    if ours:
+        reset(servers, SOURCE)
+        for deleted in admin.delete_topics([*ours, *(topic.name for topic in TOPICS)]).values():
+            deleted.result(timeout=30)
+    create_topics(servers.kafka_bootstrap)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +91,8 @@ def loaded(servers: Endpoints, stack_settings: Settings, neo4j_driver: neo4j.Dri
     further_database(stack_settings.stack_layout(), "berka")
     at = servers.mariadb
     with pymysql.connect(host=at.host, port=at.port, user=at.user, password=at.password, database="berka") as bank:
+        forget(servers)  # what a run that was killed has left
         total = sum(berka.load(bank, FILES).values())
-        create_topics(servers.kafka_bootstrap)
         register_mariadb(servers, SOURCE)
         neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
         mapping = Mapping.load(MAPPING, b"k" * 32)
@@ -106,8 +109,10 @@ def loaded(servers: Endpoints, stack_settings: Settings, neo4j_driver: neo4j.Dri
             worker.stopping.set()
             thread.join()
             source.close()
-            clean(servers)
+            forget(servers)
             neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+            with bank.cursor() as cursor:
+                cursor.execute("DROP DATABASE berka")
 
 
 def ms(day: berka.Value) -> int:

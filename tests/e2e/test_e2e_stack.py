@@ -64,14 +64,12 @@ def replaying(on_stack: OnStack, observer: Observer, per_s: float) -> Iterator[N
         thread.join()
 
 
-def test_5000_changes_end_in_the_graph_row_by_row(
-    on_stack: OnStack, observer: Observer, neo4j_driver: neo4j.Driver
-) -> None:
+def test_5000_changes_end_in_the_graph_row_by_row(on_stack: OnStack, observer: Observer, graph: neo4j.Driver) -> None:
     """Inserts, updates and deletes: what Neo4j holds open is what the tables say."""
     on_stack.replay(400, 12.6, lambda: False, observer.sent)
     assert on_stack.written >= 5_000
     assert observer.drain(DRAIN_S) == {"kafka": 0, "graph": 0, "score": 0}
-    assert same_as_the_tables(on_stack, neo4j_driver) == []
+    assert same_as_the_tables(on_stack, graph) == []
 
 
 def test_a_planted_mule_ring_ends_in_an_alert_on_the_stream(on_stack: OnStack, observer: Observer) -> None:
@@ -102,7 +100,7 @@ def test_an_alert_carries_the_ring_and_the_reasons(on_stack: OnStack, observer: 
     assert detail["subgraph"]["nodes"] and detail["contributions"]
 
 
-def test_kill_9_of_ingest_loses_nothing(on_stack: OnStack, observer: Observer, neo4j_driver: neo4j.Driver) -> None:
+def test_kill_9_of_ingest_loses_nothing(on_stack: OnStack, observer: Observer, graph: neo4j.Driver) -> None:
     """Killed in the middle of a load and started again: every event is scored, the graph equals the tables."""
     ingest = on_stack.service("ingest")
     with replaying(on_stack, observer, 300):
@@ -111,7 +109,7 @@ def test_kill_9_of_ingest_loses_nothing(on_stack: OnStack, observer: Observer, n
             ingest.kill()
             ingest.start()
     assert observer.drain(DRAIN_S) == {"kafka": 0, "graph": 0, "score": 0}
-    assert same_as_the_tables(on_stack, neo4j_driver) == []
+    assert same_as_the_tables(on_stack, graph) == []
 
 
 def test_kill_9_of_the_scorer_loses_no_score(on_stack: OnStack, observer: Observer) -> None:
@@ -125,7 +123,7 @@ def test_kill_9_of_the_scorer_loses_no_score(on_stack: OnStack, observer: Observ
     assert observer.drain(DRAIN_S)["score"] == 0
 
 
-def test_neo4j_away_is_waited_for(on_stack: OnStack, observer: Observer, neo4j_driver: neo4j.Driver) -> None:
+def test_neo4j_away_is_waited_for(on_stack: OnStack, observer: Observer, graph: neo4j.Driver) -> None:
     """Down under load: retried with back-off, nothing dead-lettered, nothing lost."""
     layout = on_stack.settings.stack_layout()
     before = len(dead_letters(on_stack))
@@ -134,7 +132,7 @@ def test_neo4j_away_is_waited_for(on_stack: OnStack, observer: Observer, neo4j_d
         time.sleep(2)
         control.up(layout, ["neo4j"], lambda _: None)
     assert observer.drain(DRAIN_S) == {"kafka": 0, "graph": 0, "score": 0}
-    assert same_as_the_tables(on_stack, neo4j_driver) == []
+    assert same_as_the_tables(on_stack, graph) == []
     assert len(dead_letters(on_stack)) == before
 
 
@@ -182,7 +180,7 @@ def dead_letters(on_stack: OnStack) -> list[DeadLetter]:
 
 
 def test_bad_records_become_dead_letters_and_stop_nothing(
-    on_stack: OnStack, observer: Observer, neo4j_driver: neo4j.Driver
+    on_stack: OnStack, observer: Observer, graph: neo4j.Driver
 ) -> None:
     """Each with its reason and its bytes, on the real topic, between ordinary changes."""
     before = dead_letters(on_stack)
@@ -198,4 +196,4 @@ def test_bad_records_become_dead_letters_and_stop_nothing(
     letters = [letter for letter in dead_letters(on_stack) if letter not in before]
     assert len(letters) == len(BAD) and all(letter.reason for letter in letters)
     assert {letter.value for letter in letters} == {value for _, value in BAD.values()}
-    assert same_as_the_tables(on_stack, neo4j_driver) == []
+    assert same_as_the_tables(on_stack, graph) == []
