@@ -90,7 +90,10 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
             text = line(status, running.progress.alerts)
             ticker.show(text if running.progress.live_s else f"reading {options.history_days} days of history … {text}")
 
-        report = asyncio.run(demo.run(tick, lambda running: greeting(running.progress.url, running.token, running.progress.link)))
+        def started(running: Demo) -> None:
+            greeting(running.progress.url, running.token, running.progress.link)
+
+        report = asyncio.run(demo.run(tick, started))
     if as_json:
         sys.stdout.write(report.json() + "\n")
     else:
