@@ -64,7 +64,7 @@ class Ticker:
             self._live.update(Text(text, style="dim", overflow="ellipsis", no_wrap=True))
         elif time.monotonic() - self._last_s >= LINE_EVERY_S:
             self._last_s = time.monotonic()
-            err.print(text)
+            err.print(text, soft_wrap=True)
 
 
 def greeting(url: str, token: str, link: str = "") -> None:

@@ -77,10 +77,11 @@ def forget(servers: Endpoints) -> None:
     Ringwatch's topics are made anew, since a scorer would wait for the events of a graph that is gone.
     """
     admin = AdminClient({"bootstrap.servers": servers.kafka_bootstrap})
-    ours = [n for n in admin.list_topics(timeout=30).topics if n.startswith(("berka.", "schema-changes.berka"))]
-    if ours:
+    there = set(admin.list_topics(timeout=30).topics)
+    if ours := {name for name in there if name.startswith(("berka.", "schema-changes.berka"))}:
         reset(servers, SOURCE)
-        for deleted in admin.delete_topics([*ours, *(topic.name for topic in TOPICS)]).values():
+        shared = {topic.name for topic in TOPICS} & there
+        for deleted in admin.delete_topics([*ours, *shared]).values():
             deleted.result(timeout=30)
     create_topics(servers.kafka_bootstrap)
 
