@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from graph.model import Scalar
@@ -17,6 +18,11 @@ TEXT_LIMIT = 4_096  # characters of a property; longer text belongs in a documen
 DAY_MS = 86_400_000
 CENTURY_MS = 100 * 366 * DAY_MS  # times this far from 1970 are a unit mistake, not a date
 LONGEST_SHOWN = 60
+INT64 = 2**63
+INT64_DIGITS = 19
+NUMBER_LIMIT = 100  # characters of a number; MariaDB's longest DECIMAL has 65 digits
+EXACT = Context(prec=2 * NUMBER_LIMIT)
+MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def column(row: Row, name: str) -> Any:
@@ -38,7 +44,7 @@ def identifier(value: Any, name: str) -> str:
         Reject: not text or a whole number, empty, or longer than ID_LIMIT.
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise Reject(f"column {name!r} holds {_shown(value)}, expected text or a whole number as an identifier")
+        raise Reject(f"column {name!r} holds {shown(value)}, expected text or a whole number as an identifier")
     text = str(value)
     if not text or len(text) > ID_LIMIT:
         raise Reject(f"column {name!r} holds {len(text)} characters, an identifier has 1 to {ID_LIMIT}")
@@ -50,36 +56,60 @@ def key_text(values: list[str]) -> str:
     return "|".join(v.replace("%", "%25").replace(":", "%3A").replace("|", "%7C") for v in values)
 
 
-def hashed(text: str, kind: str, secret: bytes) -> str:
+def hashed(text: str, kind: str, secret: bytes) -> str | None:
     """HMAC-SHA-256 of a contact, normalised so that spellings of one phone or e-mail meet.
 
-    128 bits of it are kept: collisions among 10^12 contacts have odds of 10^-15.
+    None where nothing is left of it (blanks, a phone such as "n/a"): hashed, everybody's "n/a" would be
+    one contact that joins strangers. 128 bits are kept: collisions among 10^12 contacts have odds of 10^-15.
     """
-    folded = " ".join(text.casefold().split())
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     if kind == "phone":
-        folded = "".join(c for c in folded if c.isdigit() or c == "+")
+        folded = _phone(folded)
+    if not folded:
+        return None
     return hmac.new(secret, f"{kind}\0{folded}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
+def _phone(text: str) -> str:
+    """Digits with their international prefix as +, however it is written."""
+    kept = "".join(str(unicodedata.decimal(c)) if c != "+" else c for c in text if c.isdecimal() or c == "+")
+    digits = kept.replace("+", "")
+    if digits.startswith("00"):
+        return f"+{digits[2:]}" if digits[2:] else ""
+    return f"+{digits}" if digits and kept[0] == "+" else digits
+
+
 def _integer(value: Any, scale: int) -> int:
-    if isinstance(value, bool):
-        return int(value)
-    number = Decimal(value if isinstance(value, str | int) else repr(value))
-    if number != number.to_integral_value():
-        raise ValueError("not a whole number")
-    return int(number)
+    return int(value) if isinstance(value, bool) else _minor(value, 0, "not a whole number")
 
 
 def _decimal(value: Any, scale: int) -> int:
     if isinstance(value, bool):
         raise ValueError("a truth value is no amount")
-    minor = Decimal(value if isinstance(value, str | int) else repr(value)).scaleb(scale)
+    return _minor(value, scale, f"more than {scale} decimal places")
+
+
+def _minor(value: Any, scale: int, inexact: str) -> int:
+    """Value times 10^scale. Looks at the size first: int(Decimal("1E+3000000")) takes minutes."""
+    if not isinstance(value, str | int | float):
+        raise ValueError("not a number")
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > NUMBER_LIMIT:
+        raise ValueError(f"{len(text)} characters, no number has more than {NUMBER_LIMIT}")
+    number = Decimal(text)
+    if not number.is_finite() or number.adjusted() + scale > INT64_DIGITS:
+        raise ValueError("does not fit 64 bits")
+    if number and number.adjusted() < -scale:
+        raise ValueError(inexact)
+    minor = number.scaleb(scale, EXACT)
     if minor != minor.to_integral_value():
-        raise ValueError(f"more than {scale} decimal places")
+        raise ValueError(inexact)
     return int(minor)
 
 
 def _number(value: Any, scale: int) -> float:
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no number")
     number = float(value)
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError("not a finite number")
@@ -87,6 +117,8 @@ def _number(value: Any, scale: int) -> float:
 
 
 def _text(value: Any, scale: int) -> str:
+    if isinstance(value, list | dict):
+        raise ValueError("a list or object is no text")
     text = value if isinstance(value, str) else str(value)
     if len(text) > TEXT_LIMIT:
         raise ValueError(f"{len(text)} characters, at most {TEXT_LIMIT} are kept")
@@ -108,7 +140,6 @@ READERS: dict[str, Callable[[Any, int], Scalar]] = {
     "text": _text,
     "bool": _truth,
 }
-INT64 = 2**63
 
 
 def typed(value: Any, kind: str, scale: int, name: str) -> Scalar:
@@ -124,17 +155,20 @@ def typed(value: Any, kind: str, scale: int, name: str) -> Scalar:
         if isinstance(read, int) and not -INT64 <= read < INT64:
             raise ValueError("does not fit 64 bits")
     except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
-        raise Reject(f"column {name!r} holds {_shown(value)}, expected {kind}: {error or 'not a number'}") from error
+        why = "not a number" if isinstance(error, InvalidOperation) else error
+        raise Reject(f"column {name!r} holds {shown(value)}, expected {kind}: {why}") from error
     return read
 
 
 def _from_text(value: Any) -> int:
     read = datetime.fromisoformat(str(value))
-    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+    return ((read if read.tzinfo else read.replace(tzinfo=UTC)) - MOMENT_ZERO) // timedelta(milliseconds=1)
 
 
 def _from_yymmdd(value: Any) -> int:
     text = str(value).zfill(6)
+    if len(text) != 6:
+        raise ValueError("not six digits")
     return (date(1900 + int(text[:2]), int(text[2:4]), int(text[4:6])) - date(1970, 1, 1)).days * DAY_MS
 
 
@@ -157,16 +191,19 @@ def time_ms(value: Any, unit: str, name: str) -> int:
     if value is None:
         raise Reject(f"column {name!r} is NULL, but an edge or label needs its time")
     try:
-        if isinstance(value, bool | float):
+        if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError("not a whole number or text")
         read = UNITS[unit](value)
         if abs(read) > CENTURY_MS:
             raise ValueError("over a century from 1970, is the unit right?")
     except (ValueError, TypeError, OverflowError) as error:
-        raise Reject(f"column {name!r} holds {_shown(value)}, expected a time in {unit!r}: {error}") from error
+        raise Reject(f"column {name!r} holds {shown(value)}, expected a time in {unit!r}: {error}") from error
     return read
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value for a message, cut short. What is nested is only named: writing it out could go too deep."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}… ({len(text)} characters)"
