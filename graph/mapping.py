@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from graph.columns import column, hashed, identifier, key_text, time_ms, typed
+from graph.columns import ID_LIMIT, column, hashed, identifier, key_text, shown, time_ms, typed
 from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRule, Property, TableRule, read_mapping
 from graph.model import Attributes, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, node_key
 from graph.schema import GraphSchema, Relation
@@ -16,6 +16,7 @@ from ingest.events import Change, Op, Reject, Row
 from ingest.labels import DECISIONS
 
 CONTACT_KINDS = ("phone", "email", "address", "text")
+EVENT_LIMIT = 8 * ID_LIMIT  # characters of an event's id: Neo4j refuses index keys past 8 kB
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -99,21 +100,32 @@ class Mapping:
         if change.table in self.file.ignore:
             return Plan()
         if change.table == DECISIONS:
-            return Plan((_decided(change),))
+            return Plan((self._decided(change),))
         rule = self.file.tables.get(change.table)
         if rule is None:
             raise Reject(f"table {change.table!r} is not in the mapping; map it, or name it under ignore")
         if change.op is Op.TRUNCATE:
             return Plan((Floor(change.table, change.position.token, change.committed_ms),))
         key = key_text([identifier(column(change.key, name), name) for name in rule.key])
-        images = self._image(change, rule, key, change.before), self._image(change, rule, key, change.after)
-        step = _Step(change, rule, key, *images, sure=change.before is not None and not whole)
+        before, after = self._before(change, rule, key), self._image(change, rule, key, change.after)
+        step = _Step(change, rule, key, before or _Row(), after, known=before is not None, whole=whole)
         return Plan((*_nodes(step), *_edges_and_labels(step)), tuple(_events(step)))
 
     # -- one image of a row -------------------------------------------------------------------
 
+    def _before(self, change: Change, rule: TableRule, key: str) -> _Row | None:
+        """None where it is not known: not given, or itself so bad that it was dead-lettered. It must not
+        drag the row that mends it, or its deletion, along.
+        """
+        if change.before is None:
+            return None
+        try:
+            return self._image(change, rule, key, change.before)
+        except Reject:
+            return None
+
     def _image(self, change: Change, rule: TableRule, key: str, row: Row | None) -> _Row:
-        image = _Row({}, {}, {})
+        image = _Row()
         if row is None:
             return image
         for node_rule in rule.nodes:
@@ -154,9 +166,9 @@ class Mapping:
 
     def _label(self, change: Change, rule: LabelRule, key: str, row: Row) -> LabelUpsert:
         ref = rule.event
-        table = ref.table or str(column(row, ref.table_column or ""))
-        if table not in ref.roles:
-            raise Reject(f"column {ref.table_column!r} names table {table!r}, expected one of {sorted(ref.roles)}")
+        table = ref.table or column(row, ref.table_column or "")
+        if not isinstance(table, str) or table not in ref.roles:
+            raise Reject(f"column {ref.table_column!r} names {shown(table)}, expected one of {sorted(ref.roles)}")
         reported = time_ms(column(row, rule.reported.column), rule.reported.unit, rule.reported.column)
         fraud = typed(column(row, rule.fraud), "bool", 0, rule.fraud)
         if fraud is None:
@@ -173,35 +185,48 @@ class Mapping:
         value = column(row, ref.id)
         if value is None or value == "":
             return None
-        kind = ref.hash if ref.hash_column is None else column(row, ref.hash_column)
-        if kind is None:
+        if ref.hash is None and ref.hash_column is None:
             return node_key(ref.label, identifier(value, ref.id))
-        if kind not in CONTACT_KINDS:
-            raise Reject(f"column {ref.hash_column!r} holds {str(kind)[:40]!r}, expected one of {CONTACT_KINDS}")
-        return node_key(ref.label, hashed(identifier(value, ref.id), kind, self._contact_key))
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise Reject(f"column {ref.id!r} holds no text, expected a contact")  # which is not repeated in a log
+        kind = ref.hash if ref.hash_column is None else column(row, ref.hash_column)
+        if kind not in CONTACT_KINDS:  # NULL too: unhashed it must not get in
+            raise Reject(f"column {ref.hash_column!r} holds {shown(kind)}, expected one of {CONTACT_KINDS}")
+        contact = hashed(identifier(value, ref.id), kind, self._contact_key)
+        return None if contact is None else node_key(ref.label, contact)
 
-
-def _decided(change: Change) -> LabelUpsert:
-    """An analyst's decision: a label like a report; a later one on the same alert corrects it."""
-    row = change.after or {}
-    owner = _owner(DECISIONS, str(row["alert"]), "label")
-    return LabelUpsert(owner, change.position.token, change.committed_ms, row["event"], row["fraud"])
+    def _decided(self, change: Change) -> LabelUpsert:
+        """An analyst's decision: a label like a report; a later one on the same alert corrects it."""
+        row = change.after or {}
+        event = row["event"]
+        table, _, rest = event.partition(":")
+        key, _, role = rest.rpartition(":")
+        if not key or (table, role) not in self._event_roles or len(event) > EVENT_LIMIT:
+            raise Reject(f"the decision is on {shown(event)}, which is no event of the mapping")
+        owner = _owner(DECISIONS, str(row["alert"]), "label")
+        return LabelUpsert(owner, change.position.token, change.committed_ms, event, row["fraud"])
 
 
 class _Step(msgspec.Struct, frozen=True):
-    """One change with both images. `sure`: what `before` gives is in the graph, so only differences are written."""
+    """One change with both images. `known`: whether there is a before to compare with."""
 
     change: Change
     rule: TableRule
     key: str
     before: _Row
     after: _Row
-    sure: bool
+    known: bool
+    whole: bool
+
+    @property
+    def sure(self) -> bool:
+        """What `before` gives is in the graph, so only differences are written."""
+        return self.known and not self.whole
 
 
 def _nodes(step: _Step) -> list[Upsert]:
     change, before, after = step.change, step.before.nodes, step.after.nodes
-    if change.op is Op.DELETE and change.before is None:
+    if change.op is Op.DELETE and not step.known:
         return [
             NodeUpsert(
                 rule.label,
@@ -238,7 +263,10 @@ def _version(
 
 
 def _events(step: _Step) -> list[Event]:
-    """Created → new, a scoreable column changed → revised, deleted → withdrawn; snapshot rows are never scored."""
+    """Created → new, a scoreable column changed → revised, deleted → withdrawn; snapshot rows are never scored.
+
+    A deletion without the row before it withdraws nothing: it does not say what the event was.
+    """
     if step.change.op is Op.READ:
         return []
     found = []
