@@ -14,6 +14,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from graph.toml_lines import Loc, line_numbers
+from ingest.events import RESERVED_SOURCE, RESERVED_TABLE
+
 IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"  # what Cypher takes without quoting; anything else is refused
 Name = Annotated[str, Field(pattern=IDENTIFIER)]
 Column = Annotated[str, Field(min_length=1, max_length=128)]
@@ -24,7 +27,7 @@ class MappingError(Exception):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
 
 
 class NodeRef(_Part):
@@ -141,15 +144,17 @@ def read_mapping(path: Path) -> MappingFile:
         MappingError: it can't be read or is not a mapping; each problem on a line of its own.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
+        text = raw.decode("utf-8").replace("\r\n", "\n")
         data = tomllib.loads(text)
     except OSError as error:
         raise MappingError(f"{path}: can't be read ({error.strerror}); name an existing mapping file") from error
     except UnicodeDecodeError as error:
-        raise MappingError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise MappingError(f"{path}:{line}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{path}: not TOML: {error}") from error
-    lines = _line_numbers(text)
+        raise MappingError(f"{path}:{_line_of(error, text)}: not TOML: {error}") from error
+    lines = line_numbers(text)
     try:
         mapping = MappingFile.model_validate(data)
     except ValidationError as error:
@@ -160,7 +165,11 @@ def read_mapping(path: Path) -> MappingFile:
     return mapping
 
 
-Loc = tuple[str | int, ...]
+def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
+    at = re.search(r"\(at line (\d+),", str(error))
+    return int(at[1]) if at else max(1, len(text.splitlines()))  # "at end of document"
+
+
 Problem = tuple[Loc, str]
 
 
@@ -171,7 +180,10 @@ def _said(kind: str, message: str, given: object) -> str:
         return "is no field of the format; check its spelling"
     if kind == "string_pattern_mismatch":
         return f"is {given!r}, expected a letter, then letters, digits or underscores (63 at most)"
-    return f"is {given!r}: {message[:1].lower()}{message[1:]}"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    shown = repr(given)
+    return f"is {shown if len(shown) < 80 else f'{shown[:80]}…'}: {message[:1].lower()}{message[1:]}"
 
 
 def _listed(path: Path, lines: dict[Loc, int], problems: list[Problem]) -> str:
@@ -184,7 +196,32 @@ def _listed(path: Path, lines: dict[Loc, int], problems: list[Problem]) -> str:
 
 def _cross_checks(mapping: MappingFile) -> list[Problem]:
     """What one field alone can't show."""
-    return [*_node_problems(mapping), *_edge_problems(mapping), *_label_problems(mapping)]
+    return [
+        *_table_problems(mapping),
+        *_role_problems(mapping),
+        *_node_problems(mapping),
+        *_edge_problems(mapping),
+        *_label_problems(mapping),
+    ]
+
+
+def _table_problems(mapping: MappingFile) -> Iterator[Problem]:
+    if mapping.source == RESERVED_SOURCE:
+        yield ("source",), f"is {RESERVED_SOURCE!r}, Ringwatch's own source; name the connector differently"
+    for name in mapping.tables:
+        if name == RESERVED_TABLE:
+            yield ("tables", name), "is Ringwatch's own table of analysts' decisions; it can't be mapped"
+        if name in mapping.ignore:
+            yield ("tables", name), "is named under ignore too; leave it out of one of the two"
+
+
+def _role_problems(mapping: MappingFile) -> Iterator[Problem]:
+    for name, table in mapping.tables.items():
+        roles = [*(edge.role for edge in table.edges), *(label.role for label in table.labels)]
+        places = [*(("edges", i) for i in range(len(table.edges))), *(("labels", i) for i in range(len(table.labels)))]
+        for n, (role, place) in enumerate(zip(roles, places, strict=True)):
+            if role in roles[:n]:
+                yield ("tables", name, *place, "role"), f"{role!r} is used twice in this table"
 
 
 def _node_problems(mapping: MappingFile) -> Iterator[Problem]:
@@ -214,11 +251,8 @@ def _node_problems(mapping: MappingFile) -> Iterator[Problem]:
 def _edge_problems(mapping: MappingFile) -> Iterator[Problem]:
     ends: dict[str, tuple[str, str]] = {}
     for name, table in mapping.tables.items():
-        roles = [*(edge.role for edge in table.edges), *(label.role for label in table.labels)]
         for i, edge in enumerate(table.edges):
             at: Loc = ("tables", name, "edges", i)
-            if roles.count(edge.role) > 1:
-                yield (*at, "role"), f"{edge.role!r} is used twice in this table"
             pair = (edge.source.label, edge.target.label)
             if ends.setdefault(edge.relation, pair) != pair:
                 yield (
@@ -241,34 +275,3 @@ def _label_problems(mapping: MappingFile) -> Iterator[Problem]:
                 if role not in events:
                     at: Loc = ("tables", name, "labels", i, "event", "roles", target)
                     yield at, f"names {role!r}, but table {target!r} has the events {events or 'none'}"
-
-
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"""^\s*([A-Za-z0-9_\-."']+)\s*=""")
-
-
-def _line_numbers(text: str) -> dict[Loc, int]:
-    """Where each field stands. tomllib keeps no lines, so headers and keys are looked up again."""
-    lines: dict[Loc, int] = {}
-    counts: dict[Loc, int] = {}
-    here: Loc = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            here = _resolved(header[2], counts, array=header[1] == "[[")
-            lines.setdefault(here, number)
-        elif key := _KEY.match(line):
-            parts = tuple(p.strip("\"' ") for p in key[1].split("."))
-            lines.setdefault(here + parts, number)
-    return lines
-
-
-def _resolved(name: str, counts: dict[Loc, int], array: bool) -> Loc:
-    loc: Loc = ()
-    parts = [p.strip("\"' ") for p in name.split(".")]
-    for i, part in enumerate(parts):
-        loc += (part,)
-        if array and i == len(parts) - 1:
-            counts[loc] = counts.get(loc, -1) + 1
-        if loc in counts:
-            loc += (counts[loc],)
-    return loc
