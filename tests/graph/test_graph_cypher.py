@@ -1,0 +1,75 @@
+"""Statements are built of a schema's checked names only; values travel as parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from histories import demo_mapping
+
+from graph import cypher
+from graph.schema import GraphSchema, Relation
+
+SCHEMA = demo_mapping().schema
+BAD = ["", "1a", "_x", "a b", "a`b", "a:b", "a) DETACH DELETE (n", "a\n", "\u00e4", "a" * 64, "a}//"]
+OF_A_SCHEMA: dict[str, Callable[[GraphSchema], object]] = {
+    "constraints": cypher.constraints,
+    "read_state": cypher.read_state,
+    "write_nodes": cypher.write_nodes,
+    "write_ops": cypher.write_ops,
+    "subgraphs": lambda schema: cypher.subgraphs(schema, (16, 8)),
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_no_identifier_is_refused(text: str) -> None:
+    """Also a trailing newline, which a careless pattern lets pass."""
+    with pytest.raises(ValueError, match="can't be a name"):
+        cypher.name(text)
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("make", [make for key, make in OF_A_SCHEMA.items() if key != "write_nodes"])
+def test_no_statement_takes_a_relation_that_is_none(make: Callable[[GraphSchema], object], bad: str) -> None:
+    """Should a schema ever come from elsewhere than a mapping."""
+    with pytest.raises(ValueError, match="can't be a name"):
+        make(GraphSchema(("A", "B"), (Relation(bad, "A", "B"),), {}))
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("make", [cypher.constraints, cypher.write_nodes], ids=["constraints", "write_nodes"])
+def test_no_statement_takes_a_label_that_is_none(make: Callable[[GraphSchema], object], bad: str) -> None:
+    """Labels of nodes."""
+    with pytest.raises(ValueError, match="can't be a name"):
+        make(GraphSchema((bad,), (), {}))
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_no_statement_takes_other_parts_that_are_none(bad: str) -> None:
+    """Roles, and the ends of relations."""
+    made: list[Callable[[], object]] = [
+        lambda: cypher.write_nodes(GraphSchema(("A",), (), {("A", bad): ("x",)})),
+        lambda: cypher.write_ops(GraphSchema(("A",), (Relation("R", bad, "A"),), {})),
+        lambda: cypher.write_ops(GraphSchema(("A",), (Relation("R", "A", bad),), {})),
+        lambda: cypher.floor_edges(bad), lambda: cypher.floor_nodes(bad, "t"), lambda: cypher.floor_nodes("A", bad),
+    ]  # fmt: skip
+    for make in made:
+        with pytest.raises(ValueError, match="can't be a name"):
+            make()
+
+
+@pytest.mark.parametrize("make", OF_A_SCHEMA.values(), ids=OF_A_SCHEMA)
+def test_a_statement_is_a_function_of_the_schema(make: Callable[[GraphSchema], object]) -> None:
+    """It is made before any data is there; quoted in it are our own words only."""
+    text = str(make(SCHEMA))
+    names = {*SCHEMA.labels, *(relation.name for relation in SCHEMA.relations)}
+    quoted = set(re.findall(r"'([^']*)'", text)) if not text.startswith("{") else set()
+    assert quoted <= names | {"", "@", ":", cypher.LABEL, cypher.GONE, cypher.FLOOR}
+
+
+def test_the_caps_are_the_only_numbers() -> None:
+    """Whole numbers of our own."""
+    assert set(re.findall(r"LIMIT (\S+)", cypher.subgraphs(SCHEMA, (16, 8)))) == {"16", "8"}
+    with pytest.raises(ValueError, match="invalid literal"):
+        cypher.subgraphs(SCHEMA, ("1 RETURN e //",))  # type: ignore[arg-type]

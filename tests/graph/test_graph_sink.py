@@ -1,0 +1,79 @@
+"""What ingest feeds and what it publishes."""
+
+from __future__ import annotations
+
+import msgspec
+from histories import demo_mapping
+
+from graph.mapping import Plan
+from graph.mirror import Mirror
+from graph.model import EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, Watermark
+from graph.sink import GraphSink
+from ingest.events import Change, Op, Position
+from ingest.records import CHANGES, EVENTS, Record, Trace
+from ingest.worker import Item
+
+POS = Position("bank", 1, True, 1, 100)
+EDGE = EdgeUpsert("transfers:7:transfer", POS.token, 5, "TRANSFER", "Account:1", "Account:2", 4, {})
+EVENT = Event(EDGE.owner, "new", POS.token, 5, "TRANSFER", "Account:1", "Account:2", 4, {})
+NODE = NodeUpsert("User", "3", "users", POS.token, 5, {})
+GONE = Gone("logins:1:login", POS.token, 5, "LOGIN")
+LABEL = LabelUpsert("fraud_reports:1:label", POS.token, 5, EDGE.owner, True)
+FLOOR = Floor("logins", POS.token, 5)
+
+
+def item(*upserts: Upsert, events: tuple[Event, ...] = ()) -> Item:
+    change = Change("transfers", {"id": 7}, Op.CREATE, None, {}, POS, 5)
+    return Item(Record("t", 0, 0, None, None), change, Plan(upserts, events), Trace.of(POS.token, 5, 6))
+
+
+def sink(*store: Mirror) -> GraphSink:
+    return GraphSink(demo_mapping(), *(store or (Mirror(),)), "w1")
+
+
+def test_upserts_then_the_watermark_then_the_events() -> None:
+    """What waits stands behind what it waits for."""
+    sent = sink().messages([item(EDGE, events=(EVENT,)), item(NODE, LABEL)], POS.token)
+    assert [message.topic for message in sent] == [CHANGES, CHANGES, CHANGES, CHANGES, EVENTS]
+    assert [msgspec.json.decode(message.value)["type"] for message in sent[:4]] == [
+        "edge",
+        "node",
+        "label",
+        "watermark",
+    ]
+    assert msgspec.json.decode(sent[3].value, type=Watermark) == Watermark("w1", POS.token)
+
+
+def test_each_message_is_keyed_by_what_it_is_about() -> None:
+    """An edge's versions and its deletion stay in one partition, in order."""
+    sent = sink().messages([item(NODE, EDGE, GONE, LABEL, events=(EVENT,))], None)
+    assert [message.key for message in sent] == [
+        b"User:3", b"transfers:7:transfer", b"logins:1:login", b"fraud_reports:1:label", b"transfers:7:transfer",
+    ]  # fmt: skip
+
+
+def test_floors_and_watermarks_go_everywhere() -> None:
+    """They speak of every partition."""
+    sent = sink().messages([item(EDGE, FLOOR)], POS.token)
+    assert [message.everywhere for message in sent] == [False, True, True]
+
+
+def test_without_a_watermark_none_is_sent() -> None:
+    """Nothing is known yet."""
+    assert sink().messages([], None) == []
+
+
+def test_every_message_of_a_change_carries_its_trace() -> None:
+    """The same for each delivery, so that latencies join."""
+    sent = sink().messages([item(EDGE, events=(EVENT,))], POS.token)
+    assert [len(message.headers) for message in sent] == [1, 0, 1]
+    trace = msgspec.json.decode(sent[0].headers[0][1], type=Trace)
+    assert (trace.committed_ms, trace.captured_ms) == (5, 6) and sent[0].headers == sent[2].headers
+    assert trace == Trace.of(POS.token, 5, 6)
+
+
+def test_what_is_written_is_what_was_planned() -> None:
+    """In one batch; nothing planned writes nothing."""
+    store = Mirror()
+    sink(store).write([item(NODE, EDGE), item(LABEL), item()])
+    assert sorted(type(u).__name__ for u in store.dump()) == ["EdgeUpsert", "LabelUpsert", "NodeUpsert"]

@@ -1,0 +1,99 @@
+"""From events to scores: withdrawn ones, the evidence, and what a score says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from graph.mirror import Mirror
+from graph.model import Caps, EdgeUpsert, Event, Subgraph
+from scoring.engine import RuleEngine, Scored
+from scoring.registry import Thresholds
+from scoring.score import Contribution
+from scoring.scorer import EventScorer
+
+
+class ByAmount:
+    """A Scorer whose probability is the event's amount in per cent; notes what it was asked to explain."""
+
+    model, caps, thresholds = "by-amount@1", Caps((4, 2)), Thresholds(alert=0.9, attach=0.5)
+
+    def __init__(self) -> None:
+        self.explained: list[str] = []
+        self.batches: list[int] = []
+
+    def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
+        self.batches.append(len(subgraphs))
+        return [Scored(float(s.event.attributes["amount"] or 0) / 100, self.model) for s in subgraphs]
+
+    def explain(self, subgraph: Subgraph, top: int = 8) -> tuple[Contribution, ...]:
+        self.explained.append(subgraph.event.id)
+        return (Contribution("feature", "amount", 1.0),)
+
+    def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
+        return (f"amount {subgraph.event.attributes['amount']}",)
+
+
+def pos(n: int) -> str:
+    return f"bank/0001.1.00000001.{n:016x}.000000"
+
+
+def event(n: int, amount: int, kind: str = "new") -> Event:
+    return Event(f"transfers:{n}:transfer", kind, pos(n), 100 + n, "TRANSFER",  # type: ignore[arg-type]
+                 "Account:1", "Account:2", 100 + n, {"amount": amount})  # fmt: skip
+
+
+@pytest.fixture
+def mirror() -> Mirror:
+    """One earlier payment between the two."""
+    found = Mirror()
+    edge = EdgeUpsert("transfers:0:transfer", pos(0), 50, "TRANSFER", "Account:1", "Account:2", 50, {"amount": 3})
+    found.apply([edge])
+    return found
+
+
+def test_one_score_per_event_in_their_order(mirror: Mirror) -> None:
+    """Withdrawn ones in between do not shift the others."""
+    engine = ByAmount()
+    events = [event(1, 90, "withdrawn"), event(2, 20), event(3, 30, "withdrawn"), event(4, 70), event(5, 10)]
+    scores = EventScorer(engine, mirror).score(events)
+    assert [score.event for score in scores] == events
+    assert [score.probability for score in scores] == [0.0, 0.2, 0.0, 0.7, 0.1] and engine.batches == [3]
+
+
+def test_a_withdrawn_event_has_no_probability_and_no_subgraph(mirror: Mirror) -> None:
+    """Its row is gone; nothing is read, and the engine is not asked."""
+    engine = ByAmount()
+    score = EventScorer(engine, mirror).score([event(1, 99, "withdrawn")])[0]
+    assert (score.probability, score.subgraph, score.reasons, score.contributions) == (0.0, None, (), ())
+    assert score.model == "by-amount@1" and engine.batches == []
+
+
+def test_evidence_is_gathered_only_where_somebody_may_look(mirror: Mirror) -> None:
+    """From the model's attach threshold on, itself included."""
+    engine = ByAmount()
+    below, at = EventScorer(engine, mirror).score([event(1, 49), event(2, 50)])
+    assert (below.subgraph, below.reasons, below.contributions) == (None, (), ())
+    assert at.subgraph is not None and [e.owner for e in at.subgraph.edges] == ["transfers:0:transfer"]
+    assert at.reasons == ("amount 50",) and engine.explained == ["transfers:2:transfer"]
+
+
+def test_a_score_says_how_it_came_about(mirror: Mirror) -> None:
+    """Revision, provisional or not, and how far the graph was read."""
+    for score in EventScorer(ByAmount(), mirror).score([event(1, 1), event(2, 99)], 2, True, pos(7)):
+        assert (score.revision, score.provisional, score.read_at) == (2, True, pos(7))
+        assert score.id == f"{score.event.id}@{score.event.pos}#2"
+
+
+def test_no_events_no_work(mirror: Mirror) -> None:
+    """An empty batch asks nobody."""
+    engine = ByAmount()
+    assert EventScorer(engine, mirror).score([]) == [] and engine.batches == []
+
+
+def test_the_rules_are_a_scorer_too(mirror: Mirror) -> None:
+    """Same event, same graph: the same score."""
+    scorer = EventScorer(RuleEngine(), mirror)
+    first, again = scorer.score([event(1, 50)]), scorer.score([event(1, 50)])
+    assert first == again and 0.0 <= first[0].probability <= 1.0 and first[0].model == "rules"
