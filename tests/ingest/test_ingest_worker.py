@@ -244,6 +244,36 @@ def test_the_watermark_never_moves_back() -> None:
     assert world.marks() == sorted(world.marks()) and world.marks()[-1] == token(8)
 
 
+def test_of_two_partitions_behind_the_slower_decides() -> None:
+    """Whatever the faster has reached."""
+    slow = [row(n, "c", None, transfer(n + 1)) for n in range(3)]
+    fast = [row(n, "c", None, transfer(n + 5), partition=1, pos=500 + n) for n in range(3)]
+    world = World([*slow, *fast], limit=2)
+    world.worker.step()
+    assert world.worker.through == token(0)
+
+
+def test_a_partition_that_wakes_up_does_not_turn_the_watermark_back() -> None:
+    """It was passed while it held nothing."""
+    world = World([row(0, "c", None, transfer(1)), row(0, "c", None, transfer(2), partition=1, pos=500)])
+    world.drain()
+    place = ("bank.bank.transfers", 0)
+    world.source.log[place] += [row(n, "c", None, transfer(n + 2), pos=600 + n) for n in (1, 2, 3)]
+    world.worker._limit = 2
+    for _ in range(2):
+        world.worker.step()
+    assert world.marks() == sorted(world.marks()) == [token(400), token(502), token(503)]
+
+
+def test_a_refused_batch_of_a_woken_partition_keeps_the_watermark() -> None:
+    """Nothing new is known of it, so what was said stays said."""
+    world = World([row(0, "c", None, transfer(1)), row(0, "c", None, transfer(2), partition=1, pos=500)], limit=2)
+    world.drain()
+    world.source.log["bank.bank.transfers", 0] += [record(b"{", {"id": n}, n) for n in range(1, 5)]
+    world.drain()
+    assert set(world.marks()) == {token(400)}
+
+
 def test_dead_letters_do_not_hold_the_watermark() -> None:
     """A partition of nothing but refused rows: their positions are known, and they are dealt with."""
     bad = [record(body("c", None, {"id": n}, table="nowhere", pos=100 + n), {"id": n}, n, topic="b.b.nowhere")
