@@ -111,18 +111,17 @@ class Mirror:
 
     def _subgraph(self, event: Event, caps: Caps) -> Subgraph:
         cut = Cut.of(event)
-        found: dict[tuple[str, str], SubgraphEdge] = {}
+        found: dict[str, SubgraphEdge] = {}  # by version id
         seen = {event.src, event.dst}
-        frontier = [event.src, event.dst] if event.src != event.dst else [event.src]
+        frontier = list(dict.fromkeys((event.src, event.dst)))
         for hop, cap in enumerate(caps.per_hop, start=1):
             reached: list[str] = []
             for node in frontier:
                 for entries in self._adjacent.get(node, {}).values():
-                    for held in _newest(entries, cut, cap, event.id):
-                        edge: EdgeUpsert = held.op  # type: ignore[assignment]  # only edges are adjacent
-                        if (edge.owner, edge.pos) in found:
+                    for _, version, held in _newest(entries, cut, cap, event.id):
+                        if version in found:
                             continue
-                        found[edge.owner, edge.pos] = self._seen_edge(edge, cut, hop)
+                        found[version] = edge = self._seen_edge(held, cut, hop)
                         other = edge.dst if edge.src == node else edge.src
                         if other not in seen:
                             seen.add(other)
@@ -130,17 +129,16 @@ class Mirror:
             frontier = reached
         return assemble(event, found.values())
 
-    def _seen_edge(self, edge: EdgeUpsert, cut: Cut, hop: int) -> SubgraphEdge:
-        return SubgraphEdge(
-            edge.owner,
-            edge.relation,
-            edge.src,
-            edge.dst,
-            edge.time_ms,
-            edge.attributes,
-            self._label(edge.owner, cut),
-            hop,
-        )
+    def _seen_edge(self, held: Held, cut: Cut, hop: int) -> SubgraphEdge:
+        """The edge as seen from the cut; without a label it is the same from everywhere, so it is kept."""
+        label = self._label(held.op.owner, cut) if held.op.owner in self._labels else None
+        if label is None and held.seen is not None and held.seen.hop == hop:
+            return held.seen
+        op: EdgeUpsert = held.op  # type: ignore[assignment]  # only edges are adjacent
+        edge = SubgraphEdge(op.owner, op.relation, op.src, op.dst, op.time_ms, op.attributes, label, hop)
+        if label is None:
+            held.seen = edge
+        return edge
 
     def _label(self, event: str, cut: Cut) -> bool | None:
         known = [held.op for held in self._labels.get(event, ()) if _counts(held, cut)]
@@ -166,18 +164,20 @@ def _counts(held: Held, cut: Cut) -> bool:
     """Known by then, and neither closed nor dropped by then."""
     if not cut.knows(held.op.pos, held.op.known_ms):
         return False
-    if held.closed_pos is not None and held.closed_ms is not None and cut.knows(held.closed_pos, held.closed_ms):
-        return False
-    return held.floor_pos is None or held.floor_ms is None or not cut.knows(held.floor_pos, held.floor_ms)
+    if held.closed_pos is None and held.floor_pos is None:
+        return True  # the common case: still open
+    closed = held.closed_pos is not None and held.closed_ms is not None and cut.knows(held.closed_pos, held.closed_ms)
+    dropped = held.floor_pos is not None and held.floor_ms is not None and cut.knows(held.floor_pos, held.floor_ms)
+    return not closed and not dropped
 
 
-def _newest(entries: list[Entry], cut: Cut, cap: int, itself: str) -> Iterator[Held]:
+def _newest(entries: list[Entry], cut: Cut, cap: int, itself: str) -> list[Entry]:
     """The newest `cap` edges that count, newest first; never the event's own edge."""
-    taken = 0
+    taken: list[Entry] = []
     for at in range(bisect_left(entries, (cut.time_ms,)) - 1, -1, -1):
-        if taken == cap:
-            return
-        held = entries[at][2]
-        if held.op.owner != itself and _counts(held, cut):
-            taken += 1
-            yield held
+        if len(taken) == cap:
+            break
+        entry = entries[at]
+        if entry[2].op.owner != itself and _counts(entry[2], cut):
+            taken.append(entry)
+    return taken

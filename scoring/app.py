@@ -66,7 +66,6 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
         producer_acks=-1,
-        producer_linger=1,
         stream_wait_empty=False,
         **settings.broker_options,
     )
@@ -101,14 +100,24 @@ class _Handler:
             os._exit(CRASHED)
 
     async def _handle(self, batch: list[tuple[Event, dict[str, bytes]]]) -> None:
+        started = time.perf_counter()
         await self._until(self._feed.ready.is_set, self._settings.give_up_s * 10)
         await self._until(lambda: all(self._arrived(event) for event, _ in batch), self._settings.give_up_s)
+        arrived = time.perf_counter()
         farthest = max(event.pos for event, _ in batch)
         final = await self._until(lambda: self._feed.through >= farthest, self._settings.patience_s)
+        passed = time.perf_counter()
+        await self._send(batch, revision=1, provisional=not final)
+        log.debug(
+            "batch",
+            events=len(batch),
+            final=final,
+            arrival_ms=round((arrived - started) * 1000, 1),
+            stream_ms=round((passed - arrived) * 1000, 1),
+            score_ms=round((time.perf_counter() - passed) * 1000, 1),
+        )
         if final:
-            await self._send(batch, revision=1, provisional=False)
             return
-        await self._send(batch, revision=1, provisional=True)
         if await self._until(lambda: self._feed.through >= farthest, self._settings.give_up_s):
             await self._send(batch, revision=2, provisional=False)
         else:
