@@ -51,5 +51,8 @@ bench: .venv/installed ## latency of each stage on the real servers, as JSON
 train: .venv/installed ## train, evaluate and ship the demo bank's model (about ten minutes)
 	@$(BIN)/python -m deploy.demo.training $(ARGS)
 
+compose-env: ## .env with random passwords for docker compose
+	@deploy/docker/make-env
+
 clean: ## remove caches; .venv and downloads stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
