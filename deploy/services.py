@@ -92,7 +92,7 @@ def run_scorer(group: str) -> None:
         app = build(
             ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir)), EventScorer(engine, mirror), mirror, feed
         )
-        log.info("scoring", model=engine.model, mirror=len(mirror))
+        log.info("scoring", model=engine.model, mirror=mirror.owners)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False, quiet=True)

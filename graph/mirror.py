@@ -46,7 +46,9 @@ class Mirror:
     def check(self) -> None:
         """Always ready: dictionaries are their own constraints."""
 
-    def __len__(self) -> int:
+    @property
+    def owners(self) -> int:
+        """How many rows' edges and labels it holds."""
         return len(self._chains)
 
     # -- writing ------------------------------------------------------------------------------

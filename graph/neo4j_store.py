@@ -137,11 +137,14 @@ class Neo4jStore:
             for row in session.run(_query(f"MATCH (f:{cypher.FLOOR}) RETURN properties(f) AS p")):
                 yield Floor(row["p"]["table"], row["p"]["pos"], row["p"]["known"])
             for (label, role), names in sorted(self._schema.properties.items()):
-                there = f"MATCH (n:{label}) WHERE n._pos_{role} IS NOT NULL RETURN properties(n) AS p"
+                at = f"n._pos_{cypher.name(role)}"
+                there = f"MATCH (n:{cypher.name(label)}) WHERE {at} IS NOT NULL RETURN properties(n) AS p"
                 for row in session.run(_query(there)):
                     yield _node(label, role, names, row["p"])
             for relation in self._schema.relations:
-                rows = session.run(_query(f"MATCH ()-[e:{relation.name}]->() RETURN properties(e) AS p ORDER BY e.id"))
+                rows = session.run(
+                    _query(f"MATCH ()-[e:{cypher.name(relation.name)}]->() RETURN properties(e) AS p ORDER BY e.id")
+                )
                 yield from _by_owner((row["p"] for row in rows), relation.name)
             rows = session.run(_query(f"MATCH (n:{cypher.LABEL}) RETURN properties(n) AS p ORDER BY n.id"))
             yield from _by_owner((row["p"] for row in rows), None)

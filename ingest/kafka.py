@@ -84,8 +84,12 @@ class KafkaSource:
     def lagging(self) -> set[tuple[str, int]]:
         """See Source.lagging; from the high watermarks that came with the last fetch."""
         behind = set()
-        for at in self._consumer.position(self._consumer.assignment()):
-            _, high = self._consumer.get_watermark_offsets(at, cached=True)
+        try:
+            positions = self._consumer.position(self._consumer.assignment())
+            ends = [self._consumer.get_watermark_offsets(at, cached=True)[1] for at in positions]
+        except KafkaException as error:
+            raise Transient(f"Kafka did not tell how far its partitions go: {error}") from error
+        for at, high in zip(positions, ends, strict=True):
             if 0 <= at.offset < high:
                 behind.add((at.topic, at.partition))
         return behind

@@ -85,7 +85,11 @@ class Source(Protocol):
         ...
 
     def lagging(self) -> set[tuple[str, int]]:
-        """The partitions that hold more than was polled."""
+        """The partitions that hold more than was polled.
+
+        Raises:
+            Transient: it is not known right now.
+        """
         ...
 
     def keep_alive(self) -> None:

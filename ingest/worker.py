@@ -168,7 +168,7 @@ class Worker:
         for topic, partition, token in dealt:
             if topic != LABELS:  # decisions have no place in the bank's log
                 self._last[topic, partition] = max(token, self._last.get((topic, partition), ""))
-        behind = {part for part in self._source.lagging() if part[0] != LABELS}
+        behind = {part for part in self._retry("asking for the ends", self._source.lagging) if part[0] != LABELS}
         if behind <= self._last.keys():
             reached = min((self._last[part] for part in behind), default=max(self._last.values(), default=""))
             self._through = max(self._through, reached)

@@ -22,7 +22,8 @@ import structlog
 
 from graph.mirror import Mirror
 from graph.model import Event
-from ingest.records import EVENTS, SCORES
+from ingest.deadletter import DeadLetter
+from ingest.records import DEAD_LETTERS, EVENTS, SCORES, Record
 from scoring.feed import MirrorFeed
 from scoring.score import Score
 from scoring.scorer import EventScorer
@@ -69,9 +70,11 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
         stream_wait_empty=False,
         **settings.broker_options,
     )
-    events = app.topic(EVENTS, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw")
-    scores = app.topic(SCORES, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw")
-    handler = _Handler(settings, scorer, mirror, feed, scores)
+    raw: dict[str, Any] = {
+        "key_type": bytes, "key_serializer": "raw", "value_type": bytes, "value_serializer": "raw"
+    }  # fmt: skip
+    events, scores, letters = (app.topic(name, **raw) for name in (EVENTS, SCORES, DEAD_LETTERS))
+    handler = _Handler(settings, scorer, mirror, feed, scores, letters)
 
     @app.agent(events, concurrency=1)
     async def score(stream: Any) -> None:  # a faust.Stream; its type lacks take_events
@@ -85,13 +88,15 @@ class _Handler:
     """One batch: wait for the mirror, score, publish, and wait for the broker's word."""
 
     def __init__(
-        self, settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed, scores: Any
+        self, settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed, scores: Any, letters: Any
     ) -> None:
-        self._settings, self._scorer, self._mirror, self._feed, self._scores = settings, scorer, mirror, feed, scores
+        self._settings, self._scorer, self._mirror, self._feed = settings, scorer, mirror, feed
+        self._scores, self._letters = scores, letters
 
     async def handle(self, batch: Sequence[Any]) -> None:
         try:
-            await self._handle([(_decoder.decode(event.value), dict(event.headers or {})) for event in batch])
+            if events := [read for event in batch if (read := await self._read(event)) is not None]:
+                await self._handle(events)
         except asyncio.CancelledError:  # a shutdown: faust would acknowledge what it cancels
             os._exit(0)
         except BaseException:
@@ -99,10 +104,23 @@ class _Handler:
             sys.stderr.flush()
             os._exit(CRASHED)
 
+    async def _read(self, event: Any) -> tuple[Event, dict[str, bytes]] | None:
+        """An event with its headers; what is none goes to the dead letters, or it would come for ever."""
+        try:
+            return _decoder.decode(event.value), dict(event.headers or {})
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+            message = event.message
+            record = Record(message.topic, message.partition, message.offset, message.key, message.value)
+            letter = DeadLetter.of(record, "", f"not an event: {error}").message()
+            log.warning("dead letter", at=record.place, reason=str(error))
+            await (await self._letters.send(key=letter.key, value=letter.value))
+            return None
+
     async def _handle(self, batch: list[tuple[Event, dict[str, bytes]]]) -> None:
         started = time.perf_counter()
         await self._until(self._feed.ready.is_set, self._settings.give_up_s * 10)
-        await self._until(lambda: all(self._arrived(event) for event, _ in batch), self._settings.give_up_s)
+        if not await self._until(lambda: all(self._arrived(event) for event, _ in batch), self._settings.give_up_s):
+            log.warning("scoring without the events' own changes: they are not in the mirror", events=len(batch))
         arrived = time.perf_counter()
         farthest = max(event.pos for event, _ in batch)
         final = await self._until(lambda: self._feed.through >= farthest, self._settings.patience_s)

@@ -93,7 +93,7 @@ class MirrorFeed(threading.Thread):
             self._apply(self._consumer.consume(BATCH, 0.1))
             if self.stopping.is_set():
                 return
-        log.info("the mirror is hydrated", owners=len(self._mirror), seconds=round(time.perf_counter() - started, 2))
+        log.info("the mirror is hydrated", owners=self._mirror.owners, seconds=round(time.perf_counter() - started, 2))
         self.ready.set()
 
     def _ends(self, parts: list[int]) -> dict[int, tuple[int, int]]:

@@ -21,6 +21,7 @@ class Topic:
 
     name: str
     retention_ms: int
+    largest_bytes: int = 10_485_760    # as the broker and the connector have it
 
 
 TOPICS = (
@@ -28,7 +29,7 @@ TOPICS = (
     Topic("graph.events", 7 * DAY_MS),
     Topic("fraud.scores", 7 * DAY_MS),
     Topic("fraud.labels", FOREVER_MS),         # analysts' decisions, which training needs for good
-    Topic("ringwatch.deadletter", 30 * DAY_MS),
+    Topic("ringwatch.deadletter", 30 * DAY_MS, 16_000_000),    # holds a whole record in base64
 )
 
 
@@ -39,7 +40,8 @@ def create_topics(bootstrap: str, partitions: int = 3) -> list[str]:
     """
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     new = [NewTopic(each.name, num_partitions=partitions, replication_factor=1,
-                    config={"retention.ms": str(each.retention_ms)}) for each in TOPICS]
+                    config={"retention.ms": str(each.retention_ms),
+                            "max.message.bytes": str(each.largest_bytes)}) for each in TOPICS]
     created = []
     for name, answer in admin.create_topics(new, operation_timeout=LIMIT_S, request_timeout=LIMIT_S).items():
         try:
