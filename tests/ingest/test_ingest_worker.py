@@ -146,7 +146,7 @@ def test_what_the_store_refuses_is_found_one_by_one() -> None:
     world.drain()
     assert [m["offset"] for m in world.publisher.of(DEAD_LETTERS)] == [2]
     assert {m["id"] for m in world.publisher.of(EVENTS)} == {f"transfers:{n}:transfer" for n in (1, 2, 4, 5)}
-    assert len(world.mirror) == 4
+    assert world.mirror.owners == 4
 
 
 def test_a_transient_fault_while_looking_for_the_refused_one_is_tried_again() -> None:
@@ -154,7 +154,7 @@ def test_a_transient_fault_while_looking_for_the_refused_one_is_tried_again() ->
     world = World([row(n, "c", None, transfer(n + 1)) for n in range(3)], lambda item: item.record.offset == 1)
     world.faults.before("write", Transient("away"))
     world.drain()
-    assert [m["offset"] for m in world.publisher.of(DEAD_LETTERS)] == [1] and len(world.mirror) == 2
+    assert [m["offset"] for m in world.publisher.of(DEAD_LETTERS)] == [1] and world.mirror.owners == 2
 
 
 @pytest.mark.parametrize("limit", [1, 10], ids=["in the next batch", "in the same batch"])
@@ -181,7 +181,7 @@ def test_more_refused_keys_than_are_remembered_lose_none(monkeypatch: pytest.Mon
     bad = [record(b"{", {"id": n}, n) for n in (1, 2)]
     world = World([*bad, row(3, "u", transfer(2), transfer(2, status="x"))])
     world.drain()
-    assert len(world.mirror) == 1
+    assert world.mirror.owners == 1
 
 
 def test_a_dead_letter_is_named_by_its_place_and_bounded() -> None:
@@ -291,7 +291,7 @@ def test_decisions_leave_the_watermark_alone() -> None:
     decisions = [record(decision | {"decision": n}, None, n, topic=LABELS) for n in range(5)]
     world = World([row(0, "c", None, transfer()), *decisions], limit=2)
     world.drain()
-    assert set(world.marks()) == {token(0)} and len(world.mirror) == 2
+    assert set(world.marks()) == {token(0)} and world.mirror.owners == 2
 
 
 def test_a_dead_decision_leaves_the_watermark_alone() -> None:
