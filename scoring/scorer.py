@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from graph.model import Caps, Event, Subgraph
 from scoring.engine import Scorer
 from scoring.score import Score
@@ -35,24 +37,23 @@ class EventScorer:
         """
         there = [event for event in events if event.kind != "withdrawn"]
         subgraphs = self._reader.subgraphs(there, self.engine.caps) if there else []
-        scored = iter(zip(subgraphs, self.engine.score(subgraphs) if subgraphs else (), strict=True))
+        scored = self.engine.score(subgraphs) if subgraphs else []
+        attach = self.engine.thresholds.attach
+        shown = [sub for sub, found in zip(subgraphs, scored, strict=True) if found.probability >= attach]
+        evidence = iter(zip(shown, self.engine.explain(shown) if shown else [], strict=True))
+        found_of = iter(scored)
         scores = []
         for event in events:
             if event.kind == "withdrawn":
-                scores.append(self._plain(event, 0.0, self.engine.model, revision, provisional, read_at))
-                continue
-            subgraph, found = next(scored)
-            if found.probability < self.engine.thresholds.attach:
-                scores.append(self._plain(event, found.probability, found.model, revision, provisional, read_at))
-                continue
-            scores.append(
-                Score(
-                    event, revision, provisional, found.probability, found.model,
-                    self.engine.reasons(subgraph), self.engine.explain(subgraph), subgraph, read_at,
+                probability, model = 0.0, self.engine.model
+            else:
+                found = next(found_of)
+                probability, model = found.probability, found.model
+            plain = Score(event, revision, provisional, probability, model, (), (), None, read_at)
+            if event.kind != "withdrawn" and probability >= attach:
+                subgraph, contributions = next(evidence)
+                plain = msgspec.structs.replace(
+                    plain, reasons=self.engine.reasons(subgraph), contributions=contributions, subgraph=subgraph
                 )
-            )  # fmt: skip
+            scores.append(plain)
         return scores
-
-    @staticmethod
-    def _plain(event: Event, probability: float, model: str, revision: int, provisional: bool, read_at: str) -> Score:
-        return Score(event, revision, provisional, probability, model, (), (), None, read_at)

@@ -58,7 +58,7 @@ def test_no_events_no_scores(engine: Engine) -> None:
 
 def test_contributions_name_edges_and_features_strongest_first(engine: Engine, transfer: Subgraph) -> None:
     """Edges by their owner, features by the part they belong to; at most so many of each."""
-    parts = engine.explain(transfer, top=4)
+    parts = engine.explain([transfer], top=4)[0]
     owners = {edge.owner for edge in transfer.edges}
     assert {part.kind for part in parts} == {"edge", "feature"}
     assert all(part.name in owners for part in parts if part.kind == "edge")
@@ -70,7 +70,7 @@ def test_contributions_name_edges_and_features_strongest_first(engine: Engine, t
 
 def test_a_contribution_is_the_slope_of_the_logit_in_that_edge(engine: Engine, transfer: Subgraph) -> None:
     """The gate's gradient against a finite difference."""
-    part = next(part for part in engine.explain(transfer, top=3) if part.kind == "edge")
+    part = next(part for part in engine.explain([transfer], top=3)[0] if part.kind == "edge")
     place = [edge.owner for edge in transfer.edges].index(part.name)
     batch = engine._reader.read([transfer])
     tensors = compute(batch, engine.manifest.features).batch()
@@ -87,7 +87,7 @@ def test_an_edge_the_model_does_not_know_shifts_no_name(engine: Engine, transfer
     """Contributions stay with their owners."""
     odd = msgspec.structs.replace(transfer.edges[0], owner="odd", relation="SPONSORS")
     more = Subgraph(transfer.event, transfer.nodes, (odd, *transfer.edges))
-    assert engine.explain(more) == engine.explain(transfer)
+    assert engine.explain([more]) == engine.explain([transfer])
 
 
 def test_reasons_are_the_rules_sentences(engine: Engine, transfer: Subgraph) -> None:
@@ -100,5 +100,13 @@ def test_the_rules_score_where_no_model_is_promoted(transfer: Subgraph, build: C
     rules = RuleEngine()
     odd, plain = rules.score([transfer, build("LOGIN", "User:x", "Device:y", [])])
     assert odd.probability > rules.thresholds.attach > plain.probability == 0.0
-    assert rules.explain(transfer)[0].name.startswith("rule.")
+    assert rules.explain([transfer])[0][0].name.startswith("rule.")
     assert rules.reasons(transfer)
+
+
+def test_a_batch_is_explained_as_each_alone(engine: Engine, transfer: Subgraph) -> None:
+    """What a batch saves is time, not truth."""
+    other = msgspec.structs.replace(transfer, edges=transfer.edges[1:])
+    together = engine.explain([transfer, other])
+    for found, alone in zip(together, (engine.explain([one])[0] for one in (transfer, other)), strict=True):
+        assert {part.name: pytest.approx(part.value, abs=1e-4) for part in alone} == {p.name: p.value for p in found}

@@ -27,9 +27,9 @@ class ByAmount:
         self.batches.append(len(subgraphs))
         return [Scored(float(s.event.attributes["amount"] or 0) / 100, self.model) for s in subgraphs]
 
-    def explain(self, subgraph: Subgraph, top: int = 8) -> tuple[Contribution, ...]:
-        self.explained.append(subgraph.event.id)
-        return (Contribution("feature", "amount", 1.0),)
+    def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
+        self.explained += [subgraph.event.id for subgraph in subgraphs]
+        return [(Contribution("feature", "amount", 1.0),)] * len(subgraphs)
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         return (f"amount {subgraph.event.attributes['amount']}",)
