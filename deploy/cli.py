@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands_bank import connect_app, replay
+from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
 app = typer.Typer(
@@ -27,25 +28,6 @@ app.add_typer(mapping_app, name="mapping")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 For = Annotated[str | None, typer.Option("--for", help="End by itself after this long: 60s, 5m.", metavar="TIME")]
-
-
-def seconds(text: str | None) -> float | None:
-    """60s, 5m, 1h or a plain number of seconds.
-
-    Raises:
-        typer.BadParameter: none of these.
-    """
-    if text is None:
-        return None
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    try:
-        read = float(number) * unit
-    except ValueError:
-        read = 0.0
-    if not 0 < read < 1e7:
-        raise typer.BadParameter(f"{text!r} is no length of time; write 60s, 5m or 1h")
-    return read
 
 
 @app.command()
@@ -105,6 +87,25 @@ def alerts() -> None:
     from deploy.services import run_alerts
 
     run_alerts()
+
+
+@app.command()
+def evaluate(
+    json: Json = False,
+    seed: Annotated[int | None, typer.Option(help="A demo bank's seed; default: one no model has seen.")] = None,
+) -> None:
+    """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes)."""
+    from msgspec import json as wire
+
+    from deploy.config import settings
+    from deploy.demo.training import SHOWN, Plan, evaluate_demo, report
+    from scoring.evaluate import table
+
+    found = evaluate_demo(settings().model, Plan(), seed)
+    named = "ringwatch evaluate" + (f" --seed {seed}" if seed is not None else "")
+    typer.echo(
+        wire.format(wire.encode(report(found, Plan(), named)), indent=2).decode() if json else table(found, SHOWN)
+    )
 
 
 @graph_app.command("init")

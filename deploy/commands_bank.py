@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.durations import seconds
+
 connect_app = typer.Typer(no_args_is_help=True, help="The connector that reads the bank's commits.")
 
 
@@ -39,7 +41,6 @@ def replay(
     Stopped and started again with the same options, it goes on where it was.
     """
     from deploy import bankside
-    from deploy.cli import seconds
     from deploy.config import settings
 
     for_s = seconds(for_) or bankside.FOREVER_S
