@@ -136,5 +136,5 @@ def publisher(settings: Settings) -> KafkaPublisher:
 
 
 def demo_folder(settings: Settings) -> Path:
-    """Where the embedded demo keeps its tables and dead letters; new at each start."""
-    return settings.state_dir / "demo"
+    """Where the embedded demo keeps its tables and dead letters; new at each start, one for each port."""
+    return settings.state_dir / "demo" / str(settings.port)

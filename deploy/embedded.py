@@ -30,7 +30,7 @@ from ingest.records import LABELS, Record
 from ingest.worker import Worker
 from scoring.scorer import EventScorer
 
-FIRST_ALERT_S = 30.0  # the bar: from the start to the first alert
+FIRST_ALERT_S = 30.0  # the demo's bar, from the start to the first alert
 TICK_S = 0.25
 
 

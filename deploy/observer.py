@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 
 import httpx
@@ -23,6 +24,7 @@ from ingest.records import CHANGES, SCORES
 
 log = structlog.get_logger("observer")
 
+KEPT = 200_000  # events whose alert is still recognised
 STAGES = ("kafka", "graph", "score", "alert", "sse")
 
 
@@ -35,7 +37,7 @@ class Observer:
         self.expected = 0
         self.stopping = threading.Event()
         self._pending: dict[str, dict[str, float]] = {name: {} for name in ("kafka", "graph", "score")}
-        self._sent: dict[str, float] = {}
+        self._sent: OrderedDict[str, float] = OrderedDict()
         self._roles = {table: e.role for table, rule in mapping.file.tables.items() for e in rule.edges if e.event}
         self._bootstrap, self._bank, self._url, self._token = bootstrap, mapping.file.source, url, token
         self._threads = [
@@ -57,6 +59,8 @@ class Observer:
             if change.op is Op.CREATE and change.table in self._roles:
                 event = f"{change.table}:{change.row_id}:{self._roles[change.table]}"
                 self._sent[event] = before_s
+                if len(self._sent) > KEPT:
+                    self._sent.popitem(last=False)
                 self.expected += 1
                 for waiting in self._pending.values():
                     waiting[event] = before_s
@@ -111,9 +115,9 @@ class Observer:
             self._reached("graph", key.decode(), now_s)
         elif topic == SCORES:
             self._reached("score", key.decode(), now_s)
-        else:
+        elif (row := _row_id(key)) is not None:
             table = self._table(topic)
-            self._reached("kafka", f"{table}:{json.loads(key)['id']}:{self._roles[table]}", now_s)
+            self._reached("kafka", f"{table}:{row}:{self._roles[table]}", now_s)
 
     def _reached(self, stage: str, event: str, now_s: float) -> None:
         before_s = self._pending[stage].pop(event, None)
@@ -145,3 +149,12 @@ class Observer:
                 if before_s is not None:
                     self.stages["alert"].add(alert["created_us"] / 1000 - before_s * 1000)
                     self.stages["sse"].add((time.time() - before_s) * 1000)
+
+
+def _row_id(key: bytes) -> object:
+    """The id in a bank topic's key; None where the key is none (a bad record is ingest's to refuse)."""
+    try:
+        read = json.loads(key)
+    except ValueError:
+        return None
+    return read.get("id") if isinstance(read, dict) else None

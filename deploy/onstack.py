@@ -20,6 +20,7 @@ from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.demo.sql import Writer
 from deploy.demo.sql import connect as connect_bank
 from deploy.demo.tables import Tables, history
+from deploy.demo.teller import transactions
 from deploy.processes import Service
 from deploy.services import init_graph
 from deploy.stack import control
@@ -56,7 +57,7 @@ class OnStack:
         self.bank_ms = 0
         self._services: list[Service] = []
         self._admin_client: AdminClient | None = None
-        self._rest: Iterator[RowChange] = iter(())
+        self._transactions: Iterator[list[RowChange]] = iter(())
 
     @property
     def url(self) -> str:
@@ -107,7 +108,8 @@ class OnStack:
         )
         until_ms = bank_settings.start_ms + self.options.history_days * DAY_MS
         self.demo_bank = Bank(bank_settings)
-        tables, self._rest = history(self.demo_bank, until_ms)
+        tables, rest = history(self.demo_bank, until_ms)
+        self._transactions = transactions(rest)
         return tables
 
     def _start(self, name: str, arguments: list[str]) -> Service:
@@ -155,12 +157,11 @@ class OnStack:
         `sending` is told the changes of each transaction and the wall clock (s) right before it is sent.
         """
         started, given = time.monotonic(), 0
-        transactions = _transactions(self._rest)
         while not stop() and (elapsed := time.monotonic() - started) < for_s:
             if given >= elapsed * per_s:
                 time.sleep(min(0.5 / per_s, 0.005))
                 continue
-            changes = next(transactions)
+            changes = next(self._transactions)
             sending(changes, time.time())
             self.writer.commit(changes)
             given += len(changes)
@@ -188,15 +189,6 @@ class OnStack:
         self._services.clear()
         if bank := getattr(self, "bank", None):
             bank.close()
-
-
-def _transactions(changes: Iterator[RowChange]) -> Iterator[list[RowChange]]:
-    group: list[RowChange] = []
-    for change in changes:
-        if group and change.commit != group[0].commit:
-            yield group
-            group = []
-        group.append(change)
 
 
 def _holds(bolt: neo4j.Driver, wanted: dict[str, int]) -> bool:

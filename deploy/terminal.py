@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from functools import partial
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -110,8 +111,7 @@ def run_on_stack(options: StackOptions, as_json: bool) -> int:
     bootstrap.logs(settings())
     running = OnStack(settings(), options, lambda text: err.print(text, markup=False))
     stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     observer: Observer | None = None
     started_s = time.monotonic()
     try:
@@ -120,7 +120,12 @@ def run_on_stack(options: StackOptions, as_json: bool) -> int:
         observer = Observer(at.kafka_bootstrap, bootstrap.mapping(settings()), running.url, running.token)
         observer.start()
         greeting(running.url, running.token)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, partial(_stop, stop))
         report = _replayed(running, observer, options, stop, started_s)
+    except KeyboardInterrupt:
+        err.print("Interrupted. What was started of the servers is still up: ringwatch stack down.")
+        return 130
     finally:
         if observer is not None:
             observer.stop()
@@ -129,6 +134,13 @@ def run_on_stack(options: StackOptions, as_json: bool) -> int:
         sys.stdout.write(report.json() + "\n")
     err.print("Ended. The servers are still up: ringwatch stack status, ringwatch stack down.")
     return report.status if options.for_s else 0
+
+
+def _stop(stop: threading.Event, signum: int, frame: FrameType | None) -> None:
+    """Finish in order on the first signal, at once on the second."""
+    if stop.is_set():
+        raise KeyboardInterrupt
+    stop.set()
 
 
 def _replayed(

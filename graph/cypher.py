@@ -144,6 +144,19 @@ def floor_nodes(label: str, role: str) -> str:
     return f"MATCH (n:{name(label)}) WHERE n._pos_{name(role)} < $pos SET n += $properties"
 
 
+# -- dumping, in the order of the index on the id: no sort, so no memory -----------------------
+
+
+def all_edges(relation: str) -> str:
+    """Every version of a relation, by id."""
+    return (
+        f"MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) WHERE e.id > '' "
+        "RETURN properties(e) AS p ORDER BY e.id"
+    )
+
+
+ALL_LABELS = f"MATCH (n:{LABEL}) USING INDEX n:{LABEL}(id) WHERE n.id > '' RETURN properties(n) AS p ORDER BY n.id"
+
 # -- reading ------------------------------------------------------------------------------------
 
 

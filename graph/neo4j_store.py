@@ -146,7 +146,7 @@ class Neo4jStore:
                     _query(f"MATCH ()-[e:{cypher.name(relation.name)}]->() RETURN properties(e) AS p ORDER BY e.id")
                 )
                 yield from _by_owner((row["p"] for row in rows), relation.name)
-            rows = session.run(_query(f"MATCH (n:{cypher.LABEL}) RETURN properties(n) AS p ORDER BY n.id"))
+            rows = session.run(_query(cypher.ALL_LABELS))
             yield from _by_owner((row["p"] for row in rows), None)
             for row in session.run(_query(f"MATCH (n:{cypher.GONE}) RETURN properties(n) AS p")):
                 yield read_marker(row["p"])

@@ -13,6 +13,7 @@ from ingest.records import Message, Record
 
 log = structlog.get_logger("kafka")
 
+ASK_S = 10.0
 PARTITION_UA = -1  # librdkafka: let the key decide
 MOVED_ON = (KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID)
 SETTLED = (KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART)  # wait: the topic may come later
@@ -50,7 +51,10 @@ class KafkaSource:
         self._polled: dict[tuple[str, int], int] = {}
         self._held: list[Received] = []
         self._paused = False
-        self._consumer.subscribe(list(topics), on_revoke=self._forget, on_lost=self._forget)
+        self._starts: dict[tuple[str, int], tuple[int, int]] = {}
+        self._consumer.subscribe(
+            list(topics), on_assign=self._note_starts, on_revoke=self._forget, on_lost=self._forget
+        )
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
         """See Source.poll: waits for the first record only, then takes what is there."""
@@ -82,7 +86,11 @@ class KafkaSource:
         self._polled.clear()
 
     def lagging(self) -> set[tuple[str, int]]:
-        """See Source.lagging; from the high watermarks that came with the last fetch."""
+        """See Source.lagging; from the high watermarks that came with the last fetch.
+
+        A partition that has not given a record yet has neither position nor watermark: what was asked
+        for at the assignment stands in.
+        """
         behind = set()
         try:
             positions = self._consumer.position(self._consumer.assignment())
@@ -90,7 +98,8 @@ class KafkaSource:
         except KafkaException as error:
             raise Transient(f"Kafka did not tell how far its partitions go: {error}") from error
         for at, high in zip(positions, ends, strict=True):
-            if 0 <= at.offset < high:
+            start, end = self._starts.get((at.topic, at.partition), (0, 1))  # unknown: there may be something
+            if (at.offset if at.offset >= 0 else start) < (high if high >= 0 else end):
                 behind.add((at.topic, at.partition))
         return behind
 
@@ -111,10 +120,16 @@ class KafkaSource:
             self._consumer.resume(self._consumer.assignment())
             self._paused = False
 
+    def _note_starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for at in consumer.committed(partitions, timeout=ASK_S):
+            low, high = consumer.get_watermark_offsets(at, timeout=ASK_S)
+            self._starts[at.topic, at.partition] = (at.offset if at.offset >= 0 else low, high)
+
     def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = {(part.topic, part.partition) for part in partitions}
         for place in gone:
             self._polled.pop(place, None)
+            self._starts.pop(place, None)
         self._held = [message for message in self._held if (message.topic(), message.partition()) not in gone]
 
 
@@ -191,6 +206,6 @@ class KafkaPublisher:
         if message.topic not in self._partitions:
             topic = self._producer.list_topics(message.topic, timeout=10).topics[message.topic]
             if not topic.partitions:
-                raise Transient(f"topic {message.topic!r} does not exist; make it with `ringwatch stack up`")
+                raise Transient(f"topic {message.topic!r} does not exist; `ringwatch connect register` makes it")
             self._partitions[message.topic] = len(topic.partitions)
         return range(self._partitions[message.topic])

@@ -30,6 +30,7 @@ from scoring.scorer import EventScorer
 
 log = structlog.get_logger("scorer")
 
+LARGEST = 10_000_000  # bytes of a score with its evidence, as the topic takes them
 CRASHED = 70  # exit status EX_SOFTWARE: start me again
 _decoder = msgspec.json.Decoder(Event)
 _encode = msgspec.json.Encoder().encode
@@ -67,6 +68,7 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
         producer_acks=-1,
+        producer_max_request_size=LARGEST,
         stream_wait_empty=False,
         **settings.broker_options,
     )

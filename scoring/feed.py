@@ -81,7 +81,7 @@ class MirrorFeed(threading.Thread):
         started = time.perf_counter()
         parts = sorted(self._consumer.list_topics(CHANGES, timeout=30).topics[CHANGES].partitions)
         if not parts:
-            raise RuntimeError(f"topic {CHANGES!r} does not exist: run `ringwatch stack up`, then start again")
+            raise RuntimeError(f"topic {CHANGES!r} does not exist: `ringwatch connect register` makes it")
         self._marks = Watermarks(len(parts))
         starts = {part: max(low, end - LOOK_BACK) for part, (low, end) in self._ends(parts).items()}
         self._consumer.assign([TopicPartition(CHANGES, part, start) for part, start in starts.items()])
@@ -118,7 +118,12 @@ class MirrorFeed(threading.Thread):
             if (error := message.error()) is not None:
                 self._complain(error)
                 continue
-            read = _decoder.decode(message.value() or b"")
+            try:
+                read = _decoder.decode(message.value() or b"")
+            except (msgspec.DecodeError, UnicodeDecodeError) as bad:
+                # Only ingest writes here: what it did not write is no part of the graph.
+                log.warning("ignored", at=f"{CHANGES}[{message.partition()}]@{message.offset()}", reason=str(bad))
+                continue
             if isinstance(read, Watermark):
                 marks.append((read.worker, message.partition() or 0, read.pos))
             else:
