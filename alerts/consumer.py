@@ -149,33 +149,38 @@ class ScoreConsumer:
         return True
 
     def _deliver(self, consumer: Any, messages: Sequence[Any]) -> bool:
-        """Store a batch; False when stopped before it was (then nothing may be committed)."""
-        pending = [(message, score) for message in messages if (score := self._decode(consumer, message)) is not None]
-        while pending and not self._stopping.is_set():
+        """Store a batch; False when stopped before all of it was kept (then nothing may be committed)."""
+        pending: list[tuple[Any, Score]] = []
+        for message in messages:
+            decoded = self._decode(message)
+            if isinstance(decoded, Score):
+                pending.append((message, decoded))
+            elif not self._bury(consumer, message, decoded):
+                return False
+        while pending:
             try:
-                self._patiently(consumer, self._accept, [score for _, score in pending])
-                return True
+                return self._patiently(consumer, self._accept, [score for _, score in pending])
             except BadScore as error:
                 message = next(message for message, score in pending if score is error.score)
                 pending = [pair for pair in pending if pair[1] is not error.score]
-                self._bury(consumer, message, str(error))
-        return not self._stopping.is_set()
+                if not self._bury(consumer, message, str(error)):
+                    return False
+        return True
 
-    def _decode(self, consumer: Any, message: Any) -> Score | None:
+    def _decode(self, message: Any) -> Score | str:
+        """The score, or why there is none."""
         value = message.value()
         if value is None:
-            self._bury(consumer, message, "null value: a score was expected")
-            return None
+            return "null value: a score was expected"
         try:
             return self._decoder.decode(value)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            self._bury(consumer, message, f"not a score: {error}")
-            return None
+            return f"not a score: {error}"
 
-    def _bury(self, consumer: Any, message: Any, reason: str) -> None:
+    def _bury(self, consumer: Any, message: Any, reason: str) -> bool:
         where = (message.topic(), message.partition(), message.offset())
         log.warning("dead_letter", topic=where[0], partition=where[1], offset=where[2], reason=reason)
-        self._patiently(consumer, self.dead, DeadScore(*where, message.key(), message.value(), reason))
+        return self._patiently(consumer, self.dead, DeadScore(*where, message.key(), message.value(), reason))
 
     def _accept(self, scores: Sequence[Score]) -> None:
         future = asyncio.run_coroutine_threadsafe(self.intake.accept(scores), self.loop)
@@ -185,17 +190,17 @@ class ScoreConsumer:
             future.cancel()
             raise DatabaseAway(f"no commit within {ACCEPT_TIMEOUT_S:g} s") from None
 
-    def _patiently(self, consumer: Any, work: Callable[[Any], None], value: Any) -> None:
-        """Do `work`, again and again with back-off while it fails for a while; stopping ends it undone.
+    def _patiently(self, consumer: Any, work: Callable[[Any], None], value: Any) -> bool:
+        """Do `work`, again and again with back-off while it fails for a while; False when stopped undone.
 
         Raises:
             BadScore: trying again would not help.
         """
-        tries = 0
-        while not self._stopping.is_set():
+        tries, done = 0, False
+        while not done and not self._stopping.is_set():
             try:
                 work(value)
-                break
+                done = True
             except BadScore:
                 raise
             except (AlertsError, KafkaException, OSError, BufferError) as error:
@@ -205,6 +210,7 @@ class ScoreConsumer:
                 self._wait(consumer, pause_s)
         if tries:
             self._resume(consumer)
+        return done
 
     def _wait(self, consumer: Any, pause_s: float) -> None:
         """Keep the place in the group: go on polling, with every partition paused."""

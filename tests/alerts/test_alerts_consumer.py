@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from alertdata import event, score
 from alertsite import PostgresServer, settings
 from confluent_kafka import Consumer, Producer, TopicPartition
+from structlog.testing import capture_logs
 
 from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
 from alerts.queries import Filter
@@ -93,6 +94,10 @@ async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30)
             await asyncio.sleep(0.05)
 
 
+async def logged(lines: Sequence[MutableMapping[str, Any]], name: str) -> bool:
+    return any(line["event"] == name for line in lines)
+
+
 def wire(name: str, offset: int, probability: float = 0.9) -> bytes:
     return msgspec.json.encode(score(probability, of=event(f"transfers:{name}:transfer", offset)))
 
@@ -163,3 +168,37 @@ async def test_a_database_that_goes_away_loses_nothing(broker: Broker, postgres:
         await until(lambda: broker.has_committed(2))
         await consumer.stop()
         assert await names(services) == ["6", "7"] and broker.dead == []
+
+
+async def test_a_stop_while_the_database_is_away_commits_nothing(
+    broker: Broker, postgres: PostgresServer, start: Start
+) -> None:
+    """The scores were never stored: the next start has to read them again."""
+    async with await open_services(settings(postgres.new_database())) as services:
+        postgres.stop()
+        broker.send(b"not json", wire("8", 8), wire("9", 9))
+        try:
+            with capture_logs() as lines:
+                consumer = start(services)
+                await until(lambda: logged(lines, "scores_wait"))
+                await consumer.stop()
+        finally:
+            await asyncio.to_thread(postgres.start)
+        assert not consumer.alive and await asyncio.to_thread(broker.committed) < 0
+        start(services)
+        await until(lambda: broker.has_committed(3))
+        assert await names(services) == ["8", "9"]
+
+
+async def test_a_stop_before_a_dead_letter_is_kept_commits_nothing(
+    broker: Broker, sqlite_services: Services, start: Start
+) -> None:
+    def refuse(letter: DeadScore) -> None:
+        raise OSError("disk full")
+
+    broker.send(b"not json")
+    with capture_logs() as lines:
+        consumer = start(sqlite_services, refuse)
+        await until(lambda: logged(lines, "scores_wait"))
+        await consumer.stop()
+    assert await asyncio.to_thread(broker.committed) < 0
