@@ -1,7 +1,8 @@
 """Who may come in: one analyst token, given by the caller; there is no default.
 
 A browser trades the token (or a link that works once) for a signed cookie, HttpOnly and SameSite=Strict.
-Programs send the token as Bearer. Failed tries are limited per address.
+Programs send the token as Bearer. Failed tries are limited per address; what is right always passes, since
+many may share an address (a proxy, an office), and nobody guesses a token or link of 16 characters or more.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Refused(AlertsError):
 
 
 class TooManyTries(AlertsError):
-    """This address has failed too often: wait `retry_after_s`."""
+    """Wrong once more, from an address that has failed too often: wait `retry_after_s`."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"too many failed tries from this address: wait {retry_after_s // 60} minutes")
@@ -93,22 +94,20 @@ class Auth:
         """Make sure `token` is the analyst token.
 
         Raises:
-            Refused: it is not. TooManyTries: this address has failed too often, good or not.
+            Refused: it is not. TooManyTries: it is not, and this address has failed too often.
         """
-        await self._check_tries(address)
         if not hmac.compare_digest(_digest(token), _digest(self.settings.token)):
-            await self._counters.add(f"tries:{address}", self.settings.tries_window_s)
+            await self._count_failure(address)
             raise Refused("the token is not right")
 
     async def use_link(self, code: str, address: str) -> None:
         """Use up a one-time link.
 
         Raises:
-            Refused: unknown, or used before. TooManyTries: this address has failed too often.
+            Refused: unknown, or used before. TooManyTries: the same, and this address has failed too often.
         """
-        await self._check_tries(address)
         if _digest(code) not in self._links:
-            await self._counters.add(f"tries:{address}", self.settings.tries_window_s)
+            await self._count_failure(address)
             raise Refused("this link was used before or is not of this server: sign in with the token")
         self._links.remove(_digest(code))
 
@@ -139,9 +138,10 @@ class Auth:
         """End a session before its time."""
         await self._counters.add(f"signed_out:{session.nonce}", self.settings.session_s)
 
-    async def _check_tries(self, address: str) -> None:
+    async def _count_failure(self, address: str) -> None:
         if await self._counters.count(f"tries:{address}") >= self.settings.tries:
             raise TooManyTries(self.settings.tries_window_s)
+        await self._counters.add(f"tries:{address}", self.settings.tries_window_s)
 
     def _sign(self, body: str) -> str:
         return hmac.new(self._key, body.encode(), hashlib.sha256).hexdigest()

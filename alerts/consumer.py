@@ -19,6 +19,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from alerts.errors import AlertsError, BadScore, DatabaseAway
 from alerts.service import Intake
+from ingest.events import IngestError
+from ingest.records import SCORES
 from scoring.score import Score
 
 log = structlog.get_logger(__name__)
@@ -37,7 +39,7 @@ class ConsumerSettings:
     """
 
     brokers: str
-    topic: str = "fraud.scores"
+    topic: str = SCORES
     group: str = "alerts"
     batch: int = 200
     extra: Mapping[str, Any] = field(default_factory=dict)

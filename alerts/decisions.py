@@ -17,8 +17,8 @@ from alerts.fanout import Fanout
 from alerts.metrics import Metrics
 from alerts.models import Alert, Decision, Feed, Outbox
 from alerts.policy import State
+from ingest.records import LABELS
 
-LABELS = "fraud.labels"
 LONGEST_NOTE = 2000
 
 

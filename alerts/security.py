@@ -68,7 +68,7 @@ def services_of(request: Request) -> Services:
 
 
 def address_of(request: Request) -> str:
-    """The caller's address, for the limit on tries."""
+    """The caller's address, for the limit on failed tries."""
     return request.client.host if request.client else "unknown"
 
 
@@ -92,7 +92,7 @@ async def session_of(request: Request) -> Session | None:
     """Who is asking, by Bearer token or cookie; None when nobody we know.
 
     Raises:
-        HTTPException: 401 for a wrong token, 429 after too many, 403 for another page's request.
+        HTTPException: 401 for a wrong token, 429 for one after too many, 403 for another page's request.
     """
     services = services_of(request)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -57,15 +57,33 @@ async def test_the_analyst_token_is_no_link(auth: Auth) -> None:
         await auth.use_link(TOKEN, "a")
 
 
-async def test_after_too_many_failures_even_the_right_token_waits(auth: Auth, clock: Clock) -> None:
+async def fail_three_times(auth: Auth) -> None:
     for _ in range(3):
         with pytest.raises(Refused):
             await auth.check_token("wrong", "a")
+
+
+async def test_after_too_many_failures_a_further_wrong_token_waits(auth: Auth, clock: Clock) -> None:
+    await fail_three_times(auth)
     with pytest.raises(TooManyTries, match="wait 5 minutes"):
-        await auth.check_token(TOKEN, "a")
-    await auth.check_token(TOKEN, "another address")
+        await auth.check_token("wrong", "a")
+    with pytest.raises(TooManyTries):
+        await auth.use_link("wrong", "a")
+    with pytest.raises(Refused):
+        await auth.check_token("wrong", "another address")
     clock.s += 301
+    with pytest.raises(Refused):
+        await auth.check_token("wrong", "a")
+
+
+async def test_the_right_token_passes_however_often_its_address_has_failed(auth: Auth) -> None:
+    await fail_three_times(auth)
     await auth.check_token(TOKEN, "a")
+
+
+async def test_a_fresh_link_passes_however_often_its_address_has_failed(auth: Auth) -> None:
+    await fail_three_times(auth)
+    await auth.use_link(auth.one_time_link().removeprefix("/login?token="), "a")
 
 
 async def test_a_session_says_who_until_it_is_over(auth: Auth, clock: Clock) -> None:

@@ -17,9 +17,10 @@ from structlog.testing import capture_logs
 from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
 from alerts.queries import Filter
 from alerts.services import Services, open_services
+from ingest.events import Transient
+from ingest.records import SCORES
 
 pytestmark = pytest.mark.anyio
-TOPIC = "fraud.scores"
 
 
 @dataclass
@@ -32,12 +33,12 @@ class Broker:
 
     def send(self, *values: bytes | None) -> None:
         for value in values:
-            self.producer.produce(TOPIC, key=b"k", value=value, partition=0)
+            self.producer.produce(SCORES, key=b"k", value=value, partition=0)
         assert self.producer.flush(10) == 0
 
     def committed(self) -> int:
         reader = Consumer({"bootstrap.servers": self.address, "group.id": "alerts"})
-        (found,) = reader.committed([TopicPartition(TOPIC, 0)], timeout=10)
+        (found,) = reader.committed([TopicPartition(SCORES, 0)], timeout=10)
         reader.close()
         return int(found.offset)
 
@@ -140,10 +141,11 @@ async def test_a_restart_goes_on_where_it_stopped(broker: Broker, sqlite_service
     assert await names(sqlite_services) == ["1", "2"]
 
 
+@pytest.mark.parametrize("failure", [OSError("disk full"), Transient("Kafka did not confirm 1 of 1 messages")])
 async def test_a_dead_letter_that_cannot_be_kept_is_tried_again_before_the_offset_moves(
-    broker: Broker, sqlite_services: Services, start: Start
+    broker: Broker, sqlite_services: Services, start: Start, failure: Exception
 ) -> None:
-    failures = [OSError("disk full")]
+    failures = [failure]
 
     def keep(letter: DeadScore) -> None:
         if failures:

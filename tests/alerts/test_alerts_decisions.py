@@ -11,7 +11,7 @@ from alertdata import event, score
 from alertsite import settings
 from sqlalchemy import select
 
-from alerts.decisions import LABELS, Ruling, Verdict
+from alerts.decisions import Ruling, Verdict
 from alerts.errors import NoSuchAlert
 from alerts.models import Audit, Outbox
 from alerts.outbox import Relay

@@ -72,6 +72,15 @@ async def test_a_wrong_bearer_token_is_refused_and_then_waits(stranger: httpx.As
     assert codes == [401] * 10 + [429]
 
 
+async def test_an_address_that_failed_too_often_locks_nobody_out(stranger: httpx.AsyncClient, site: Site) -> None:
+    """Behind a proxy everybody has one address."""
+    for _ in range(11):
+        await stranger.post("/login", data={"token": "wrong"}, headers={"origin": site.base})
+    bearer = await stranger.get("/api/alerts", headers={"authorization": f"Bearer {TOKEN}"})
+    form = await stranger.post("/login", data={"token": TOKEN}, headers={"origin": site.base})
+    assert (bearer.status_code, form.status_code, form.headers["location"]) == (200, 303, "/")
+
+
 async def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(
     stranger: httpx.AsyncClient, site: Site
 ) -> None:
