@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from deploy.stack.layout import Layout, Memory, Ports
 
@@ -17,8 +19,11 @@ PREFIX = "RINGWATCH_"
 ROOT = Path(__file__).parent
 
 
+KEY_LENGTH = 16  # characters of a contact key at least
+
+
 class ConfigError(Exception):
-    """A setting can't be used. Names the variable, what it held and what was expected."""
+    """A setting can't be used. Names the variable, what it held (unless it is a secret) and what was expected."""
 
 
 def _state() -> Path:
@@ -37,7 +42,7 @@ class Settings(BaseSettings):
     taken from the local stack (`ringwatch stack up`).
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
     state_dir: Path = Field(default_factory=_state)
     cache_dir: Path = Field(default_factory=_cache)
@@ -62,6 +67,7 @@ class Settings(BaseSettings):
     mariadb_user: str = "bank"
     mariadb_password: SecretStr | None = None
     mariadb_database: str = "bank"
+    mariadb_ssl: Literal["disable", "trust", "verify-ca", "verify-full"] | None = None  # Debezium's words
     connect_url: str | None = None
     debezium_user: str = "dbz"
     debezium_password: SecretStr | None = None  # better a reference that Connect resolves: ${env:NAME}
@@ -80,8 +86,8 @@ class Settings(BaseSettings):
     @field_validator("contact_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 16:
-            raise ValueError("too short, give at least 16 random characters (openssl rand -hex 32)")
+        if value is not None and len(value.get_secret_value()) < KEY_LENGTH:
+            raise ValueError(f"too short, give at least {KEY_LENGTH} random characters (openssl rand -hex 32)")
         return value
 
     @field_validator("state_dir", "cache_dir", "mapping", "model")
@@ -94,28 +100,56 @@ class Settings(BaseSettings):
         return Layout(self.state_dir / "stack", self.cache_dir, Ports().shifted(self.stack_port_shift), Memory())
 
     def contacts_key(self) -> bytes:
-        """The HMAC key of contacts: as set, else one made once and kept in the state folder."""
+        """The HMAC key of contacts: as set, else one made once and kept in the state folder.
+
+        Raises:
+            ConfigError: the state folder can't hold it, or what it holds is no key.
+        """
         if self.contact_key is not None:
             return self.contact_key.get_secret_value().encode()
-        return self._kept("contact.key").encode()
+        path = self.state_dir / "contact.key"
+        try:
+            kept = _kept(path)
+        except OSError as error:
+            raise ConfigError(
+                f"{path} can't be kept there ({error.strerror}); set {PREFIX}STATE_DIR to a folder of yours, "
+                f"or {PREFIX}CONTACT_KEY"
+            ) from None
+        if len(kept) < KEY_LENGTH:
+            raise ConfigError(f"{path} holds no contact key; put the key back, or remove the file to begin anew")
+        return kept.encode()
 
     def token(self) -> str:
         """The analyst token: as set, else a new one for each start of a demo, printed there."""
         return self.analyst_token.get_secret_value() if self.analyst_token else secrets.token_urlsafe(24)
 
-    def _kept(self, name: str) -> str:
-        path = self.state_dir / name
+
+def _kept(path: Path) -> str:
+    """A random text made by whoever comes first. The name is linked to the whole file, so nobody reads half of it."""
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_hex(32))
-        except FileExistsError:
-            pass
-        return path.read_text()
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    return path.read_text()
 
 
-def _shown(given: object) -> str:
-    return "(hidden)" if isinstance(given, SecretStr) else repr(given)[:80]
+def _hidden(name: str) -> bool:
+    """Whether a setting's value may not be shown: pydantic reports the raw text, whatever the field wraps it in."""
+    return name == "kafka_options" or SecretStr in get_args(Settings.model_fields[name].annotation)
+
+
+def _problem(place: tuple[int | str, ...], given: object, said: str) -> str:
+    name, *inside = (str(part) for part in place)
+    shown = "(hidden)" if _hidden(name) else repr(given)[:80]
+    return f"{'.'.join([PREFIX + name.upper(), *inside])}={shown}: {said.removeprefix('Value error, ')}"
 
 
 @cache
@@ -128,8 +162,8 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        said = [
-            f"{PREFIX}{str(e['loc'][0]).upper()}={_shown(e['input'])}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_url=False)
-        ]
-        raise ConfigError("\n".join(said)) from error
+        said = [_problem(e["loc"], e["input"], e["msg"]) for e in error.errors(include_url=False)]
+    except SettingsError as error:  # its cause holds the text that is no JSON
+        name = re.findall(r'field "(\w+)"', str(error))
+        said = [f"{PREFIX}{''.join(name).upper()}=(hidden): not JSON, expected a JSON object of texts"]
+    raise ConfigError("\n".join(said))
