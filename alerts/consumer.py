@@ -205,7 +205,7 @@ class ScoreConsumer:
                 done = True
             except BadScore:
                 raise
-            except (AlertsError, KafkaException, OSError, BufferError) as error:
+            except (AlertsError, IngestError, KafkaException, OSError, BufferError) as error:
                 tries += 1
                 pause_s = min(LONGEST_PAUSE_S, 0.25 * 2 ** min(tries, 8))
                 log.warning("scores_wait", reason=str(error), tries=tries, retry_in_s=pause_s)
