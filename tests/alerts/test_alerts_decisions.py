@@ -18,6 +18,7 @@ from alerts.outbox import Relay
 from alerts.policy import State
 from alerts.queries import Filter
 from alerts.services import Services, open_services
+from ingest.records import LABELS
 
 pytestmark = pytest.mark.anyio
 
