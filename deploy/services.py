@@ -24,8 +24,8 @@ from graph.mirror import Mirror
 from graph.sink import GraphSink
 from ingest.deadletter import DeadLetter
 from ingest.events import Transient
-from ingest.kafka import KafkaPublisher
-from ingest.records import Message, Record
+from ingest.kafka import KafkaPublisher, read_all
+from ingest.records import DEAD_LETTERS, Message, Record
 from ingest.worker import BACKOFF_S, Worker
 from scoring.app import ScorerSettings, build
 from scoring.feed import MirrorFeed
@@ -58,6 +58,7 @@ def run_ingest(worker: str, group: str) -> None:
         sink, publisher = GraphSink(plan, store, worker), bootstrap.publisher(settings())
         running = Worker(source, sink, publisher, settings().ingest_batch)
         _on_stop(running.stopping.set)
+        running.remember(_letters(settings()))
         log.info("ingest is running", worker=worker, group=group)
         try:
             running.run()
@@ -66,6 +67,12 @@ def run_ingest(worker: str, group: str) -> None:
         finally:
             source.close()
         log.info("ingest has stopped", **{k: v for k, v in _counters(running).items() if v})
+
+
+def _letters(chosen: Settings) -> list[DeadLetter]:
+    """What stands in the dead-letter topic."""
+    records = read_all(bootstrap.connections(chosen).kafka_bootstrap, DEAD_LETTERS, chosen.kafka_options)
+    return [letter for record in records if (letter := DeadLetter.read(record)) is not None]
 
 
 def _counters(worker: Worker) -> dict[str, object]:

@@ -34,6 +34,14 @@ class DeadLetter(msgspec.Struct, frozen=True):
             reason = f"{reason[:REASON_LIMIT]}… ({len(reason)} characters)"
         return cls(record.topic, record.partition, record.offset, position, reason, record.key, record.value, now_ms)
 
+    @classmethod
+    def read(cls, record: Record) -> DeadLetter | None:
+        """A dead letter as the topic holds it; None for what is none."""
+        try:
+            return msgspec.json.decode(record.value or b"", type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
     def message(self) -> Message:
         """As it goes to the dead-letter topic: keyed by its place, so that a replay meets itself."""
         key = f"{self.topic}[{self.partition}]@{self.offset}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -151,6 +151,31 @@ def _record(message: Received) -> Record | None:
 
 def _bytes(value: str | bytes | None) -> bytes:
     return value.encode() if isinstance(value, str) else value or b""
+
+
+def read_all(bootstrap: str, topic: str, extra: Mapping[str, str] | None = None) -> Iterator[Record]:
+    """Everything a topic holds at this moment, partition by partition; nothing is committed.
+
+    Raises:
+        Transient: the broker did not answer.
+    """
+    settings = {"bootstrap.servers": bootstrap, "group.id": "look", "enable.auto.commit": False}
+    consumer = Consumer({**settings, **(extra or {})})
+    try:
+        known = consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
+        for part in sorted(known):
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=ASK_S)
+            consumer.assign([TopicPartition(topic, part, low)])
+            while low < high:
+                for message in consumer.consume(min(1_000, high - low), ASK_S):
+                    if (record := _record(message)) is not None:
+                        yield record
+                        low = record.offset + 1
+                low = max(low, consumer.position([TopicPartition(topic, part)])[0].offset)
+    except KafkaException as error:
+        raise Transient(f"Kafka did not give topic {topic!r}: {error}") from error
+    finally:
+        consumer.close()
 
 
 class KafkaPublisher:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -94,6 +94,11 @@ class Worker:
         """Everything this worker was given, up to this position, is in the graph."""
         return self._through
 
+    def remember(self, letters: Iterable[DeadLetter]) -> None:
+        """Rows refused before this start: their next change is written whole, whether or not one came since."""
+        for letter in letters:
+            self._mark(letter.topic, letter.key)
+
     def run(self) -> None:
         """Until `stopping` is set; what was polled is finished first."""
         while not self.stopping.is_set():
@@ -135,11 +140,14 @@ class Worker:
         trace = Trace.of(change.position.token, change.committed_ms, captured.captured_ms)
         return Item(record, change, plan, trace)
 
-    def _refuse(self, record: Record, captured: Captured | None, reason: str) -> DeadLetter:
+    def _mark(self, topic: str, key: bytes | None) -> None:
         if len(self._incomplete) < INCOMPLETE_LIMIT:
-            self._incomplete.add((record.topic, record.key or b""))
+            self._incomplete.add((topic, key or b""))
         else:
             self._all_whole = True  # costs writes, but forgets no key
+
+    def _refuse(self, record: Record, captured: Captured | None, reason: str) -> DeadLetter:
+        self._mark(record.topic, record.key)
         log.warning("dead letter", at=record.place, reason=reason[:500])
         return DeadLetter.of(record, captured.change.position.token if captured else "", reason)
 

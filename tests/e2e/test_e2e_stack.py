@@ -13,7 +13,7 @@ import msgspec
 import neo4j
 import pytest
 from comparison import differences, expected, held
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from deploy import bootstrap
 from deploy.demo.ring import plant
@@ -21,6 +21,7 @@ from deploy.observer import Observer
 from deploy.onstack import OnStack
 from deploy.stack import control
 from ingest.deadletter import DeadLetter
+from ingest.kafka import read_all
 from ingest.records import DEAD_LETTERS
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -163,20 +164,8 @@ BAD: dict[str, tuple[bytes | None, bytes | None]] = {
 
 
 def dead_letters(on_stack: OnStack) -> list[DeadLetter]:
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap.connections(on_stack.settings).kafka_bootstrap, "group.id": "look",
-         "enable.auto.commit": False}
-    )  # fmt: skip
-    found: list[DeadLetter] = []
-    for part in consumer.list_topics(DEAD_LETTERS, timeout=10).topics[DEAD_LETTERS].partitions:
-        low, high = consumer.get_watermark_offsets(TopicPartition(DEAD_LETTERS, part), timeout=10)
-        consumer.assign([TopicPartition(DEAD_LETTERS, part, low)])
-        while low < high:
-            for message in consumer.consume(high - low, 5):
-                found.append(msgspec.json.decode(message.value() or b"", type=DeadLetter))
-                low = (message.offset() or 0) + 1
-    consumer.close()
-    return found
+    records = read_all(bootstrap.connections(on_stack.settings).kafka_bootstrap, DEAD_LETTERS)
+    return [letter for record in records if (letter := DeadLetter.read(record)) is not None]
 
 
 def test_bad_records_become_dead_letters_and_stop_nothing(

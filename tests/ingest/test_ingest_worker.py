@@ -13,6 +13,7 @@ from histories import canonical, demo_mapping
 
 import ingest.worker
 from graph.mirror import Mirror
+from ingest.deadletter import DeadLetter
 from ingest.events import Transient
 from ingest.records import CHANGES, DEAD_LETTERS, EVENTS, LABELS, Record
 from ingest.worker import Item, Worker
@@ -300,3 +301,13 @@ def test_a_dead_decision_leaves_the_watermark_alone() -> None:
     world = World([record(decision, None, 0, topic=LABELS)])
     world.drain()
     assert world.marks() == [] and world.worker.counters.dead_letters == 1
+
+
+def test_what_was_refused_before_the_start_is_written_whole() -> None:
+    """Another process dead-lettered the row; an update that changes nothing of the edge brings it in."""
+    update = row(1, "u", transfer(1), transfer(1))
+    fresh, told = World([update]), World([update])
+    told.worker.remember([DeadLetter(update.topic, 0, 0, "", "refused", update.key, None, 0)])
+    fresh.drain()
+    told.drain()
+    assert (fresh.mirror.owners, told.mirror.owners) == (0, 1)
