@@ -16,15 +16,16 @@ from ingest.events import Change, Op, Position
 MAPPING = Path(__file__).parents[2] / "graph" / "mappings" / "berka-1999-partial.toml"
 POSITION = Position("berka", 1, True, 1, 1)
 FILES = {
-    "account": ['"account_id";"district_id";"frequency";"date"', '7;3;"POPLATEK MESICNE";930102'],
+    "account": ['"account_id";"district_id";"frequency";"date"', '7;3;"POPLATEK MESICNE";900102'],
     "client": ['"client_id";"birth_number";"district_id"', '1;"501231";3', '2;"516231";4'],
     "disp": ['"disp_id";"client_id";"account_id";"type"', '1;1;7;"OWNER"', '2;2;7;"DISPONENT"'],
-    "order": ['"order_id";"account_id";"bank_to";"account_to";"amount";"k_symbol"', '5;7;"YZ";"123";2452.10;" "'],
-    "loan": ["header", '9;7;930705;96396;12;8033.00;"B"'],
-    "card": ["header", '3;1;"classic";931107 00:00:00'],
-    "district": ["header", '3;"Here";"There";10;0;0;0;1;1;100.0;12541;?;0.43;167;?;99107'],
-    "trans": ["header", '11;7;930105;"PRIJEM";"PREVOD Z UCTU";5123.00;5923.00;"DUCHOD";"YZ";"62"',
-              '12;7;930106;"VYDAJ";"VYBER";200.30;5722.70;"";;', '13;7;930107;"VYD'],
+    "order": ['"order_id";"account_id";"bank_to";"account_to";"amount";"k_symbol"',
+              '5;7;"QX";"777000111";2222221.10;" "'],
+    "loan": ["header", '9;7;900214;611111;9;67901.25;"B"'],
+    "card": ["header", '3;1;"classic";900321 00:00:00'],
+    "district": ["header", '3;"Here";"There";10;0;0;0;1;1;100.0;654321;?;77.77;7771;?;7777711'],
+    "trans": ["header", '11;7;900105;"PRIJEM";"PREVOD Z UCTU";7123456.00;7123956.00;"DUCHOD";"QX";"777000222"',
+              '12;7;900106;"VYDAJ";"VYBER";700.30;7123255.70;"";;', '13;7;900107;"VYD'],
 }  # fmt: skip
 
 
@@ -46,9 +47,9 @@ def edges(table: str, **row: object) -> dict[str, EdgeUpsert]:
 
 def booking(**changed: object) -> dict[str, EdgeUpsert]:
     row: dict[str, object] = {
-        "trans_id": 11, "account_id": 7, "date": 8405, "type": "PRIJEM", "operation": "PREVOD Z UCTU",
-        "amount": "5123.00", "balance": "5923.00", "k_symbol": "DUCHOD", "bank": "YZ", "account": "62",
-        "payer": "YZ/62", "payee": None, "cash": None,
+        "trans_id": 11, "account_id": 7, "date": 7309, "type": "PRIJEM", "operation": "PREVOD Z UCTU",
+        "amount": "7123456.00", "balance": "7123956.00", "k_symbol": "DUCHOD", "bank": "QX",
+        "account": "777000222", "payer": "QX/777000222", "payee": None, "cash": None,
     }  # fmt: skip
     return edges("trans", **(row | changed))
 
@@ -60,7 +61,7 @@ def test_a_broken_last_line_is_dropped(folder: Path) -> None:
 
 def test_a_short_line_before_the_end_is_refused_by_its_number(folder: Path) -> None:
     """A file that is not the bank's loads nothing."""
-    (folder / "card.asc.gz").write_bytes(gzip.compress(b"header\r\n3;1\r\n4;2;\"gold\";931107 00:00:00\r\n"))
+    (folder / "card.asc.gz").write_bytes(gzip.compress(b'header\r\n3;1\r\n4;2;"gold";900321 00:00:00\r\n'))
     with pytest.raises(berka.BadFile, match=r"card\.asc\.gz:2: 2 cells, expected 4"):
         list(berka.rows(folder, "card"))
 
@@ -74,7 +75,7 @@ def test_a_missing_folder_says_what_to_name(tmp_path: Path) -> None:
 def test_dates_are_dates_and_nothing_is_null(folder: Path) -> None:
     """yymmdd of the 1900s; an empty cell, a blank and a question mark hold nothing."""
     loan, card = next(berka.rows(folder, "loan")), next(berka.rows(folder, "card"))
-    assert (loan["date"], card["issued"]) == (date(1993, 7, 5), date(1993, 11, 7))
+    assert (loan["date"], card["issued"]) == (date(1990, 2, 14), date(1990, 3, 21))
     cash = list(berka.rows(folder, "trans"))[1]
     order, district = next(berka.rows(folder, "order")), next(berka.rows(folder, "district"))
     assert (cash["k_symbol"], cash["bank"], order["k_symbol"], district["crimes_95"]) == (None,) * 4
@@ -83,7 +84,7 @@ def test_dates_are_dates_and_nothing_is_null(folder: Path) -> None:
 def test_an_undated_row_counts_from_when_it_is_surely_known(folder: Path) -> None:
     """An owner from the account's opening on; an authorised user and a standing order from the data's end."""
     tables = berka.tables(folder)
-    assert [row["since"] for row in tables["disp"]] == [date(1993, 1, 2), date(1998, 12, 31)]
+    assert [row["since"] for row in tables["disp"]] == [date(1990, 1, 2), date(1998, 12, 31)]
     assert tables["order"][0]["since"] == date(1998, 12, 31)
 
 
@@ -100,14 +101,14 @@ def test_money_that_comes_in_points_at_the_account() -> None:
     made = booking()
     assert list(made) == ["incoming"]
     edge = made["incoming"]
-    assert (edge.relation, edge.src, edge.dst) == ("TRANSFER", "Account:YZ/62", "Account:7")
-    assert (edge.time_ms, edge.attributes) == (8405 * 86_400_000, {"amount": 512_300, "purpose": "DUCHOD"})
+    assert (edge.relation, edge.src, edge.dst) == ("TRANSFER", "Account:QX/777000222", "Account:7")
+    assert (edge.time_ms, edge.attributes) == (7309 * 86_400_000, {"amount": 712_345_600, "purpose": "DUCHOD"})
 
 
 def test_money_that_goes_out_points_away_from_the_account() -> None:
     """The same relation, the other direction."""
-    made = booking(type="VYDAJ", operation="PREVOD NA UCET", payer=None, payee="YZ/62")
-    assert [(edge.src, edge.dst) for edge in made.values()] == [("Account:7", "Account:YZ/62")]
+    made = booking(type="VYDAJ", operation="PREVOD NA UCET", payer=None, payee="QX/777000222")
+    assert [(edge.src, edge.dst) for edge in made.values()] == [("Account:7", "Account:QX/777000222")]
 
 
 def test_cash_stays_with_its_account() -> None:
@@ -135,6 +136,6 @@ def test_neither_birth_number_nor_the_end_of_a_loan_enters_the_graph() -> None:
     row = {"client_id": 1, "birth_number": "501231", "district_id": 3}
     client = mapping.plan(Change("client", {"client_id": 1}, Op.READ, None, row, POSITION, 0)).upserts[0]
     assert isinstance(client, NodeUpsert) and client.properties == {"district": 3}
-    borrowed = edges("loan", loan_id=9, account_id=7, date=8586, amount="96396.00", duration=12,
-                     payments="8033.00", status="B")  # fmt: skip
-    assert borrowed["borrower"].attributes == {"amount": 9_639_600}
+    borrowed = edges("loan", loan_id=9, account_id=7, date=7349, amount="611111.00", duration=9,
+                     payments="67901.25", status="B")  # fmt: skip
+    assert borrowed["borrower"].attributes == {"amount": 61_111_100}

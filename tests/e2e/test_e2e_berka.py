@@ -205,16 +205,17 @@ def test_ten_accounts_have_the_neighbourhoods_of_the_files(loaded: Loaded) -> No
 
 def test_a_booking_committed_now_joins_the_two_accounts(loaded: Loaded) -> None:
     """The generated columns that name the other side are in the binlog's rows as well."""
-    payer, payee = loaded.tables["account"][0], loaded.tables["order"][0]
+    payer, payee = loaded.tables["account"][0]["account_id"], loaded.tables["order"][0]
     with loaded.bank.cursor() as cursor:
         cursor.execute(
             "INSERT INTO trans (trans_id, account_id, date, type, operation, amount, balance, bank, account) "
             "VALUES (9000001, %s, '1998-12-30', 'VYDAJ', 'PREVOD NA UCET', 1234.5, 0, %s, %s)",
-            (payer["account_id"], payee["bank_to"], payee["account_to"]),
+            (payer, payee["bank_to"], payee["account_to"]),
         )
     loaded.bank.commit()
     query = (
-        f"MATCH (:Account {{id: '{payer['account_id']}'}})-[e:TRANSFER {{amount: 123450}}]->"
-        f"(:Account {{id: '{outside(payee, 'bank_to', 'account_to')}'}}) WHERE e.time = {ms(date(1998, 12, 30))} RETURN count(e) AS n"
+        f"MATCH (:Account {{id: '{payer}'}})-[e:TRANSFER {{amount: 123450}}]->"
+        f"(:Account {{id: '{outside(payee, 'bank_to', 'account_to')}'}}) "
+        f"WHERE e.time = {ms(date(1998, 12, 30))} RETURN count(e) AS n"
     )
     assert until(lambda: loaded.count(query) == 1, 30.0)
