@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pymysql
 
-from deploy.bootstrap import connections
-from deploy.config import PREFIX, ConfigError, Settings
+from deploy.config import Settings
+from deploy.connections import connections, given
 from deploy.demo.settings import BankSettings
 from deploy.demo.sql import connect as connect_bank
 from deploy.demo.teller import AnotherBank, Teller
@@ -81,39 +81,30 @@ def mariadb(settings: Settings) -> MariaDb:
     """The bank's database: by the settings, else the local stack's.
 
     Raises:
-        ConfigError: a host is set, but no password.
+        ConfigError: another server is set, but no host or no password.
         StackError: there is no local stack either.
     """
-    if settings.mariadb_host is None:
+    host, password = given(settings, "mariadb_host"), given(settings, "mariadb_password")
+    if host is None or password is None:
         return endpoints(settings.stack_layout()).mariadb
-    if settings.mariadb_password is None:
-        raise ConfigError(f"{PREFIX}MARIADB_PASSWORD is not set, but {PREFIX}MARIADB_HOST is; set both")
-    return MariaDb(
-        settings.mariadb_host, settings.mariadb_port, settings.mariadb_user,
-        settings.mariadb_password.get_secret_value(), settings.mariadb_database,
-    )  # fmt: skip
+    return MariaDb(host, settings.mariadb_port, settings.mariadb_user, password, settings.mariadb_database)
 
 
 def capture(settings: Settings) -> Capture:
     """What the connector joins: by the settings, else the local stack's.
 
     Raises:
-        ConfigError: Kafka Connect is set, but not the password its connector reads MariaDB with.
+        ConfigError: another server is set, but not Kafka Connect, or not the password its connector reads with.
         StackError: there is no local stack either.
     """
-    bank = mariadb(settings)
-    if settings.connect_url is None:
+    bank, kafka = mariadb(settings), connections(settings).kafka_bootstrap
+    connect = given(settings, "connect_url")
+    reference = " (the password best to a reference that Kafka Connect resolves, such as ${env:NAME})"
+    password = given(settings, "debezium_password", reference)
+    if connect is None or password is None:
         local = endpoints(settings.stack_layout())
-        return Capture(bank, local.kafka_bootstrap, local.connect_url, local.debezium_user, local.debezium_password)
-    if settings.debezium_password is None:
-        raise ConfigError(
-            f"{PREFIX}DEBEZIUM_PASSWORD is not set, but {PREFIX}CONNECT_URL is; set both "
-            "(best to a reference that Kafka Connect resolves, such as ${env:NAME})"
-        )
-    return Capture(
-        bank, connections(settings).kafka_bootstrap, settings.connect_url.rstrip("/"), settings.debezium_user,
-        settings.debezium_password.get_secret_value(),
-    )  # fmt: skip
+        return Capture(bank, kafka, local.connect_url, local.debezium_user, local.debezium_password)
+    return Capture(bank, kafka, connect.rstrip("/"), settings.debezium_user, password)
 
 
 @contextmanager

@@ -2,59 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import neo4j
 import structlog
 
 from alerts.auth import AuthSettings
+from alerts.errors import BadSettings
 from alerts.policy import Policy
-from deploy.config import Settings
-from deploy.stack.control import endpoints
+from deploy.config import KEY_LENGTH, PREFIX, ConfigError, Settings
+from deploy.connections import connections as connections
 from graph.mapping import Mapping
+from graph.mapping_file import read_mapping
 from graph.neo4j_store import Neo4jStore, connect
+from graph.schema import GraphSchema
 from ingest.kafka import KafkaPublisher, KafkaSource
 from ingest.records import LABELS
 from scoring.engine import Engine, RuleEngine, Scorer
 
 log = structlog.get_logger("ringwatch")
-
-
-@dataclass(frozen=True, slots=True)
-class Connections:
-    """Where the servers are, by the settings, else the local stack's."""
-
-    kafka_bootstrap: str
-    neo4j_uri: str
-    neo4j_user: str
-    neo4j_password: str
-    sql_url: str
-    redis_url: str
-
-
-def connections(settings: Settings) -> Connections:
-    """Resolve every server.
-
-    Raises:
-        StackError: something is left to the local stack, and there is none.
-    """
-    given = (
-        settings.kafka_bootstrap, settings.neo4j_uri, settings.neo4j_user,
-        settings.neo4j_password and settings.neo4j_password.get_secret_value(),
-        settings.sql_url and settings.sql_url.get_secret_value(),
-        settings.redis_url and settings.redis_url.get_secret_value(),
-    )  # fmt: skip
-    if all(given):
-        return Connections(*(str(value) for value in given))
-    local = endpoints(settings.stack_layout())
-    fallback = (
-        local.kafka_bootstrap, local.neo4j.uri, local.neo4j.user, local.neo4j.password,
-        local.postgres_url, local.redis_url,
-    )  # fmt: skip
-    return Connections(*(str(value or other) for value, other in zip(given, fallback, strict=True)))
 
 
 def logs(settings: Settings) -> None:
@@ -86,16 +55,46 @@ def mapping(settings: Settings) -> Mapping:
     return Mapping.load(settings.mapping, settings.contacts_key())
 
 
+def schema(settings: Settings) -> GraphSchema:
+    """What a store has to know of the mapping. It hashes no contact, so it needs no key of theirs.
+
+    Raises:
+        MappingError: file, line, field, what was expected.
+    """
+    return Mapping(read_mapping(settings.mapping), bytes(KEY_LENGTH)).schema
+
+
 def engine(settings: Settings) -> Scorer:
-    """The promoted network; the rules where there is none.
+    """The promoted network; the rules where there is none, or where the default one was made for another mapping.
 
     Raises:
         ModelRefused: there is a model folder, but it is not what its manifest says.
+        ConfigError: the model that is set was made for another mapping, or the mapping can't be read.
     """
-    if (settings.model / "manifest.json").exists():
-        return Engine.load(settings.model, threads=settings.threads)
-    log.warning("no model is promoted, the rules score", looked_in=str(settings.model))
+    if not (settings.model / "manifest.json").exists():
+        log.warning("no model is promoted, the rules score", looked_in=str(settings.model))
+        return RuleEngine()
+    network = Engine.load(settings.model, threads=settings.threads)
+    if network.manifest.mapping == _digest(settings.mapping):
+        return network
+    if "model" in settings.model_fields_set:
+        raise ConfigError(
+            f"{PREFIX}MODEL={settings.model}: {network.model} was trained on another mapping than {settings.mapping}; "
+            f"set {PREFIX}MAPPING to the one it was trained on, train anew, or leave {PREFIX}MODEL out for the rules"
+        )
+    log.warning(
+        "the demo bank's model was trained on another mapping, the rules score; train a model on this one",
+        mapping=str(settings.mapping),
+    )
     return RuleEngine()
+
+
+def _digest(path: Path) -> str:
+    """As a model's manifest names the mapping it was trained on."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{PREFIX}MAPPING={path}: can't be read ({error.strerror}); name a mapping file") from error
 
 
 def policy(settings: Settings, scorer: Scorer) -> Policy:
@@ -104,8 +103,13 @@ def policy(settings: Settings, scorer: Scorer) -> Policy:
     Raises:
         BadSettings: the threshold is below what the model attaches evidence from.
     """
-    threshold = settings.threshold or scorer.thresholds.alert
-    return Policy(threshold, min(scorer.thresholds.attach, threshold))
+    threshold, attach = settings.threshold or scorer.thresholds.alert, scorer.thresholds.attach
+    if threshold < attach:
+        raise BadSettings(
+            f"{PREFIX}THRESHOLD={threshold:g}: {scorer.model} attaches evidence from {attach:g} on, so alerts below it "
+            f"would have none; set {attach:g} or more"
+        )
+    return Policy(threshold, attach)
 
 
 def auth(settings: Settings, token: str) -> AuthSettings:
@@ -121,7 +125,7 @@ def driver(settings: Settings) -> neo4j.Driver:
 
 def store(settings: Settings, bolt: neo4j.Driver) -> Neo4jStore:
     """The graph in Neo4j, as the mapping has it."""
-    return Neo4jStore(bolt, mapping(settings).schema, settings.neo4j_database)
+    return Neo4jStore(bolt, schema(settings), settings.neo4j_database)
 
 
 def source(settings: Settings, bank: str, group: str) -> KafkaSource:

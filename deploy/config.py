@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     tenant: str = Field(default="bank", min_length=1, max_length=64)
 
     kafka_bootstrap: str | None = None
-    kafka_options: dict[str, str] = {}
+    kafka_options: dict[str, str] = Field(default={}, repr=False)  # librdkafka's, may hold a password
     neo4j_uri: str | None = None
     neo4j_user: str | None = None
     neo4j_password: SecretStr | None = None

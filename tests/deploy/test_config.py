@@ -58,6 +58,7 @@ def test_every_secret_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CONTACT_KEY", "NEO4J_PASSWORD", "SQL_URL", "REDIS_URL", "MARIADB_PASSWORD", "DEBEZIUM_PASSWORD",
                  "ANALYST_TOKEN"):  # fmt: skip
         monkeypatch.setenv(f"RINGWATCH_{name}", "s3cr3t-of-sixteen")
+    monkeypatch.setenv("RINGWATCH_KAFKA_OPTIONS", '{"sasl.password": "s3cr3t"}')
     assert "s3cr3t" not in repr(settings())
 
 

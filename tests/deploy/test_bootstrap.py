@@ -1,0 +1,76 @@
+"""Which scorer and which threshold the settings come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alerts.errors import BadSettings
+from deploy import bootstrap
+from deploy.config import ROOT, ConfigError, Settings
+from scoring.engine import RuleEngine
+
+SHIPPED = ROOT.parent / "scoring/models/demo"
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A bank's own mapping."""
+    path = tmp_path / "mapping.toml"
+    path.write_text((ROOT / "demo/mapping.toml").read_text().replace("TRANSFER", "PAYMENT"))
+    return path
+
+
+def test_the_shipped_model_was_trained_on_the_demo_mapping(tmp_path: Path) -> None:
+    """Or the demo would be scored by rules."""
+    assert bootstrap.engine(Settings(state_dir=tmp_path)).model.startswith("demo@")
+
+
+def test_a_model_that_is_set_and_fits_scores(tmp_path: Path) -> None:
+    """Named or not, it is the same folder."""
+    assert bootstrap.engine(Settings(state_dir=tmp_path, model=SHIPPED)).model.startswith("demo@")
+
+
+def test_another_mapping_is_scored_by_rules(tmp_path: Path, other: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo's network knows nothing of it; one warning says so."""
+    chosen = Settings(state_dir=tmp_path, mapping=other)
+    bootstrap.logs(chosen)
+    assert bootstrap.engine(chosen).model == "rules"
+    assert capsys.readouterr().err.count("trained on another mapping") == 1
+
+
+def test_a_model_that_is_set_for_another_mapping_is_refused(
+    tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sets one means it."""
+    monkeypatch.setenv("RINGWATCH_MODEL", str(SHIPPED))
+    with pytest.raises(ConfigError, match=r"RINGWATCH_MODEL=.*another mapping.*mapping\.toml"):
+        bootstrap.engine(Settings(state_dir=tmp_path, mapping=other))
+
+
+def test_a_mapping_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """With the variable."""
+    with pytest.raises(ConfigError, match=r"RINGWATCH_MAPPING=.*none\.toml"):
+        bootstrap.engine(Settings(state_dir=tmp_path, mapping=tmp_path / "none.toml"))
+
+
+def test_a_threshold_below_what_evidence_is_attached_from_is_refused(tmp_path: Path) -> None:
+    """Its alerts would have no evidence (docs/DECISIONS.md, 10)."""
+    with pytest.raises(BadSettings, match=r"RINGWATCH_THRESHOLD=0\.29: rules attaches evidence from 0\.3 on"):
+        bootstrap.policy(Settings(state_dir=tmp_path, threshold=0.29), RuleEngine())
+
+
+@pytest.mark.parametrize(("threshold", "used"), [(None, 0.6), (0.3, 0.3), (0.9, 0.9)])
+def test_the_policy_has_the_threshold_and_the_scorer_s_attach(
+    tmp_path: Path, threshold: float | None, used: float
+) -> None:
+    """As set, else the model's own."""
+    found = bootstrap.policy(Settings(state_dir=tmp_path, threshold=threshold), RuleEngine())
+    assert (found.threshold, found.attach_from) == (used, 0.3)
+
+
+def test_a_store_needs_no_contact_key(tmp_path: Path) -> None:
+    """The scorer hashes no contact, so it makes no key and is given none."""
+    assert "Contact" in bootstrap.schema(Settings(state_dir=tmp_path)).labels
+    assert list(tmp_path.iterdir()) == []
