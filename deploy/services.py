@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 
 import faust
@@ -18,7 +18,7 @@ from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
 from alerts.outbox import Publish
 from alerts.services import AlertsSettings, open_services
 from deploy import bootstrap
-from deploy.config import Settings, settings
+from deploy.config import ConfigError, Settings, settings
 from deploy.web import Web, listen
 from graph.mirror import Mirror
 from graph.sink import GraphSink
@@ -32,6 +32,8 @@ from scoring.feed import MirrorFeed
 from scoring.scorer import EventScorer
 
 log = structlog.get_logger("ringwatch")
+
+LOOK_S = 1.0  # how often the alert service looks whether its consumer lives
 
 
 def init_graph(chosen: Settings) -> str:
@@ -107,12 +109,22 @@ def run_scorer(group: str) -> None:
 
 
 def run_alerts() -> None:
-    """The alert service: intake, page and API."""
-    bootstrap.logs(settings())
-    asyncio.run(_alerts(settings()))
+    """The alert service: intake, page and API.
+
+    Raises:
+        ConfigError: there is no analyst token. A made-up one would have to be told, and logs are kept.
+        SystemExit: its consumer died; the status (70) has a supervisor start it again.
+    """
+    chosen = settings()
+    bootstrap.logs(chosen)
+    if not chosen.analyst_token:
+        raise ConfigError("RINGWATCH_ANALYST_TOKEN is not set; make one with: openssl rand -hex 24")
+    if not asyncio.run(_alerts(chosen)):
+        raise SystemExit(os.EX_SOFTWARE)
 
 
-async def _alerts(chosen: Settings) -> None:
+async def _alerts(chosen: Settings) -> bool:
+    """Until told to stop (True), or until the consumer has died (False)."""
     at = bootstrap.connections(chosen)
     taken = listen(chosen.host, chosen.port)
     publisher = bootstrap.publisher(chosen)
@@ -141,14 +153,23 @@ async def _alerts(chosen: Settings) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     log.info("the page is up", url=web.url)
-    if chosen.analyst_token is None:
-        sys.stderr.write(f"analyst token of this run: {services.settings.auth.token}\n")
-    await stop.wait()
+    told = await _told_to_stop(stop, consumer)
     await consumer.stop()
     services.tail.close()  # open streams would hold the server up
     web.stop()
     await serving
     await services.close()
+    return told
+
+
+async def _told_to_stop(stop: asyncio.Event, consumer: ScoreConsumer) -> bool:
+    """Wait for the word to stop; False when the consumer died before: a page without intake would miss fraud."""
+    while consumer.alive and not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_S)
+    if not stop.is_set():
+        log.error("scores are no longer read, the service ends", reason=repr(consumer.failure), status=os.EX_SOFTWARE)
+    return stop.is_set()
 
 
 def _to_kafka(publisher: KafkaPublisher) -> Publish:
