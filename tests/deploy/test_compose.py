@@ -124,6 +124,24 @@ def test_no_secret_stands_in_the_file() -> None:
                 assert ASKED.search(str(value)), f"{service}: {name}"
 
 
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    [
+        ("bank-history", {"MARIADB_PASSWORD"}),
+        ("connector", {"MARIADB_PASSWORD"}),
+        ("graph-init", {"NEO4J_PASSWORD"}),
+        ("ingest", {"NEO4J_PASSWORD", "RINGWATCH_CONTACT_KEY"}),
+        ("scorer", {"NEO4J_PASSWORD"}),
+        ("alerts", {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "RINGWATCH_ANALYST_TOKEN"}),
+        ("replay", {"MARIADB_PASSWORD"}),
+    ],
+)
+def test_each_of_ours_holds_only_its_own_secrets(name: str, secrets: set[str]) -> None:
+    """Whoever gets into one has the passwords of its servers, not of all."""
+    asked = ASKED.findall(str(SERVICES[name]["environment"]))
+    assert {re.sub(r"\$\{|:.*", "", one) for one in asked} == secrets
+
+
 def test_our_processes_can_change_nothing_of_their_image() -> None:
     """Read-only root, no capabilities, no new privileges, and the image's user is not root."""
     for name, service in OURS.items():
