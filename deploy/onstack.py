@@ -31,6 +31,7 @@ from deploy.stack.topics import create_topics
 Echo = Callable[[str], None]
 USED = "demo-was-here"  # a file in the stack's data: a demo has filled these servers
 READY_S = 180.0
+SCORER_NICENESS = 10  # everything shares this machine: a scorer that is behind must not hold the graph up
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class OnStack:
             wanted = {"TRANSFER": len(tables.rows["transfers"]), "LOGIN": len(tables.rows["logins"])}
             ingest.wait_until(lambda: _holds(bolt, wanted), READY_S, "the history in the graph")
         self.echo("the graph holds the history")
-        scorer = self._start("scorer", ["score"])
+        scorer = self._start("scorer", ["score"], SCORER_NICENESS)
         scorer.wait_until(lambda: self._stable("scorer"), READY_S, "joining its consumer group")
         self.echo("the scorer's mirror is hydrated")
 
@@ -112,7 +113,7 @@ class OnStack:
         self._transactions = transactions(rest)
         return tables
 
-    def _start(self, name: str, arguments: list[str]) -> Service:
+    def _start(self, name: str, arguments: list[str], niceness: int = 0) -> Service:
         logs = self.settings.state_dir / "services" / f"{name}.log"
         logs.unlink(missing_ok=True)
         environment = {
@@ -124,7 +125,7 @@ class OnStack:
         }
         if self.options.threshold is not None:
             environment["RINGWATCH_THRESHOLD"] = str(self.options.threshold)
-        self._services.append(Service(name, arguments, logs, environment).start())
+        self._services.append(Service(name, arguments, logs, environment, niceness).start())
         return self._services[-1]
 
     def service(self, name: str) -> Service:
