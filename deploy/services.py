@@ -19,6 +19,7 @@ from alerts.outbox import Publish
 from alerts.services import AlertsSettings, open_services
 from deploy import bootstrap
 from deploy.config import ConfigError, Settings, settings
+from deploy.faust_options import faust_options
 from deploy.web import Web, listen
 from graph.mirror import Mirror
 from graph.sink import GraphSink
@@ -83,9 +84,13 @@ def _counters(worker: Worker) -> dict[str, object]:
 
 
 def run_scorer(group: str) -> None:
-    """One scorer process: hydrates its mirror, then follows the events."""
+    """One scorer process: hydrates its mirror, then follows the events.
+
+    Raises:
+        ConfigError: Faust has no word for one of the Kafka options.
+    """
     bootstrap.logs(settings())
-    at = bootstrap.connections(settings())
+    at, broker_options = bootstrap.connections(settings()), faust_options(settings().kafka_options)
     engine = bootstrap.engine(settings())
     with bootstrap.driver(settings()) as bolt:
         store = bootstrap.store(settings(), bolt)
@@ -98,9 +103,8 @@ def run_scorer(group: str) -> None:
                 raise Transient(f"the mirror could not be hydrated: {feed.failed}")
         datadir = settings().state_dir / "faust"
         datadir.mkdir(parents=True, exist_ok=True)
-        app = build(
-            ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir)), EventScorer(engine, mirror), mirror, feed
-        )
+        chosen = ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir), broker_options=broker_options)
+        app = build(chosen, EventScorer(engine, mirror), mirror, feed)
         log.info("scoring", model=engine.model, mirror=mirror.owners)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
@@ -13,6 +14,7 @@ from deploy.stack.errors import StackError
 DAY_MS = 24 * 3600 * 1000
 FOREVER_MS = -1
 LIMIT_S = 30.0
+BROKER_S_DEFAULT = -1    # as many replicas as the broker is set to
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,16 @@ TOPICS = (
 )
 
 
-def create_topics(bootstrap: str, partitions: int = 3) -> list[str]:
+def create_topics(
+    bootstrap: str, partitions: int = 3, extra: Mapping[str, str] | None = None, replicas: int = 1
+) -> list[str]:
     """Create the topics that are missing, and return their names; those that are there stay as they are.
 
-    Raises StackError when the broker does not answer or refuses.
+    `extra` are librdkafka settings (TLS, credentials); `replicas` may be BROKER_S_DEFAULT.
+    Raises StackError when the broker does not answer or refuses, KafkaException when `extra` can't be used.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    new = [NewTopic(each.name, num_partitions=partitions, replication_factor=1,
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, **(extra or {})})
+    new = [NewTopic(each.name, num_partitions=partitions, replication_factor=replicas,
                     config={"retention.ms": str(each.retention_ms),
                             "max.message.bytes": str(each.largest_bytes)}) for each in TOPICS]
     created = []
