@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pymysql
 
@@ -19,7 +19,7 @@ from deploy.stack.connector import Source, register_mariadb
 from deploy.stack.control import endpoints
 from deploy.stack.endpoints import Capture, MariaDb
 from deploy.stack.errors import StackError
-from deploy.stack.topics import create_topics
+from deploy.stack.topics import BROKER_S_DEFAULT, create_topics
 
 Echo = Callable[[str], None]
 FOREVER_S = float("inf")
@@ -33,9 +33,9 @@ def register(settings: Settings, source: Source, limit_s: float, echo: Echo) -> 
         StackError: what did not answer, refused, or was not done in time.
     """
     at = capture(settings)
-    made = create_topics(at.kafka_bootstrap)
+    made = create_topics(at.kafka_bootstrap, extra=settings.kafka_options, replicas=BROKER_S_DEFAULT)
     echo(f"topics made: {', '.join(made)}" if made else "the topics were there")
-    register_mariadb(at, source, limit_s)
+    register_mariadb(at, replace(source, ssl=source.ssl or settings.mariadb_ssl), limit_s)
     echo(f"connector {source.name} follows {at.mariadb.database} on {at.mariadb.host}:{at.mariadb.port}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from socket import gethostname
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ app.add_typer(bench_app, name="bench")
 mapping_app = typer.Typer(no_args_is_help=True, help="The mapping from a bank's tables to the graph.")
 app.add_typer(mapping_app, name="mapping")
 
+FASTEST_PER_S = 100_000
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 For = Annotated[str | None, typer.Option("--for", help="End by itself after this long: 60s, 5m.", metavar="TIME")]
 
@@ -64,7 +66,14 @@ def demo_stack(
 
 @app.command()
 def ingest(
-    worker: Annotated[str, typer.Option(help="This process's name in its watermarks.")] = "ingest-1",
+    worker: Annotated[
+        str,
+        typer.Option(
+            default_factory=gethostname,
+            show_default="this machine's name",
+            help="This process's name in its watermarks: another for each one that runs, the same after a restart.",
+        ),
+    ],
     group: Annotated[str, typer.Option(help="Consumer group; processes of one group share the partitions.")] = "ingest",
 ) -> None:
     """Keep the graph current: the bank's topics → Neo4j → graph.changes and graph.events."""
@@ -144,18 +153,29 @@ def bench_latency(
     """Commit → Kafka, graph, score, alert row and SSE client, on the local stack."""
     from deploy.bench import run_latency
 
-    wanted = [float(rate) for rate in rates.split(",")]
-    raise typer.Exit(run_latency(wanted, seconds(for_) or 20.0, as_json=json))
+    raise typer.Exit(run_latency(_rates(rates), seconds(for_) or 20.0, as_json=json))
+
+
+def _rates(text: str) -> list[float]:
+    try:
+        rates = [float(rate) for rate in text.split(",")]
+    except ValueError:
+        rates = []
+    if not rates or not all(0 < rate <= FASTEST_PER_S for rate in rates):
+        raise typer.BadParameter(
+            f"{text!r} is no list of rates above 0 and up to {FASTEST_PER_S}: 100,300,1000", param_hint="--rates"
+        )
+    return rates
 
 
 def main() -> None:
     """Run; known errors end in one readable message and status 2."""
-    from deploy.errors import EXPECTED
+    from deploy.errors import EXPECTED, told
 
     try:
         app()
     except EXPECTED as error:
-        sys.stderr.write(f"ringwatch: {error}\n")
+        sys.stderr.write(f"ringwatch: {told(error)}\n")
         raise SystemExit(2) from None
 
 

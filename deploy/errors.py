@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from confluent_kafka import KafkaException
+
 from alerts.errors import AlertsError
-from deploy.config import ConfigError
+from deploy.config import PREFIX, ConfigError
 from deploy.processes import ServiceFailed
 from deploy.stack.errors import StackError
 from deploy.web import PortTaken
@@ -13,6 +15,14 @@ from ingest.events import IngestError
 from scoring.registry import ModelRefused
 
 EXPECTED = (
-    AlertsError, ConfigError, IngestError, MappingError, ModelRefused, PortTaken, ServiceFailed, StackError,
-    StoreError,
+    AlertsError, ConfigError, IngestError, KafkaException, MappingError, ModelRefused, PortTaken, ServiceFailed,
+    StackError, StoreError,
 )  # fmt: skip
+
+
+def told(error: Exception) -> str:
+    """What to print of an expected error."""
+    if not isinstance(error, KafkaException):
+        return str(error)
+    what = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+    return f"Kafka: {what}; look at {PREFIX}KAFKA_BOOTSTRAP and {PREFIX}KAFKA_OPTIONS"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
 from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from deploy.config import PREFIX
 from deploy.stack.server import holder_of
 
 CLOSING_S = 2  # open streams are cut after this; browsers come back by themselves
 
 
 class PortTaken(Exception):
-    """Another process listens there. Names it, and the mend."""
+    """The page can't be served there: another process listens, or the port or host is not ours. Names the mend."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -31,12 +33,21 @@ def listen(host: str, port: int) -> socket.socket:
         taken.listen(128)
     except OSError as error:
         taken.close()
-        holder = f" by {holder_of(port)}" if error.errno == 98 else f": {error.strerror}"  # EADDRINUSE
-        raise PortTaken(
-            f"port {port} on {host} is in use{holder}; stop that process, or choose another port: "
-            "RINGWATCH_PORT=8081 make demo"
-        ) from error
+        raise PortTaken(_why_not(host, port, error)) from error
     return taken
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == EADDRINUSE:
+        return (
+            f"port {port} on {host} is in use by {holder_of(port)}; stop that process, or choose another port: "
+            f"{PREFIX}PORT=8081 make demo"
+        )
+    if error.errno == EACCES:
+        return f"port {port} on {host} is not for this user; choose one above 1023: {PREFIX}PORT=8081 make demo"
+    if isinstance(error, socket.gaierror) or error.errno == EADDRNOTAVAIL:
+        return f"{PREFIX}HOST={host} is no address of this machine ({error.strerror}); leave it out for 127.0.0.1"
+    return f"port {port} on {host} can't be taken: {error.strerror}; choose another by {PREFIX}PORT or {PREFIX}HOST"
 
 
 class Web(uvicorn.Server):

@@ -75,7 +75,7 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
 
 
 class Floor(msgspec.Struct, frozen=True, tag="floor"):
-    """Every row of `table` below `pos` is gone (TRUNCATE, or a completed snapshot of a new epoch)."""
+    """Every row of `table` below `pos` is gone (TRUNCATE; a snapshot of a new epoch sets none in this release)."""
 
     table: str
     pos: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from deploy.stack.errors import ConnectorFailed
 Servers = Endpoints | Capture
 TRACE_LINES = 12
 POLL_S = 0.2
+COMPOSE_HOST = "mariadb"  # the service of docker-compose.yml
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,9 @@ class Source:
 
     `name` is the connector's and the prefix of its topics; `epoch` goes into a header of each record and is
     raised by one whenever the binlog starts over (a restored or replaced server). `server_id` must be no other
-    replica's. `partitions` is for the topics Connect makes, `database` another than the bank's own, `overrides`
-    for further settings of the connector.
+    replica's. `partitions` is for the topics Connect makes, `database` another than the bank's own, `ssl` how the
+    way to MariaDB is encrypted (disable, trust: any certificate, verify-ca, verify-full; None: see `_ssl`),
+    `overrides` for further settings of the connector.
     """
 
     name: str = "bank"
@@ -33,6 +36,7 @@ class Source:
     server_id: int = 5401
     partitions: int = 3
     database: str | None = None
+    ssl: str | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -101,7 +105,7 @@ def mariadb_config(endpoints: Servers, source: Source = Source()) -> dict[str, s
         "database.user": endpoints.debezium_user,
         "database.password": endpoints.debezium_password,
         "database.server.id": str(source.server_id),
-        "database.ssl.mode": "disable",          # the connector's word for no TLS, which loopback can do without
+        "database.ssl.mode": source.ssl or _ssl(endpoints.mariadb.host),
         "database.include.list": source.database or endpoints.mariadb.database,
         "topic.prefix": source.name,
         "topic.creation.default.partitions": str(source.partitions),
@@ -130,6 +134,15 @@ def mariadb_config(endpoints: Servers, source: Source = Source()) -> dict[str, s
     } | dict(source.overrides)
 
 
+def _ssl(host: str) -> str:
+    """Loopback and Compose's own network can do without TLS; elsewhere it is on, with whatever certificate."""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host in ("localhost", COMPOSE_HOST)
+    return "disable" if local else "trust"
+
+
 def unregister(endpoints: Servers, name: str = "bank") -> bool:
     """Remove the connector, keeping how far it had read; returns whether it was there."""
     answer = _ask("DELETE", endpoints, f"/connectors/{name}", name)
@@ -149,7 +162,8 @@ def stop(endpoints: Servers, name: str = "bank", limit_s: float = 60) -> bool:
 def reset(endpoints: Servers, source: Source = Source(), limit_s: float = 60) -> None:
     """Remove the connector and forget how far it had read, so that the next one begins with a snapshot.
 
-    Give the next one a higher epoch: only a snapshot of a new epoch sets a floor for what is no longer there.
+    Give the next one a higher epoch, or what it reads may count as older than what is known. Its snapshot takes
+    nothing away: in this release only TRUNCATE sets a floor, so rows deleted in between stay in the graph.
     """
     name = source.name
     if not stop(endpoints, name, limit_s):

@@ -7,14 +7,16 @@ from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+from confluent_kafka import KafkaException
 
 from deploy.stack import connect, kafka, mariadb, neo4j, postgres, redis
 from deploy.stack.connector import Source, mariadb_config
-from deploy.stack.endpoints import endpoints_of
+from deploy.stack.endpoints import Capture, MariaDb, endpoints_of
 from deploy.stack.errors import StackError
 from deploy.stack.layout import Layout, Memory, Ports
 from deploy.stack.render import render
 from deploy.stack.secrets import Secrets, ensure_secrets
+from deploy.stack.topics import create_topics
 
 IP = re.compile(r"\b\d+\.\d+\.\d+\.\d+\b")
 
@@ -108,6 +110,32 @@ def test_the_connector_stamps_the_epoch_it_is_given(layout: Layout) -> None:
     """The epoch is a setting of the source."""
     config = mariadb_config(endpoints_of(layout, Secrets()), Source(epoch=7))
     assert config["transforms.epoch.header"] == "epoch" and config["transforms.epoch.value.literal"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("host", "mode"),
+    [
+        ("127.0.0.1", "disable"), ("::1", "disable"), ("localhost", "disable"), ("mariadb", "disable"),
+        ("10.0.0.5", "trust"), ("db.bank.example", "trust"), ("mariadb.bank.example", "trust"),
+    ],
+)  # fmt: skip
+def test_the_way_to_a_mariadb_elsewhere_is_encrypted(host: str, mode: str) -> None:
+    """Only this machine and Compose's own network do without."""
+    bank = MariaDb(host, 3306, "bank", "pw", "bank")
+    config = mariadb_config(Capture(bank, "kafka:9092", "http://connect:8083", "dbz", "pw"))
+    assert config["database.ssl.mode"] == mode
+
+
+def test_how_strictly_it_is_encrypted_is_a_setting(layout: Layout) -> None:
+    """For any host."""
+    config = mariadb_config(endpoints_of(layout, Secrets()), Source(ssl="verify-full"))
+    assert config["database.ssl.mode"] == "verify-full"
+
+
+def test_topics_are_made_by_the_same_kafka_options() -> None:
+    """librdkafka sees them: this one it refuses."""
+    with pytest.raises(KafkaException, match=r"security\.protocol"):
+        create_topics("127.0.0.1:1", extra={"security.protocol": "tls"})
 
 
 def test_a_relative_data_folder_is_refused(tmp_path: Path) -> None:
