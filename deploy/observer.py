@@ -102,7 +102,8 @@ class Observer:
         consumer.assign(parts)
         self._listening.set()
         while not self.stopping.is_set():
-            for message in consumer.consume(500, 0.002):
+            first = consumer.poll(0.2)  # waits for one only; a consume of many waits its whole time-out
+            for message in [] if first is None else [first, *consumer.consume(500, 0)]:
                 self._arrived(message.topic() or "", message.key() or b"", time.time())
         consumer.close()
 

@@ -70,7 +70,7 @@ class MirrorFeed(threading.Thread):
         try:
             self._hydrate()
             while not self.stopping.is_set():
-                self._apply(self._consumer.consume(BATCH, 0.01))
+                self._apply(self._next(0.2))
         except BaseException as error:
             self.failed = error
             log.error("the mirror stopped", error=str(error)[:500])
@@ -90,7 +90,7 @@ class MirrorFeed(threading.Thread):
             self._mirror.apply(batch)
         wanted = {part: end for part, (_, end) in self._ends(parts).items()}
         while any(at.offset < wanted[at.partition] for at in self._positions(wanted)):
-            self._apply(self._consumer.consume(BATCH, 0.1))
+            self._apply(self._next(0.2))
             if self.stopping.is_set():
                 return
         log.info("the mirror is hydrated", owners=self._mirror.owners, seconds=round(time.perf_counter() - started, 2))
@@ -110,6 +110,11 @@ class MirrorFeed(threading.Thread):
             if at.offset < 0:
                 at.offset = assigned[at.partition]
         return positions
+
+    def _next(self, wait_s: float) -> list[Message]:
+        """What is there, waiting for the first record only (a consume of many waits its whole time-out)."""
+        first = self._consumer.poll(wait_s)
+        return [] if first is None else [first, *self._consumer.consume(BATCH, 0)]
 
     def _apply(self, messages: list[Message]) -> None:
         upserts: list[Upsert] = []
