@@ -44,7 +44,6 @@ class StackOptions:
     per_s: float = 100.0
     for_s: float | None = None
     fraud_share: float = 0.005
-    threshold: float | None = None
 
 
 class OnStack:
@@ -123,8 +122,6 @@ class OnStack:
             "RINGWATCH_PORT": str(self.settings.port),
             "RINGWATCH_STACK_PORT_SHIFT": str(self.settings.stack_port_shift),
         }
-        if self.options.threshold is not None:
-            environment["RINGWATCH_THRESHOLD"] = str(self.options.threshold)
         self._services.append(Service(name, arguments, logs, environment, niceness).start())
         return self._services[-1]
 

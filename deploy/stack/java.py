@@ -26,7 +26,7 @@ class Program:
         temporary.mkdir(parents=True)
         return Command((
             program("java"), f"-Xms{self.heap_mb // 2}m", f"-Xmx{self.heap_mb}m",
-            "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExplicitGCInvokesConcurrent",
+            "-XX:+UseParallelGC",                         # G1's helpers compete for the same two cores
             "-XX:+ExitOnOutOfMemoryError",                # an error at the next `up` beats a server half alive
             "-XX:-UsePerfData", f"-Djava.io.tmpdir={temporary}", "-Djava.awt.headless=true",
             *self.options, "-cp", f"{self.jars}/*", self.main, *arguments,
