@@ -10,6 +10,7 @@ from pathlib import Path
 
 import neo4j
 import pytest
+import structlog
 
 from deploy.config import Settings
 from deploy.stack.control import delete, up
@@ -26,6 +27,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A test that sets up the logs writes to that test's captured stderr, which is closed behind it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
