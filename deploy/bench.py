@@ -48,6 +48,7 @@ def run_latency(rates: Sequence[float], for_s: float, as_json: bool) -> int:
 
 def _held(running: OnStack, observer: Observer, rate: float, for_s: float) -> list[Figure]:
     observer.reset()
+    running.prepare(int(rate * for_s))
     started = time.monotonic()
     given = running.replay(rate, for_s, lambda: False, observer.sent)
     reached = given / (time.monotonic() - started)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 import httpx
 import neo4j
@@ -144,6 +145,14 @@ class OnStack:
     def _stable(self, group: str) -> bool:
         found = self._admin().describe_consumer_groups([group], request_timeout=10)[group].result()
         return found.state == ConsumerGroupState.STABLE and bool(found.members)
+
+    def prepare(self, changes: int) -> None:
+        """Simulate that many changes ahead, so that a bench does not wait for the bank to think."""
+        ahead: list[list[RowChange]] = []
+        while changes > 0:
+            ahead.append(next(self._transactions))
+            changes -= len(ahead[-1])
+        self._transactions = chain(ahead, self._transactions)
 
     # -- replay -------------------------------------------------------------------------------
 
