@@ -59,11 +59,7 @@ def _held(running: OnStack, observer: Observer, rate: float, for_s: float) -> li
         figure(f"lost@{rate:g}", sum(lost.values()), "events", 0),
     ]
     for stage in STAGES if rate <= ALL_STAGES_UP_TO else ("kafka", "graph", "score"):
-        for q in (50, 95, 99):
-            value = observer.stages[stage].percentile(q)
-            bar = GRAPH_P99_MS if (stage, q) == ("graph", 99) else None
-            if value is not None:
-                figures.append(figure(f"commit_to_{stage}_p{q}_ms@{rate:g}", value, "ms", bar))
+        figures += observer.stages[stage].figures(stage, rate, GRAPH_P99_MS if stage == "graph" else None)
         figures.append(figure(f"samples_{stage}@{rate:g}", observer.stages[stage].count, "events", None, "higher"))
     p99 = observer.stages["graph"].percentile(99)
     err.print(f"{rate:g} changes/s: reached {reached:,.0f}/s, graph p99 {p99 or float('nan'):,.0f} ms, lost {lost}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import threading
@@ -21,13 +22,14 @@ from deploy.demo.replay import Replay, snapshot_records, stream_records
 from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.demo.tables import history
 from deploy.figures import Report, figure, report
+from deploy.latency import Latencies
 from deploy.local import LocalPublisher, Stages
 from deploy.web import Web, listen
 from graph.mirror import Mirror
 from graph.sink import GraphSink
 from ingest.labels import decode_label
 from ingest.records import LABELS, Record
-from ingest.worker import Worker
+from ingest.worker import Counters, Worker
 from scoring.scorer import EventScorer
 
 FIRST_ALERT_S = 30.0  # the demo's bar, from the start to the first alert
@@ -51,7 +53,6 @@ class Progress:
 
     started_s: float
     first_alert_s: float | None = None
-    live_s: float | None = None
     alerts: int = 0
     url: str = ""
     link: str = ""
@@ -112,7 +113,7 @@ class Demo:
             tenant=self.settings.tenant,
             publish=self._label,
             status=self.status,
-            ready=lambda: self.progress.live_s is not None,
+            ready=lambda: self.live_s > 0,
             event_clock="UTC, the demo bank's clock",
         )
 
@@ -127,12 +128,12 @@ class Demo:
             if self.progress.alerts and self.progress.first_alert_s is None:
                 self.progress.first_alert_s = elapsed_s
             tick(self)
-            try:
-                await asyncio.wait_for(self._stop.wait(), min(TICK_S, max(0.0, limit_s - elapsed_s)))
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(TICK_S, max(0.0, limit_s - elapsed_s))):
+                    await self._stop.wait()
 
     async def _close(self, services: Services, web: Web, serving: asyncio.Task[None], thread: threading.Thread) -> None:
+        self._stop.set()  # for a thread that has no worker yet
         if self.worker is not None:
             self.worker.stopping.set()
         await asyncio.to_thread(thread.join, 10.0)
@@ -151,10 +152,8 @@ class Demo:
             self._replay = self._records()
             sink = GraphSink(self.mapping, self.mirror, "embedded")
             self.worker = Worker(self._replay, sink, self.publisher, self.settings.ingest_batch, poll_s=0.1)
-            while not self._stop.is_set() and not self.worker.stopping.is_set():
-                self.worker.step()
-                if self.progress.live_s is None and self._replay.caught_up.is_set():
-                    self.progress.live_s = time.monotonic()
+            if not self._stop.is_set():  # else it was told to end before there was a worker to tell
+                self.worker.run()
         except BaseException as error:
             self.failed = error
 
@@ -179,16 +178,20 @@ class Demo:
 
     # -- figures ------------------------------------------------------------------------------
 
+    @property
+    def live_s(self) -> float:
+        """Seconds since the history is read; 0 before."""
+        since_s = self._replay.live_since_s if self._replay else None
+        return time.monotonic() - since_s if since_s else 0.0
+
     def status(self) -> dict[str, Any]:
         """For the strip above the pages and the line in the terminal."""
-        counters = self.worker.counters if self.worker else None
-        live_s = time.monotonic() - self.progress.live_s if self.progress.live_s else 0.0
         scored = self.publisher.scored if self.publisher else 0
         shown: dict[str, Any] = {"mode": "embedded demo", "scored": scored}
         if self._bank_ms:
             shown["sim_time"] = f"{datetime.fromtimestamp(self._bank_ms / 1000, UTC):%d %b %H:%M}"
-        if live_s > 1 and counters:
-            shown["scored_per_s"] = scored / live_s
+        if self.live_s > 1:
+            shown["scored_per_s"] = scored / self.live_s
         p50, p99 = self.stages.alert.percentile(50), self.stages.alert.percentile(99)
         if p50 is not None and p99 is not None:
             shown |= {"p50_ms": p50, "p99_ms": p99}
@@ -196,20 +199,17 @@ class Demo:
 
     def summary(self) -> Report:
         """The figures of the run so far."""
-        counters = self.worker.counters if self.worker else None
-        live_s = time.monotonic() - self.progress.live_s if self.progress.live_s else 0.0
-        scored = self.publisher.scored if self.publisher else 0
+        counters = self.worker.counters if self.worker else Counters()
+        scored, live_s = self.publisher.scored if self.publisher else 0, self.live_s
         figures = [
             figure("first_alert_s", self.progress.first_alert_s or 1e9, "s", FIRST_ALERT_S),
             figure("alerts", self.progress.alerts, "alerts", 1, "higher"),
-            figure("changes", counters.written if counters else 0, "changes", 1, "higher"),
+            figure("changes", counters.written, "changes", 1, "higher"),
             figure("scored", scored, "events", 1, "higher"),
             figure("scored_per_s", scored / live_s if live_s else 0.0, "events/s", None, "higher"),
-            figure("dead_letters", counters.dead_letters if counters else 0, "records", 0),
+            figure("dead_letters", counters.dead_letters, "records", 0),
         ]
         for name in ("graph", "score", "alert"):
-            for q in (50, 95, 99):
-                value = getattr(self.stages, name).percentile(q)
-                if value is not None:
-                    figures.append(figure(f"commit_to_{name}_p{q}_ms@{self.options.per_s:g}", value, "ms"))
+            found: Latencies = getattr(self.stages, name)
+            figures += found.figures(name, self.options.per_s)
         return report("demo", figures)

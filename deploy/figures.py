@@ -62,8 +62,12 @@ class Report(msgspec.Struct, frozen=True):
 
 def report(bench: str, figures: list[Figure]) -> Report:
     """The figures of one run on this machine."""
-    machine: dict[str, object] = {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "gpu": None}
-    return Report(bench, version("ringwatch"), machine, figures)
+    return Report(bench, version("ringwatch"), machine(), figures)
+
+
+def machine() -> dict[str, object]:
+    """What a figure was measured on."""
+    return {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "gpu": None}
 
 
 def _cpu() -> str:

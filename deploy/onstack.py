@@ -21,7 +21,7 @@ from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.demo.sql import Writer
 from deploy.demo.sql import connect as connect_bank
 from deploy.demo.tables import Tables, history
-from deploy.demo.teller import transactions
+from deploy.demo.teller import paced, transactions
 from deploy.processes import Service
 from deploy.services import init_graph
 from deploy.stack import control
@@ -163,17 +163,13 @@ class OnStack:
 
         `sending` is told the changes of each transaction and the wall clock (s) right before it is sent.
         """
-        started, given = time.monotonic(), 0
-        while not stop() and (elapsed := time.monotonic() - started) < for_s:
-            if given >= elapsed * per_s:
-                time.sleep(min(0.5 / per_s, 0.005))
-                continue
-            changes = next(self._transactions)
+        given = 0
+        for changes in paced(self._transactions, per_s, for_s, stop):
             sending(changes, time.time())
             self.writer.commit(changes)
             given += len(changes)
-            self.written += len(changes)
             self.bank_ms = changes[-1].at_ms
+        self.written += given
         return given
 
     def watch(self) -> None:

@@ -89,7 +89,7 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
         def tick(running: Demo) -> None:
             status = running.status()
             text = line(status, running.progress.alerts)
-            ticker.show(text if running.progress.live_s else f"reading {options.history_days} days of history … {text}")
+            ticker.show(text if running.live_s else f"reading {options.history_days} days of history … {text}")
 
         def started(running: Demo) -> None:
             greeting(running.progress.url, running.token, running.progress.link)
@@ -167,10 +167,7 @@ def _replayed(
         figure("lost", sum(lost.values()), "events", 0),
     ]
     for stage, found in observer.stages.items():
-        for q in (50, 95, 99):
-            value = found.percentile(q)
-            if value is not None:
-                figures.append(figure(f"commit_to_{stage}_p{q}_ms@{options.per_s:g}", value, "ms"))
+        figures += found.figures(stage, options.per_s)
     return make_report("demo-stack", figures)
 
 

@@ -142,9 +142,7 @@ class Neo4jStore:
                 for row in session.run(_query(there)):
                     yield _node(label, role, names, row["p"])
             for relation in self._schema.relations:
-                rows = session.run(
-                    _query(f"MATCH ()-[e:{cypher.name(relation.name)}]->() RETURN properties(e) AS p ORDER BY e.id")
-                )
+                rows = session.run(_query(cypher.all_edges(relation.name)))
                 yield from _by_owner((row["p"] for row in rows), relation.name)
             rows = session.run(_query(cypher.ALL_LABELS))
             yield from _by_owner((row["p"] for row in rows), None)

@@ -47,11 +47,6 @@ def row_columns(schema: FeatureSchema) -> list[int]:
     return [index for index, name in enumerate(schema.event) if name in own]
 
 
-def row_matrix(features: Features, schema: FeatureSchema) -> Matrix:
-    """[B, few]: the event's own row, no graph."""
-    return features.event[:, row_columns(schema)]
-
-
 def graph_matrix(features: Features) -> Matrix:
     """[B, V + 2 * 64 + 64 + 3 * A]: event, both ends, mean node; mean, maximum and known-fraud share of edges."""
     size = len(features.event)

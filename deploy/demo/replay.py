@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -56,26 +55,23 @@ class Replay:
     def __init__(self, backlog: Iterator[Record], stream: Iterator[Record], per_s: float) -> None:
         """`per_s` records a second once the backlog is taken."""
         self._backlog, self._stream, self._per_s = backlog, stream, per_s
-        self.caught_up, self.ended = threading.Event(), threading.Event()
-        self._started_s = 0.0
+        self.live_since_s: float | None = None  # monotonic clock: since when the backlog is taken
         self._given = 0
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
         """See Source.poll."""
-        if not self.caught_up.is_set():
+        if self.live_since_s is None:
             if batch := list(islice(self._backlog, limit)):
                 return batch
-            self.caught_up.set()
-            self._started_s = time.monotonic()
+            self.live_since_s = time.monotonic()
         deadline = time.monotonic() + timeout_s
-        while (due := int((time.monotonic() - self._started_s) * self._per_s) - self._given) < 1:
+        while (due := int((time.monotonic() - self.live_since_s) * self._per_s) - self._given) < 1:
             if time.monotonic() > deadline:
                 return []
             time.sleep(min(0.5 / self._per_s, 0.01))
         batch = list(islice(self._stream, min(due, limit)))
         self._given += len(batch)
-        if not batch:
-            self.ended.set()
+        if not batch:  # the bank has ended
             time.sleep(timeout_s)
         return batch
 

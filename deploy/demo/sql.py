@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +55,10 @@ class Writer:
                 total += len(batch)
         return total
 
-    def write(self, changes: Iterable[RowChange]) -> Iterator[list[RowChange]]:
-        """Commit transaction by transaction; yields the changes of each after it is committed."""
-        for _, group in groupby(changes, key=lambda change: change.commit):
-            yield self.commit(list(group))
-
-    def commit(self, changes: list[RowChange]) -> list[RowChange]:
+    def commit(self, changes: list[RowChange]) -> None:
         """One transaction, in one round trip."""
         statements = ";".join(self._statement(change) for change in changes)
         self._run(f"SET timestamp={changes[0].at_ms / 1000:.3f};BEGIN;{statements};COMMIT")
-        return changes
 
     def _run(self, text: str) -> None:
         with self._connection.cursor() as cursor:

@@ -73,12 +73,8 @@ class Teller:
 
     def follow(self, per_s: float, for_s: float, stop: Callable[[], bool]) -> int:
         """Commit at a steady rate of changes, from where MariaDB is; returns how many were committed."""
-        started, given = time.monotonic(), 0
-        for changes in unfinished(transactions(self._rest), self._last_ids()):
-            while (elapsed := time.monotonic() - started) < for_s and not stop() and given >= elapsed * per_s:
-                time.sleep(min(0.5 / per_s, 0.005))
-            if elapsed >= for_s or stop():
-                break
+        given = 0
+        for changes in paced(unfinished(transactions(self._rest), self._last_ids()), per_s, for_s, stop):
             self._writer.commit(changes)
             given += len(changes)
         return given
@@ -95,6 +91,21 @@ class Teller:
 def transactions(changes: Iterable[RowChange]) -> Iterator[Transaction]:
     """The changes, commit by commit."""
     return (list(group) for _, group in groupby(changes, key=lambda change: change.commit))
+
+
+def paced(
+    stream: Iterator[Transaction], per_s: float, for_s: float, stop: Callable[[], bool]
+) -> Iterator[Transaction]:
+    """Transactions at a steady rate of changes; what is not due within `for_s` stays in the stream."""
+    started, given = time.monotonic(), 0
+    while not stop() and (elapsed := time.monotonic() - started) < for_s:
+        if given >= elapsed * per_s:
+            time.sleep(min(0.5 / per_s, 0.005))
+        elif (changes := next(stream, None)) is None:
+            return
+        else:
+            given += len(changes)
+            yield changes
 
 
 def unfinished(stream: Iterable[Transaction], last_ids: dict[str, int]) -> Iterator[Transaction]:

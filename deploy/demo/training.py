@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 from deploy.demo.bank import Bank
 from deploy.demo.change import RowChange
 from deploy.demo.settings import DAY_MS, BankSettings
+from deploy.figures import machine
 from graph.mapping import Mapping
 from graph.mirror import Mirror
 from graph.model import Caps, Event
@@ -181,22 +181,16 @@ def holdouts(plan: Plan, banks: dict[int, BankData]) -> list[Holdout]:
 
 def report(results: Sequence[Result], plan: Plan, command: str) -> dict[str, object]:
     """The one JSON form of figures (DESIGN.md)."""
-    cpu = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine())
     return {
         "bench": "evaluate",
         "version": version("ringwatch"),
-        "machine": {"cores": os.cpu_count(), "cpu": cpu, "gpu": None},
+        "machine": machine(),
         "command": command,
         "plan": asdict(plan),
         "figures": figures_of(results),
         "models": {result.name: {m: {n: asdict(i) for n, i in f.items()} for m, f in result.figures.items()}
                    for result in results},
     }  # fmt: skip
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def write_results(folder: Path, results: Sequence[Result], plan: Plan, command: str) -> None:

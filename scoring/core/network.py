@@ -6,7 +6,7 @@ features, A edge attributes, V event features, H hidden.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
@@ -148,8 +148,3 @@ class EventNetwork(nn.Module):
         ends = [state[batch.ends].flatten(1) for state in states]  # [B, 2F], then [B, 2H] a layer
         logit: Tensor = self.readout(torch.cat([self.scale_event(batch.event), *ends, mean, top], dim=1))
         return logit.squeeze(1)
-
-
-def to_device(batch: GraphBatch, device: torch.device | str) -> GraphBatch:
-    """The same batch on another device."""
-    return GraphBatch(**{field.name: getattr(batch, field.name).to(device) for field in fields(batch)})
