@@ -75,14 +75,38 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
 
 
 class Floor(msgspec.Struct, frozen=True, tag="floor"):
-    """Every row of `table` below `pos` is gone (TRUNCATE; a snapshot of a new epoch sets none in this release)."""
+    """Every row of `table` below `pos` is gone (TRUNCATE, or a whole snapshot that was completed)."""
 
     table: str
     pos: str
     known_ms: int
 
 
-Upsert = NodeUpsert | EdgeUpsert | LabelUpsert | Gone | Floor
+class Incomplete(msgspec.Struct, frozen=True, tag="incomplete"):
+    """Whether a row (`table:key`) waits for a record of it that was refused. The highest `seq` wins.
+
+    `seq` is the record's offset in its partition: the log brings the records of one key in order.
+    """
+
+    row: str
+    seq: int
+    marked: bool
+
+
+class Horizon(msgspec.Struct, frozen=True, tag="horizon"):
+    """What is older is forgotten. The highest `before_ms` of a kind wins.
+
+    retention: edges of windowed tables with an event time below it, and labels known before it; what
+        arrives later from below it is dropped on arrival.
+    purge: deletion markers known before it. Changes committed before it are no longer taken (the
+        worker counts them), since the marker that would have met them may be gone.
+    """
+
+    kind: Literal["retention", "purge"]
+    before_ms: int
+
+
+Upsert = NodeUpsert | EdgeUpsert | LabelUpsert | Gone | Floor | Incomplete | Horizon
 
 
 class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
@@ -166,6 +190,11 @@ def split_key(key: str) -> tuple[str, str]:
 def table_of(owner: str) -> str:
     """The table an owner's row is in."""
     return owner.partition(":")[0]
+
+
+def row_of(owner: str) -> str:
+    """The row behind an owner: `table:key`."""
+    return owner.rpartition(":")[0]
 
 
 def version_id(owner: str, pos: str) -> str:

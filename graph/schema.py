@@ -15,8 +15,12 @@ class Relation(msgspec.Struct, frozen=True):
 
 
 class GraphSchema(msgspec.Struct, frozen=True):
-    """Node labels, relations, and by (label, role) the property names that role owns. All sorted."""
+    """Node labels, relations, and by (label, role) the property names that role owns. All sorted.
+
+    `windowed` names the tables whose edges leave the graph when they are older than the retention window.
+    """
 
     labels: tuple[str, ...]
     relations: tuple[Relation, ...]
     properties: dict[tuple[str, str], tuple[str, ...]]
+    windowed: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from graph.mapping import Mapping, Plan
-from graph.model import Floor, NodeUpsert, Upsert, Watermark
+from graph.model import Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
 from graph.store import GraphStore
 from ingest.events import Change
 from ingest.records import CHANGES, EVENTS, Message
@@ -36,7 +36,7 @@ class GraphSink:
     def messages(self, items: Sequence[Item], through: str | None) -> list[Message]:
         """Upserts first, then the watermark behind them, then the events that wait for both."""
         changes = [
-            Message(CHANGES, _key(u), _encode(u), (item.trace.header(),), everywhere=isinstance(u, Floor))
+            Message(CHANGES, _key(u), _encode(u), (item.trace.header(),), everywhere=isinstance(u, Floor | Horizon))
             for item in items
             for u in item.plan.upserts
         ]
@@ -56,5 +56,9 @@ def _key(upsert: Upsert) -> bytes:
             return upsert.key.encode()
         case Floor():
             return upsert.table.encode()
+        case Incomplete():
+            return upsert.row.encode()
+        case Horizon():
+            return upsert.kind.encode()
         case _:
             return upsert.owner.encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from graph.model import Caps, Event, Subgraph, Upsert
@@ -59,6 +59,24 @@ class GraphStore(Protocol):
 
         Per node, relation and direction the newest `caps.per_hop[hop]` edges are taken, ties broken
         by `version_id`, descending.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        ...
+
+    def incomplete(self, rows: Collection[str]) -> set[str]:
+        """Which of these rows (`table:key`) wait for a record that was refused.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        ...
+
+    def sweep(self, limit: int) -> int:
+        """Remove up to about `limit` things that lie behind a horizon; returns how many (0: nothing is left).
+
+        Readers do not see them any more, swept or not.
 
         Raises:
             StoreUnavailable: no answer.

@@ -25,6 +25,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     refused_ms: int
+    headers: tuple[tuple[str, bytes], ...] = ()
 
     @classmethod
     def of(cls, record: Record, position: str, reason: str) -> DeadLetter:
@@ -32,7 +33,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
         now_ms = int(time.time() * 1000)
         if len(reason) > REASON_LIMIT:
             reason = f"{reason[:REASON_LIMIT]}… ({len(reason)} characters)"
-        return cls(record.topic, record.partition, record.offset, position, reason, record.key, record.value, now_ms)
+        return cls(record.topic, record.partition, record.offset, position, reason, record.key, record.value, now_ms, record.headers)
 
     @classmethod
     def read(cls, record: Record) -> DeadLetter | None:

@@ -26,6 +26,12 @@ class Transient(IngestError):
     """A server did not do what it should have: retry with back-off, never dead-letter."""
 
 
+class Halt(IngestError):
+    """The mapping says to stop here (`missing = "stop"`): end the process before the offset is committed.
+    Nothing is lost: mend the mapping, start again, and the same record comes first.
+    """
+
+
 class Op(StrEnum):
     """Debezium's operation codes (debezium.io, "Data change events")."""
 
@@ -106,6 +112,8 @@ class Change(msgspec.Struct, frozen=True):
         position: where in the log it stands.
         committed_ms: the source's commit time, ms since 1970 UTC (MariaDB: whole seconds). For a
             snapshot row the time it was read.
+        completes: this is the last row of a whole snapshot: what stands below its position, in any
+            table of the source, was not read again, so it is gone.
     """
 
     table: str
@@ -115,3 +123,13 @@ class Change(msgspec.Struct, frozen=True):
     after: Row | None
     position: Position
     committed_ms: int
+    completes: bool = False
+
+
+class Reread(msgspec.Struct, frozen=True):
+    """A row of an incremental snapshot. It has no position of its own, so it is never written; it only
+    names a key to read again (`ringwatch graph reread`).
+    """
+
+    table: str
+    key: Row

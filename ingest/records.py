@@ -13,6 +13,7 @@ EVENTS = "graph.events"
 SCORES = "fraud.scores"
 LABELS = "fraud.labels"
 DEAD_LETTERS = "ringwatch.deadletter"
+REREAD = "ringwatch.reread"  # keys an incremental snapshot named
 
 
 class Record(msgspec.Struct, frozen=True):
