@@ -3,6 +3,8 @@ from the mapping, which admits only letters, digits and underscores (`mapping_fi
 
 Bookkeeping properties start with an underscore, which no mapped name can. An edge's `id` is its
 version id (`owner@position`), unique per relation; the versions of one owner are a prefix search.
+Owner and position are read out of it (`OWNER`, `POS`) and not stored again: a position is too long to be
+kept inside a property record, and a string of its own cost a fifth of the whole write.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import re
 from graph.mapping_file import IDENTIFIER
 from graph.schema import GraphSchema, Relation
 
-GONE, LABEL, FLOOR = "_Gone", "_Label", "_Floor"
+GONE, LABEL, FLOOR, WRITER = "_Gone", "_Label", "_Floor", "_Writer"
+POS = "last(split({x}.id, '@'))"  # a position holds no @ (ingest.debezium), an owner may
+OWNER = f"left({{x}}.id, size({{x}}.id) - size({POS}) - 1)"
 
 
 def name(text: str) -> str:
@@ -33,7 +37,7 @@ def constraints(schema: GraphSchema) -> dict[str, str]:
         made[f"rw_node_{label}"] = f"FOR (n:{name(label)}) REQUIRE n.id IS UNIQUE"
     for relation in schema.relations:
         made[f"rw_edge_{relation.name}"] = f"FOR ()-[e:{name(relation.name)}]-() REQUIRE e.id IS UNIQUE"
-    for label in (GONE, LABEL, FLOOR):
+    for label in (GONE, LABEL, FLOOR, WRITER):
         made[f"rw{label}"] = f"FOR (n:{label}) REQUIRE n.id IS UNIQUE"
     statements = {key: f"CREATE CONSTRAINT {key} IF NOT EXISTS {rest}" for key, rest in made.items()}
     for relation in schema.relations:
@@ -50,43 +54,38 @@ def constraints(schema: GraphSchema) -> dict[str, str]:
 PLANNED_ONCE = "CYPHER replan=skip "
 
 
+# Writers take turns: relationships lock their end nodes in an order of Neo4j's own, so two batches that share
+# nodes would deadlock however they are sorted. The lock is gone with its transaction, which has a time-out.
+TAKE_TURN = f"MERGE (w:{WRITER} {{id: 'graph'}}) SET w._turn = w._turn"
+
+
 def read_state(schema: GraphSchema) -> str:
     """What a batch has to know, in one round trip: the versions of its owners per kind (`LABEL` for labels,
-    else a relation), their deletion markers, the floors of its tables.
+    else a relation), their deletion markers, the floors of its tables. Takes this writer's turn first.
     """
     shapes = {relation.name: f"()-[x:{name(relation.name)}]->()" for relation in schema.relations}
     shapes |= {LABEL: f"(x:{LABEL})", GONE: f"(x:{GONE})"}
+    # Markers are rare: their count is kept by Neo4j, so where there is none, none is looked for.
+    some = {GONE: f"MATCH (g:{GONE}) WITH count(g) AS markers WHERE markers > 0 "}
     parts = [
-        f"UNWIND $b.owners_{kind} AS o MATCH {shape} USING INDEX x:{kind}(id) "
+        f"{some.get(kind, '')}UNWIND $b.owners_{kind} AS o MATCH {shape} USING INDEX x:{kind}(id) "
         f"WHERE x.id STARTS WITH o + '@' RETURN '{kind}' AS kind, properties(x) AS p"
         for kind, shape in shapes.items()
     ]
     parts.append(f"MATCH (x:{FLOOR}) WHERE x.table IN $b.tables RETURN '{FLOOR}' AS kind, properties(x) AS p")
-    return PLANNED_ONCE + " UNION ALL ".join(parts)
+    read = " UNION ALL ".join(parts)
+    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {read} }} RETURN kind, p"
 
 
-def write_nodes(schema: GraphSchema) -> str:
-    """Endpoints ($b.stubs_LABEL: ids) and properties ($b.nodes_LABEL_ROLE: rows) in one round trip."""
-    blocks = [stubs(label, f"stubs_{label}") for label in schema.labels]
-    blocks += [nodes(label, role, f"nodes_{label}_{role}") for label, role in sorted(schema.properties)]
-    return _together(blocks)
-
-
-def write_ops(schema: GraphSchema) -> str:
-    """Versions, what closes them, labels and markers in one round trip."""
-    blocks = [create_edges(relation, f"created_{relation.name}") for relation in schema.relations]
+def write(schema: GraphSchema) -> str:
+    """A whole batch in one round trip: properties ($b.nodes_LABEL_ROLE: rows), then edges with their end nodes,
+    then what closes versions, labels and markers.
+    """
+    blocks = [nodes(label, role, f"nodes_{label}_{role}") for label, role in sorted(schema.properties)]
+    blocks += [create_edges(relation, f"created_{relation.name}") for relation in schema.relations]
     blocks += [close_edges(relation.name, f"closed_{relation.name}") for relation in schema.relations]
     blocks += [merge_kept(LABEL, "labels"), merge_kept(GONE, "marked"), drop_markers("unmarked")]
-    return _together(blocks)
-
-
-def _together(blocks: list[str]) -> str:
     return PLANNED_ONCE + " ".join(f"CALL {{ {block} }}" for block in blocks) + " RETURN 1 AS done"
-
-
-def stubs(label: str, rows: str) -> str:
-    """Endpoints that have not arrived yet: a node with an id and nothing else."""
-    return f"UNWIND $b.{rows} AS id MERGE (:{name(label)} {{id: id}})"
 
 
 def nodes(label: str, role: str, rows: str) -> str:
@@ -99,10 +98,10 @@ def nodes(label: str, role: str, rows: str) -> str:
 
 
 def create_edges(relation: Relation, rows: str) -> str:
-    """New versions; their endpoints exist."""
+    """New versions. An end that has not arrived yet becomes a node with an id and nothing else."""
     return (
-        f"UNWIND $b.{rows} AS row MATCH (s:{name(relation.source)} {{id: row.s}}) MATCH (d:{name(relation.target)} "
-        f"{{id: row.d}}) CREATE (s)-[e:{name(relation.name)}]->(d) SET e = row.p"
+        f"UNWIND $b.{rows} AS row MERGE (s:{name(relation.source)} {{id: row.s}}) "
+        f"MERGE (d:{name(relation.target)} {{id: row.d}}) CREATE (s)-[e:{name(relation.name)}]->(d) SET e = row.p"
     )
 
 
@@ -124,24 +123,45 @@ def drop_markers(rows: str) -> str:
     return f"UNWIND $b.{rows} AS id MATCH (n:{GONE} {{id: id}}) DELETE n"
 
 
-PUT_FLOOR = f"MERGE (f:{FLOOR} {{id: $table + '@' + $pos}}) SET f.table = $table, f.pos = $pos, f.known = $known"
-_BELOW = (
-    "{x}._pos < $pos AND ({x}._floor_pos IS NULL OR $pos < {x}._floor_pos) "
-    "SET {x}._floor_pos = $pos, {x}._floor_ms = $known"
+# -- floors, in transactions of their own: a table may have millions of rows --------------------
+
+CHUNK = 10_000  # rows of a floor's transaction: about 10 MB of Neo4j's heap
+PUT_FLOOR = (
+    f"CALL {{ {TAKE_TURN} }} MERGE (f:{FLOOR} {{id: $table + '@' + $pos}}) "
+    "SET f.table = $table, f.pos = $pos, f.known = $known"
 )
 
 
+def _chunk(x: str, condition: str, assignment: str) -> str:
+    """Walk on from $after in the order of the index on the id, set what lies below; tells how far it came."""
+    return (
+        f"WITH {x} ORDER BY {x}.id LIMIT {CHUNK} WITH {x}, {x}.id AS id, {condition} AS below "
+        f"FOREACH (_ IN CASE WHEN below THEN [1] ELSE [] END | SET {assignment}) RETURN max(id) AS after, count(*) AS n"
+    )
+
+
+def _versions_below(x: str) -> str:
+    """`;` comes right after `:`, so the range is the table's owners."""
+    below = f"{POS.format(x=x)} < $pos AND ({x}._floor_pos IS NULL OR $pos < {x}._floor_pos)"
+    return f"WHERE {x}.id > $after AND {x}.id > $table + ':' AND {x}.id < $table + ';' " + _chunk(
+        x, below, f"{x}._floor_pos = $pos, {x}._floor_ms = $known"
+    )
+
+
 def floor_edges(relation: str) -> str:
-    """Everything of the table below the floor ends there."""
-    return f"MATCH ()-[e:{name(relation)}]->() WHERE e.id STARTS WITH $table + ':' AND " + _BELOW.format(x="e")
+    """Everything of the table below the floor ends there; one chunk."""
+    return f"MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) " + _versions_below("e")
 
 
-FLOOR_LABELS = f"MATCH (n:{LABEL}) WHERE n.id STARTS WITH $table + ':' AND " + _BELOW.format(x="n")
+FLOOR_LABELS = f"MATCH (n:{LABEL}) USING INDEX n:{LABEL}(id) " + _versions_below("n")
 
 
 def floor_nodes(label: str, role: str) -> str:
-    """A node's properties of the table are gone."""
-    return f"MATCH (n:{name(label)}) WHERE n._pos_{name(role)} < $pos SET n += $properties"
+    """A node's properties of the table are gone; one chunk."""
+    below = f"coalesce(n._pos_{name(role)} < $pos, false)"
+    return f"MATCH (n:{name(label)}) USING INDEX n:{label}(id) WHERE n.id > $after " + _chunk(
+        "n", below, "n += $properties"
+    )
 
 
 # -- dumping, in the order of the index on the id: no sort, so no memory -----------------------
@@ -166,16 +186,17 @@ def _knows(pos: str, known: str) -> str:
 
 def _counts(x: str) -> str:
     """`graph.asof.Cut.knows`, in Cypher."""
+    pos = POS.format(x=x)
     ends = [(f"{x}._closed_pos", f"{x}._closed_ms"), (f"{x}._floor_pos", f"{x}._floor_ms")]
-    open_ = " AND ".join(f"({pos} IS NULL OR NOT ({_knows(pos, ms)}))" for pos, ms in ends)
-    return f"{_knows(f'{x}._pos', f'{x}._known')} AND {open_}"
+    open_ = " AND ".join(f"({end} IS NULL OR NOT ({_knows(end, ms)}))" for end, ms in ends)
+    return f"{_knows(pos, f'{x}._known')} AND {open_}"
 
 
 def _newest(relation: str, end: str, cap: int) -> str:
     """The newest edges of a node, one relation, one direction."""
     return (
         f"WITH ev, node MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}({end}, time) "
-        f"WHERE e.{end} = node AND e.time < ev.t AND e._owner <> ev.id AND {_counts('e')} "
+        f"WHERE e.{end} = node AND e.time < ev.t AND NOT e.id STARTS WITH ev.id + '@' AND {_counts('e')} "
         f"RETURN e ORDER BY e.{end} DESC, e.time DESC, e.id DESC LIMIT {cap}"
     )
 
@@ -201,7 +222,7 @@ def subgraphs(schema: GraphSchema, per_hop: tuple[int, ...]) -> str:
         parts.append("WITH ev, seen + frontier AS seen, frontier, found")
     parts.append(
         "RETURN ev.i AS i, [x IN found | {relation: type(x.e), p: properties(x.e), hop: x.hop, labels: "
-        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = x.e._owner AND {_counts('l')} "
-        "RETURN [l._known, l._pos, l.fraud] }}] AS edges"
+        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = {OWNER.format(x='x.e')} AND {_counts('l')} "
+        f"RETURN [l._known, {POS.format(x='l')}, l.fraud] }}}}] AS edges"
     )
     return "\n".join(parts)

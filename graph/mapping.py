@@ -12,6 +12,7 @@ from graph.columns import ID_LIMIT, column, hashed, identifier, key_text, shown,
 from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRule, Property, TableRule, read_mapping
 from graph.model import Attributes, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, node_key
 from graph.schema import GraphSchema, Relation
+from ingest.debezium import read_key
 from ingest.events import Change, Op, Reject, Row
 from ingest.labels import DECISIONS
 
@@ -110,6 +111,18 @@ class Mapping:
         before, after = self._before(change, rule, key), self._image(change, rule, key, change.after)
         step = _Step(change, rule, key, before or _Row(), after, known=before is not None, whole=whole)
         return Plan((*_nodes(step), *_edges_and_labels(step)), tuple(_events(step)))
+
+    def row_of_key(self, topic: str, key: bytes | None) -> str | None:
+        """The row (`table:key`) that a record of this topic and key speaks of; None where it does not tell."""
+        table = topic.rpartition(".")[2]
+        rule = self.file.tables.get(table)
+        if rule is None:
+            return None
+        try:
+            read = read_key(key)
+            return f"{table}:{key_text([identifier(column(read, name), name) for name in rule.key])}"
+        except Reject:
+            return None
 
     # -- one image of a row -------------------------------------------------------------------
 

@@ -200,3 +200,9 @@ def row_of(owner: str) -> str:
 def version_id(owner: str, pos: str) -> str:
     """Name one version: the owner and the position it came from."""
     return f"{owner}@{pos}"
+
+
+def split_version(id: str) -> tuple[str, str]:
+    """Owner and position of a version's name (a position holds no @, an owner may)."""
+    owner, _, pos = id.rpartition("@")
+    return owner, pos

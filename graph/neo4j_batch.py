@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graph import cypher
-from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, split_key, table_of, version_id
-from graph.neo4j_rows import closing, edge_row, label_row, marker_row, node_row, ops_of, read_marker
+from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, table_of, version_id
+from graph.neo4j_rows import closing, edge_row, label_row, marker_row, node_row, open_edge_row, ops_of, read_marker
 from graph.schema import GraphSchema
 from graph.store import StoreRefused
 from graph.versions import Chain, Held
@@ -22,7 +22,7 @@ Params = dict[str, Any]
 
 
 class Batch:
-    """Upserts to be written together: `reading`, then `take` what was read, then `nodes`, then `ops`."""
+    """Upserts to be written together: `reading`, then `take` what was read, then `writing`."""
 
     def __init__(self, schema: GraphSchema, upserts: Sequence[Upsert]) -> None:
         """Raises StoreRefused: an edge's relation is not in the schema."""
@@ -73,19 +73,14 @@ class Batch:
 
     # -- what is to be written ----------------------------------------------------------------
 
-    def nodes(self) -> Params:
-        """Parameters of `cypher.write_nodes`."""
-        ends: dict[str, set[str]] = {label: set() for label in self._schema.labels}
-        for owners in self._ops.values():
-            for op in (op for ops in owners.values() for op in ops if isinstance(op, EdgeUpsert)):
-                for label, id in (split_key(op.src), split_key(op.dst)):
-                    ends[label].add(id)
-        rows: Params = {f"stubs_{label}": sorted(ids) for label, ids in ends.items()}
+    def writing(self) -> Params:
+        """Parameters of `cypher.write`."""
+        rows: Params = {}
         newest = self._newest()
         for (label, role), names in self._schema.properties.items():
             by_id = newest.get((label, role), {})
             rows[f"nodes_{label}_{role}"] = [node_row(by_id[id], names) for id in sorted(by_id)]
-        return rows
+        return {**rows, **self._versions(), **self._markers_changed()}
 
     def _newest(self) -> dict[tuple[str, str], dict[str, NodeUpsert]]:
         newest: dict[tuple[str, str], dict[str, NodeUpsert]] = defaultdict(dict)
@@ -99,17 +94,30 @@ class Batch:
                 newest[node.label, node.role][node.id] = node
         return newest
 
-    def ops(self) -> Params:
-        """Parameters of `cypher.write_ops`."""
+    def _versions(self) -> Params:
         rows: Params = {"labels": []}
         for kind in [*self._relations, cypher.LABEL]:
+            plain = [] if kind == cypher.LABEL else [open_edge_row(edge) for edge in self._take_plain(kind)]
             created = sorted(self._added(kind), key=lambda held: (held.op.owner, held.op.pos))
             closed = sorted(self._closed(kind), key=lambda row: str(row["id"]))
             if kind == cypher.LABEL:
                 rows["labels"] = [*map(label_row, created), *closed]
             else:
-                rows |= {f"created_{kind}": list(map(edge_row, created)), f"closed_{kind}": closed}
-        return {**rows, **self._markers_changed()}
+                rows |= {f"created_{kind}": [*plain, *map(edge_row, created)], f"closed_{kind}": closed}
+        return rows
+
+    def _take_plain(self, kind: str) -> list[EdgeUpsert]:
+        """The only version of an owner the graph knows nothing of: no chain is needed to tell how it looks."""
+        known, ops = self._chains.get(kind, {}), self._ops.get(kind, {})
+        plain = [
+            found[0]
+            for owner, found in ops.items()
+            if len(found) == 1 and isinstance(found[0], EdgeUpsert) and owner not in known
+            and not self._floors.get(table_of(owner))
+        ]  # fmt: skip
+        for edge in plain:
+            del ops[edge.owner]
+        return plain
 
     def _added(self, kind: str) -> list[Held]:
         created = []

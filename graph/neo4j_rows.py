@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, table_of, version_id
+from graph.model import (
+    Attributes,
+    EdgeUpsert,
+    Floor,
+    Gone,
+    LabelUpsert,
+    NodeUpsert,
+    split_version,
+    table_of,
+    version_id,
+)
 from graph.versions import Held, Version
 
 Row = dict[str, Any]
@@ -22,7 +32,7 @@ def node_row(node: NodeUpsert, names: tuple[str, ...]) -> Row:
 
 
 def closing(held: Held) -> Row:
-    """What ends a version."""
+    """What ends a version; None where nothing does, which Neo4j takes for "not there"."""
     return {
         "_closed_pos": held.closed_pos,
         "_closed_ms": held.closed_ms,
@@ -36,16 +46,20 @@ def edge_row(held: Held) -> Row:
     """A new edge version: its endpoints' ids and its properties."""
     edge = held.op
     assert isinstance(edge, EdgeUpsert)
+    row = open_edge_row(edge)
+    row["p"] |= {name: value for name, value in closing(held).items() if value is not None}
+    return row
+
+
+def open_edge_row(edge: EdgeUpsert) -> Row:
+    """A new edge version that nothing closes: nearly all of them."""
     properties = {
         **edge.attributes,
         "id": version_id(edge.owner, edge.pos),
         "time": edge.time_ms,
-        "_owner": edge.owner,
-        "_pos": edge.pos,
         "_known": edge.known_ms,
         "_src": edge.src,
         "_dst": edge.dst,
-        **closing(held),
     }
     return {"s": edge.src.partition(":")[2], "d": edge.dst.partition(":")[2], "p": properties}
 
@@ -55,8 +69,6 @@ def label_row(held: Held) -> Row:
     label = held.op
     assert isinstance(label, LabelUpsert)
     properties = {
-        "_owner": label.owner,
-        "_pos": label.pos,
         "_known": label.known_ms,
         "event": label.event,
         "fraud": label.fraud,
@@ -88,12 +100,15 @@ def ops_of(row: Row, kind: str | None) -> Iterator[tuple[Version | Gone, Floor |
 
 
 def _version(row: Row, kind: str | None) -> Version:
+    owner, pos = split_version(row["id"])
     if kind is None:
-        return LabelUpsert(row["_owner"], row["_pos"], row["_known"], row["event"], row["fraud"])
-    attributes = {k: v for k, v in row.items() if not k.startswith("_") and k not in ("id", "time")}
-    return EdgeUpsert(
-        row["_owner"], row["_pos"], row["_known"], kind, row["_src"], row["_dst"], row["time"], attributes
-    )
+        return LabelUpsert(owner, pos, row["_known"], row["event"], row["fraud"])
+    return EdgeUpsert(owner, pos, row["_known"], kind, row["_src"], row["_dst"], row["time"], attributes_of(row))
+
+
+def attributes_of(row: Row) -> Attributes:
+    """What the mapping gave an edge, without the bookkeeping."""
+    return {k: v for k, v in row.items() if not k.startswith("_") and k not in ("id", "time")}
 
 
 def read_label(labels: list[list[Any]]) -> bool | None:

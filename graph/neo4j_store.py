@@ -1,8 +1,7 @@
 """The graph in Neo4j (community edition is enough): guarded, batched writes; as-of reads; dumps.
 
-A batch is one transaction of three round trips: what is there is read, put in order with what is new
-(`graph.neo4j_batch`, on the same chains the mirror runs), then nodes are written, then edges, each sorted
-by id, so that two writers meet in one order.
+A batch is one transaction of two round trips: what is there is read and put in order with what is new
+(`graph.neo4j_batch`, on the same chains the mirror runs), then all of it is written. Writers take turns.
 """
 
 from __future__ import annotations
@@ -26,9 +25,10 @@ from graph.model import (
     Subgraph,
     SubgraphEdge,
     Upsert,
+    split_version,
 )
 from graph.neo4j_batch import Batch
-from graph.neo4j_rows import node_row, ops_of, read_label, read_marker
+from graph.neo4j_rows import attributes_of, node_row, ops_of, read_label, read_marker
 from graph.schema import GraphSchema
 from graph.store import StoreNotReady, StoreRefused, StoreUnavailable
 from graph.versions import Chain
@@ -36,6 +36,7 @@ from graph.versions import Chain
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 FETCH = 5_000  # rows a dump takes at a time
+WRITE_S = 20.0  # a writer that is gone, or was stopped, loses its turn after this long
 
 
 def _query(text: str) -> LiteralString:
@@ -56,8 +57,7 @@ class Neo4jStore:
         """The driver stays the caller's to close."""
         self._driver, self._schema, self._database = driver, schema, database
         self._read_state = _query(cypher.read_state(schema))
-        self._write_nodes = _query(cypher.write_nodes(schema))
-        self._write_ops = _query(cypher.write_ops(schema))
+        self._write = _query(cypher.write(schema))
         self._queries: dict[tuple[int, ...], str] = {}
 
     # -- constraints --------------------------------------------------------------------------
@@ -84,39 +84,38 @@ class Neo4jStore:
         """Have the statements planned before the first batch waits for it, on a batch of nothing."""
         nothing = Batch(self._schema, ())
         with self._faults(), self._session() as session:
-            for text, rows in (
-                (self._read_state, nothing.reading()),
-                (self._write_nodes, nothing.nodes()),
-                (self._write_ops, nothing.ops()),
-            ):
+            for text, rows in ((self._read_state, nothing.reading()), (self._write, nothing.writing())):
                 session.run(text, b=rows).consume()
 
     # -- writing ------------------------------------------------------------------------------
 
     def apply(self, upserts: Sequence[Upsert]) -> None:
-        """See GraphStore.apply."""
+        """See GraphStore.apply. Tried once: the caller retries, and so can count."""
+        floors = [upsert for upsert in upserts if isinstance(upsert, Floor)]
         with self._faults(), self._session() as session:
-            session.execute_write(self._apply, upserts)
+            for floor in floors:
+                self._put_floor(session, floor)
+            with session.begin_transaction(timeout=WRITE_S) as tx:
+                self._apply(tx, upserts)
+                tx.commit()
 
-    def _apply(self, tx: neo4j.ManagedTransaction, upserts: Sequence[Upsert]) -> None:
-        for floor in (upsert for upsert in upserts if isinstance(upsert, Floor)):
-            self._put_floor(tx, floor)
+    def _apply(self, tx: neo4j.Transaction, upserts: Sequence[Upsert]) -> None:
         batch = Batch(self._schema, upserts)
         batch.take((row["kind"], row["p"]) for row in tx.run(self._read_state, b=batch.reading()))
-        for text, rows in ((self._write_nodes, batch.nodes()), (self._write_ops, batch.ops())):
-            if any(rows.values()):
-                tx.run(text, b=rows).consume()
+        rows = batch.writing()
+        if any(rows.values()):
+            tx.run(self._write, b=rows).consume()
 
-    def _put_floor(self, tx: neo4j.ManagedTransaction, floor: Floor) -> None:
-        at = {"table": floor.table, "pos": floor.pos, "known": floor.known_ms}
-        tx.run(_query(cypher.PUT_FLOOR), at).consume()
-        for relation in self._schema.relations:
-            tx.run(_query(cypher.floor_edges(relation.name)), at).consume()
-        tx.run(_query(cypher.FLOOR_LABELS), at).consume()
+    def _put_floor(self, session: neo4j.Session, floor: Floor) -> None:
+        """First the floor itself, which every later writer sees, then what lies below it, in chunks."""
+        at: Params = {"table": floor.table, "pos": floor.pos, "known": floor.known_ms}
+        session.run(_query(cypher.PUT_FLOOR), at).consume()
+        for text in (*(cypher.floor_edges(relation.name) for relation in self._schema.relations), cypher.FLOOR_LABELS):
+            _in_chunks(session, text, at)
         for (label, role), names in self._schema.properties.items():
             if role == floor.table:
                 gone = node_row(NodeUpsert(label, "", role, floor.pos, floor.known_ms, None), names)["properties"]
-                tx.run(_query(cypher.floor_nodes(label, role)), pos=floor.pos, properties=gone).consume()
+                _in_chunks(session, cypher.floor_nodes(label, role), {**at, "properties": gone})
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -174,6 +173,14 @@ class _Faults:
             raise StoreUnavailable(f"Neo4j: {type(error).__name__}: {str(error)[:300]}") from error
 
 
+def _in_chunks(session: neo4j.Session, text: str, parameters: Params) -> None:
+    """Run a chunked statement until it has walked to the end."""
+    after: str | None = ""
+    while after is not None:
+        row = session.run(_query(text), {**parameters, "after": after}).single(strict=True)
+        after = row["after"] if row["n"] == cypher.CHUNK else None
+
+
 def _event_row(i: int, event: Event) -> Params:
     cut = Cut.of(event)
     return {
@@ -193,14 +200,13 @@ def _edges(rows: Iterable[Params]) -> Iterator[SubgraphEdge]:
         if p["id"] in seen:
             continue
         seen.add(p["id"])
-        attributes = {k: v for k, v in p.items() if not k.startswith("_") and k not in ("id", "time")}
         yield SubgraphEdge(
-            p["_owner"],
+            split_version(p["id"])[0],
             row["relation"],
             p["_src"],
             p["_dst"],
             p["time"],
-            attributes,
+            attributes_of(p),
             read_label(row["labels"]),
             row["hop"],
         )
@@ -215,9 +221,9 @@ def _by_owner(rows: Iterable[Params], kind: str | None) -> Iterator[Upsert]:
     """Versions with the deletions that closed them; rows come sorted by owner and position."""
     owner, chain = "", Chain()
     for row in rows:
-        if row["_owner"] != owner:
+        if (its := split_version(row["id"])[0]) != owner:
             yield from (held.op for held in chain.items)
-            owner, chain = row["_owner"], Chain()
+            owner, chain = its, Chain()
         for op, _ in ops_of(row, kind):
             chain.add(op)
     yield from (held.op for held in chain.items)

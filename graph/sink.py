@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -10,30 +10,42 @@ from graph.mapping import Mapping, Plan
 from graph.model import Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
 from graph.store import GraphStore
 from ingest.events import Change
-from ingest.records import CHANGES, EVENTS, Message
-from ingest.worker import Item
+from ingest.records import CHANGES, EVENTS, Message, Record
+from ingest.sink import Item
 
 _encode = msgspec.json.Encoder().encode
 
 
 class GraphSink:
-    """The graph's side of an ingest worker (`ingest.worker.Sink`)."""
+    """The graph's side of an ingest worker (`ingest.sink.Sink`)."""
 
-    def __init__(self, mapping: Mapping, store: GraphStore, worker: str) -> None:
-        """`worker` names this process in its watermarks."""
+    def __init__(
+        self, mapping: Mapping, store: GraphStore, worker: str, purged_before_ms: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`worker` names this process in its watermarks; `purged_before_ms` tells the purge horizon."""
         self._mapping, self._store, self._worker = mapping, store, worker
+        self._purged_before_ms = purged_before_ms
 
     def plan(self, change: Change, whole: bool) -> Plan:
-        """See ingest.worker.Sink."""
+        """See ingest.sink.Sink."""
         return self._mapping.plan(change, whole)
 
-    def write(self, items: Sequence[Item]) -> None:
-        """See ingest.worker.Sink."""
-        upserts = [upsert for item in items for upsert in item.plan.upserts]
+    def mark(self, record: Record, marked: bool) -> Incomplete | None:
+        """See ingest.sink.Sink."""
+        row = self._mapping.row_of_key(record.topic, record.key)
+        return None if row is None else Incomplete(row, record.offset, marked)
+
+    def passed_over(self, change: Change) -> bool:
+        """See ingest.sink.Sink."""
+        return change.committed_ms < self._purged_before_ms()
+
+    def write(self, items: Sequence[Item], marks: Sequence[Incomplete]) -> None:
+        """See ingest.sink.Sink."""
+        upserts = [*(upsert for item in items for upsert in item.plan.upserts), *marks]
         if upserts:
             self._store.apply(upserts)
 
-    def messages(self, items: Sequence[Item], through: str | None) -> list[Message]:
+    def messages(self, items: Sequence[Item], marks: Sequence[Incomplete], through: str | None) -> list[Message]:
         """Upserts first, then the watermark behind them, then the events that wait for both."""
         changes = [
             Message(CHANGES, _key(u), _encode(u), (item.trace.header(),), everywhere=isinstance(u, Floor | Horizon))
@@ -45,8 +57,10 @@ class GraphSink:
             for item in items
             for event in item.plan.events
         ]
-        marks = [Message(CHANGES, b"", _encode(Watermark(self._worker, through)), everywhere=True)] if through else []
-        return [*changes, *marks, *events]
+        changes += [Message(CHANGES, _key(mark), _encode(mark)) for mark in marks]
+        if through:
+            changes.append(Message(CHANGES, b"", _encode(Watermark(self._worker, through)), everywhere=True))
+        return [*changes, *events]
 
 
 def _key(upsert: Upsert) -> bytes:

@@ -33,7 +33,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
         now_ms = int(time.time() * 1000)
         if len(reason) > REASON_LIMIT:
             reason = f"{reason[:REASON_LIMIT]}… ({len(reason)} characters)"
-        return cls(record.topic, record.partition, record.offset, position, reason, record.key, record.value, now_ms, record.headers)
+        place = record.topic, record.partition, record.offset
+        return cls(*place, position, reason, record.key, record.value, now_ms, record.headers)
 
     @classmethod
     def read(cls, record: Record) -> DeadLetter | None:

@@ -72,7 +72,7 @@ def decode(record: Record) -> Captured | None:
     op = _op(envelope, position)
     change = Change(
         table=source.table,
-        key={} if op is Op.TRUNCATE else _read_key(record.key),
+        key={} if op is Op.TRUNCATE else read_key(record.key),
         op=op,
         before=envelope.before if op in (Op.UPDATE, Op.DELETE) else None,
         after=_needed(envelope, op),
@@ -112,7 +112,12 @@ def _envelope(value: bytes) -> _Envelope:
         raise Reject(f"not JSON: {error}; set the connector's value.converter to JsonConverter") from error
 
 
-def _read_key(key: bytes | None) -> dict[str, Any]:
+def read_key(key: bytes | None) -> dict[str, Any]:
+    """A record's key: the columns of the primary key.
+
+    Raises:
+        Reject: it is no JSON object.
+    """
     if key is None:
         raise Reject("the record has no key: give the table a primary key, or set message.key.columns")
     try:

@@ -41,14 +41,15 @@ class KafkaSource:
                 "partition.assignment.strategy": "range",
                 "fetch.wait.max.ms": 5,
                 "fetch.error.backoff.ms": 50,
-                "queued.max.messages.kbytes": 16_384,
+                "queued.max.messages.kbytes": 8_192,
+                "fetch.max.bytes": 8_388_608,
                 "topic.metadata.refresh.interval.ms": 5_000,
                 "max.poll.interval.ms": 600_000,
                 "session.timeout.ms": 10_000,
                 **(extra or {}),
             }
         )
-        self._polled: dict[tuple[str, int], int] = {}
+        self._owned: set[tuple[str, int]] = set()
         self._held: list[Received] = []
         self._paused = False
         self._starts: dict[tuple[str, int], tuple[int, int]] = {}
@@ -66,41 +67,40 @@ class KafkaSource:
                 return []
             received = [first]
         received += self._consumer.consume(limit - len(received), 0) if limit > len(received) else []
-        records = [record for message in received if (record := _record(message)) is not None]
-        for record in records:
-            self._polled[record.topic, record.partition] = record.offset + 1
-        return records
+        return [record for message in received if (record := _record(message)) is not None]
 
-    def commit(self) -> None:
-        """See Source.commit."""
-        if not self._polled:
+    def owns(self, topic: str, partition: int) -> bool:
+        """Whether this member of the group has that partition right now."""
+        return (topic, partition) in self._owned
+
+    def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """See Source.commit. What another worker took over is left to it: it repeats it, which changes nothing."""
+        ours = [TopicPartition(*place, offset) for place, offset in offsets.items() if place in self._owned]
+        if not ours:
             return
-        offsets = [TopicPartition(topic, part, offset) for (topic, part), offset in self._polled.items()]
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._consumer.commit(offsets=ours, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() not in MOVED_ON:  # retriable() speaks of transactional producers only
                 raise Transient(f"Kafka did not take the offsets: {error}") from error
-            # The group went on without us: another worker repeats this batch, which changes nothing.
             log.warning("offsets not committed, the group has moved on", error=str(error))
-        self._polled.clear()
 
-    def lagging(self) -> set[tuple[str, int]]:
-        """See Source.lagging; from the high watermarks that came with the last fetch.
+    def lag(self) -> dict[tuple[str, int], int]:
+        """See Source.lag; from the high watermarks that came with the last fetch.
 
         A partition that has not given a record yet has neither position nor watermark: what was asked
         for at the assignment stands in.
         """
-        behind = set()
         try:
             positions = self._consumer.position(self._consumer.assignment())
             ends = [self._consumer.get_watermark_offsets(at, cached=True)[1] for at in positions]
         except KafkaException as error:
             raise Transient(f"Kafka did not tell how far its partitions go: {error}") from error
+        behind = {}
         for at, high in zip(positions, ends, strict=True):
             start, end = self._starts.get((at.topic, at.partition), (0, 1))  # unknown: there may be something
-            if (at.offset if at.offset >= 0 else start) < (high if high >= 0 else end):
-                behind.add((at.topic, at.partition))
+            reached = at.offset if at.offset >= 0 else start
+            behind[at.topic, at.partition] = max(0, (high if high >= 0 else end) - reached)
         return behind
 
     def keep_alive(self) -> None:
@@ -121,14 +121,16 @@ class KafkaSource:
             self._paused = False
 
     def _note_starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._paused = False  # what is new is not paused
         for at in consumer.committed(partitions, timeout=ASK_S):
             low, high = consumer.get_watermark_offsets(at, timeout=ASK_S)
+            self._owned.add((at.topic, at.partition))
             self._starts[at.topic, at.partition] = (at.offset if at.offset >= 0 else low, high)
 
     def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = {(part.topic, part.partition) for part in partitions}
+        self._owned -= gone
         for place in gone:
-            self._polled.pop(place, None)
             self._starts.pop(place, None)
         self._held = [message for message in self._held if (message.topic(), message.partition()) not in gone]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -77,16 +77,16 @@ class Source(Protocol):
         """Up to `limit` records, waiting at most `timeout_s` for the first."""
         ...
 
-    def commit(self) -> None:
-        """Everything polled so far is dealt with.
+    def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Everything before these offsets, by (topic, partition), is dealt with.
 
         Raises:
             Transient: try again; the records may come once more, which is harmless.
         """
         ...
 
-    def lagging(self) -> set[tuple[str, int]]:
-        """The partitions that hold more than was polled.
+    def lag(self) -> dict[tuple[str, int], int]:
+        """How many records each partition holds beyond what was polled, 0 included.
 
         Raises:
             Transient: it is not known right now.
@@ -94,7 +94,7 @@ class Source(Protocol):
         ...
 
     def keep_alive(self) -> None:
-        """Called while a batch is being retried, so that the source does not give us up."""
+        """Called while there is no room for more, so that the source does not give us up. Takes nothing."""
         ...
 
 

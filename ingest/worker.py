@@ -2,62 +2,40 @@
 
 A crash between any two steps repeats the batch, which changes nothing: the store guards by position,
 what is published is a function of the change, and consumers deduplicate.
+
+While one batch is being written and published, the next is polled, decoded and planned. One batch at a
+time is carried out, so what a partition brings is written, and committed, in its order.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 import msgspec
 import structlog
 
 from ingest.deadletter import DeadLetter
-from ingest.debezium import Captured, decode
-from ingest.events import Change, Reject, Transient
-from ingest.labels import decode_label
-from ingest.records import LABELS, Message, Publisher, Record, Source, Trace
+from ingest.debezium import Captured
+from ingest.events import Reject, Transient
+from ingest.listener import Listener, Silent
+from ingest.pace import Pace
+from ingest.progress import Progress
+from ingest.reading import Batch, Reading
+from ingest.records import Publisher, Source
+from ingest.sink import Item, Sink
+
+__all__ = ["Counters", "Item", "Sink", "Worker"]
 
 log = structlog.get_logger("ingest")
 T = TypeVar("T")
 
-INCOMPLETE_LIMIT = 100_000  # keys remembered after a dead letter, about 20 MB
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # then every 5 s: a restart of Neo4j takes about 20
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A record on its way: its change, what the sink planned for it, and its trace."""
-
-    record: Record
-    change: Change
-    plan: Any
-    trace: Trace
-
-
-class Sink(Protocol):
-    """What the worker feeds (graph/sink.py)."""
-
-    def plan(self, change: Change, whole: bool) -> Any:
-        """What a change will do. `whole`: write the full row, not only what it changed.
-
-        Raises:
-            Reject: the change can't be used.
-        """
-        ...
-
-    def write(self, items: Sequence[Item]) -> None:
-        """All of it or nothing, idempotent.
-
-        Raises:
-            Transient: try again. Reject: the store refuses something among these.
-        """
-        ...
-
-    def messages(self, items: Sequence[Item], through: str | None) -> list[Message]:
-        """What to publish of them; `through` is the position everything up to which is written."""
-        ...
+GLANCE_S = 0.002  # how long a poll waits while a batch is under way: it may be done any moment
+HOLD_S = 0.05  # how often the source hears from us while there is nothing to do but wait
 
 
 class Counters(msgspec.Struct):
@@ -68,7 +46,9 @@ class Counters(msgspec.Struct):
     dead_letters: int = 0
     batches: int = 0
     retries: int = 0
+    deadlocks: int = 0
     skipped: int = 0
+    too_old: int = 0
     last_pos: str = ""
     write_s: float = 0.0
 
@@ -77,110 +57,148 @@ class Worker:
     """One ingest process: a share of the source's partitions, one batch at a time."""
 
     def __init__(
-        self, source: Source, sink: Sink, publisher: Publisher, limit: int = 1000, poll_s: float = 0.2
+        self,
+        source: Source,
+        sink: Sink,
+        publisher: Publisher,
+        limit: int = 1000,
+        poll_s: float = 0.2,
+        listener: Listener | None = None,
     ) -> None:
         """`limit` records make the largest batch; what is there is taken, so an idle bank's batch is one."""
         self.counters = Counters()
         self.stopping = threading.Event()
+        self.reading = Reading(sink)
         self._source, self._sink, self._publisher = source, sink, publisher
-        self._limit, self._poll_s = limit, poll_s
-        self._last: dict[tuple[str, int], str] = {}
-        self._through = ""
-        self._incomplete: set[tuple[str, bytes]] = set()
-        self._all_whole = False
+        self._pace, self._poll_s = Pace(limit), poll_s
+        self._progress = Progress()
+        self._listener: Listener = listener or Silent()
+        self._reader = 0
 
     @property
     def through(self) -> str:
-        """Everything this worker was given, up to this position, is in the graph."""
-        return self._through
+        """Everything this worker was given, up to this position, is in the graph or on its way there."""
+        return self._progress.through
 
     def remember(self, letters: Iterable[DeadLetter]) -> None:
-        """Rows refused before this start: their next change is written whole, whether or not one came since."""
-        for letter in letters:
-            self._mark(letter.topic, letter.key)
+        """See Reading.remember."""
+        self.reading.remember(letters)
 
     def run(self) -> None:
-        """Until `stopping` is set; what was polled is finished first."""
-        while not self.stopping.is_set():
-            self.step()
+        """Until `stopping` is set; what was polled is finished first.
+
+        Raises:
+            Halt: the mapping says to stop here; what came before it is finished.
+        """
+        self._reader = threading.get_ident()
+        with ThreadPoolExecutor(1, thread_name_prefix="ingest-write") as writer:
+            ahead = Batch()
+            while ahead.records or not self.stopping.is_set():
+                if not ahead.records:
+                    self._fill(ahead, self._poll_s)
+                if ahead.records:
+                    ahead = self._overlap(writer, self._sealed(ahead))
 
     def step(self) -> int:
-        """One batch. Returns how many records it took."""
-        records = self._source.poll(self._limit, self._poll_s)
-        if not records:
-            return 0
-        letters: list[DeadLetter] = []
-        items = sorted(self._read(records, letters), key=lambda item: item.change.position.token)
-        started = time.perf_counter()
-        items = self._write(items, letters)
-        self.counters.write_s += time.perf_counter() - started
-        through = self._advance(items, letters)
-        messages = [*self._sink.messages(items, through), *(letter.message() for letter in letters)]
-        self._retry("publish", lambda: self._publisher.publish(messages))
-        self._retry("commit", self._source.commit)
-        self._count(records, items, letters)
-        return len(records)
-
-    def _read(self, records: list[Record], letters: list[DeadLetter]) -> list[Item]:
-        items = []
-        for record in records:
-            captured: Captured | None = None
+        """One batch from poll to commit, nothing at the same time. Returns how many records it took."""
+        self._reader = threading.get_ident()
+        batch = Batch()
+        self._fill(batch, self._poll_s)
+        if batch.records:
+            self._sealed(batch)
             try:
-                captured = decode_label(record) if record.topic == LABELS else decode(record)
-                if captured is not None:
-                    items.append(self._item(record, captured))
-            except Reject as reason:
-                letters.append(self._refuse(record, captured, str(reason)))
-        return items
+                self._carry_out(batch)
+            except Reject:
+                self._carry_out_singly(batch)
+            self._settle(batch)
+        return len(batch.records)
 
-    def _item(self, record: Record, captured: Captured) -> Item:
-        change, row = captured.change, (record.topic, record.key or b"")
-        plan = self._sink.plan(change, whole=self._all_whole or row in self._incomplete)
-        self._incomplete.discard(row)
-        trace = Trace.of(change.position.token, change.committed_ms, captured.captured_ms)
-        return Item(record, change, plan, trace)
+    # -- one batch under way, the next being read -----------------------------------------------
 
-    def _mark(self, topic: str, key: bytes | None) -> None:
-        if len(self._incomplete) < INCOMPLETE_LIMIT:
-            self._incomplete.add((topic, key or b""))
-        else:
-            self._all_whole = True  # costs writes, but forgets no key
-
-    def _refuse(self, record: Record, captured: Captured | None, reason: str) -> DeadLetter:
-        self._mark(record.topic, record.key)
-        log.warning("dead letter", at=record.place, reason=reason[:500])
-        return DeadLetter.of(record, captured.change.position.token if captured else "", reason)
-
-    def _write(self, items: list[Item], letters: list[DeadLetter]) -> list[Item]:
-        """Write the batch; where the store refuses something in it, write one by one to find which."""
+    def _overlap(self, writer: ThreadPoolExecutor, batch: Batch) -> Batch:
+        """Carry out a batch; returns what was read meanwhile."""
+        running, ahead = writer.submit(self._carry_out, batch), Batch()
         try:
-            self._retry("write", lambda: self._sink.write(items))
-            return items
-        except Reject:
-            kept = []
-            for item in items:
-                captured = Captured(item.change, item.trace.captured_ms)
-                try:
-                    if (item.record.topic, item.record.key or b"") in self._incomplete:
-                        item = self._item(item.record, captured)  # an earlier row of its key was refused just now
-                    self._retry("write", lambda item=item: self._sink.write([item]))  # type: ignore[misc]
-                    kept.append(item)
-                except Reject as reason:
-                    letters.append(self._refuse(item.record, captured, str(reason)))
-            return kept
+            while not running.done() and not self.stopping.is_set():
+                self._fill(ahead, GLANCE_S)
+        finally:
+            refused = self._await(running)
+            if refused:
+                self._carry_out_singly(batch)
+            self._settle(batch)
+        return self.reading.again(ahead) if refused else ahead
 
-    def _advance(self, items: list[Item], letters: list[DeadLetter]) -> str | None:
-        """Move the watermark: as far as the slowest partition that still holds records, else as far as seen."""
-        dealt = [(item.record.topic, item.record.partition, item.change.position.token) for item in items]
-        dealt += [(letter.topic, letter.partition, letter.position) for letter in letters if letter.position]
-        for topic, partition, token in dealt:
-            if topic != LABELS:  # decisions have no place in the bank's log
-                self._last[topic, partition] = max(token, self._last.get((topic, partition), ""))
-        behind = {part for part in self._retry("asking for the ends", self._source.lagging) if part[0] != LABELS}
-        if behind <= self._last.keys():
-            reached = min((self._last[part] for part in behind), default=max(self._last.values(), default=""))
-            self._through = max(self._through, reached)
-        return self._through or None
+    def _await(self, running: Future[None]) -> bool:
+        """Wait for the batch under way; returns whether the store refuses something in it."""
+        while not running.done():
+            self._source.keep_alive()
+            self._listener.polled(0)
+            wait([running], HOLD_S)
+        try:
+            running.result()
+        except Reject:
+            return True
+        return False
+
+    def _fill(self, batch: Batch, wait_s: float) -> None:
+        """Take what is there, as far as there is room; else only tell the source that we live."""
+        if room := self._pace.room(len(batch.records), batch.size):
+            records = self._source.poll(room, wait_s)
+            self._listener.polled(len(records))
+            self.reading.read(records, batch)
+        else:
+            self._source.keep_alive()
+            self._listener.polled(0)
+            self.stopping.wait(GLANCE_S)
+
+    def _sealed(self, batch: Batch) -> Batch:
+        """Nothing more joins it: put it in log order, and see how far it brings us."""
+        behind = self._retry("asking for the ends", self._source.lag)
+        self._listener.lag(behind)
+        batch.items.sort(key=_token)
+        batch.through = self._progress.advance(batch, {place for place, n in behind.items() if n})
+        return batch
+
+    # -- one batch --------------------------------------------------------------------------------
+
+    def _carry_out(self, batch: Batch) -> None:
+        """Write, then publish.
+
+        Raises:
+            Reject: the store refuses something in it; nothing was written or published.
+        """
+        started = time.perf_counter()
+        self._retry("write", lambda: self._sink.write(batch.items, batch.marks))
+        self._publish(batch, started)
+
+    def _carry_out_singly(self, batch: Batch) -> None:
+        """Write one by one, to find what the store refuses."""
+        started = time.perf_counter()
+        items, batch.items = batch.items, []
+        for item in items:
+            captured = Captured(item.change, item.trace.captured_ms)
+            try:
+                if self.reading.waits(item.record):
+                    item = self.reading.item(item.record, captured, batch)  # a row of its key was refused just now
+                self._retry("write", lambda item=item: self._sink.write([item], []))  # type: ignore[misc]
+                batch.items.append(item)
+            except Reject as reason:
+                self.reading.refuse(item.record, captured, str(reason), batch)
+        self._retry("write", lambda: self._sink.write([], batch.marks))
+        self._publish(batch, started)
+
+    def _publish(self, batch: Batch, started: float) -> None:
+        batch.write_s = time.perf_counter() - started
+        self._listener.written(batch.items, batch.write_s)
+        messages = self._sink.messages(batch.items, batch.marks, batch.through)
+        messages += [*batch.rereads, *(letter.message() for letter in batch.letters)]
+        self._retry("publish", lambda: self._publisher.publish(messages))
+
+    def _settle(self, batch: Batch) -> None:
+        self._retry("commit", lambda: self._source.commit(batch.offsets))
+        self._pace.took(len(batch.records), batch.write_s)
+        self._listener.done(batch.records, batch.letters)
+        self._count(batch)
 
     def _retry(self, what: str, action: Callable[[], T]) -> T:
         attempt = 0
@@ -191,17 +209,26 @@ class Worker:
                 wait_s = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
                 attempt += 1
                 self.counters.retries += 1
+                self.counters.deadlocks += "Deadlock" in str(error)
+                self._listener.retrying(what, error)
                 log.warning(f"{what} failed, trying again", attempt=attempt, in_s=wait_s, error=str(error)[:300])
                 if self.stopping.wait(wait_s):
                     raise
-                self._source.keep_alive()
+                if threading.get_ident() == self._reader:  # the source is for one thread only
+                    self._source.keep_alive()
 
-    def _count(self, records: list[Record], items: list[Item], letters: list[DeadLetter]) -> None:
+    def _count(self, batch: Batch) -> None:
         counters = self.counters
-        counters.records += len(records)
-        counters.written += len(items)
-        counters.dead_letters += len(letters)
-        counters.skipped += len(records) - len(items) - len(letters)
+        counters.records += len(batch.records)
+        counters.written += len(batch.items)
+        counters.dead_letters += len(batch.letters)
+        counters.too_old += batch.too_old
+        counters.skipped += len(batch.records) - len(batch.items) - len(batch.letters) - batch.too_old
         counters.batches += 1
-        if items:
-            counters.last_pos = items[-1].change.position.token
+        counters.write_s += batch.write_s
+        if batch.items:
+            counters.last_pos = batch.items[-1].change.position.token
+
+
+def _token(item: Item) -> str:
+    return item.change.position.token

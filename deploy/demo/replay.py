@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -75,12 +75,12 @@ class Replay:
             time.sleep(timeout_s)
         return batch
 
-    def commit(self) -> None:
+    def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Nothing to remember: the replay is made anew at each start."""
 
-    def lagging(self) -> set[tuple[str, int]]:
+    def lag(self) -> dict[tuple[str, int], int]:
         """One stream in log order: what was polled is everything up to there."""
-        return set()
+        return {}
 
     def keep_alive(self) -> None:
         """Nobody gives a replay up."""

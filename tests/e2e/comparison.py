@@ -9,7 +9,7 @@ import pymysql
 
 from deploy.demo.tables import COLUMNS, TIME_COLUMNS
 from graph.mapping import Mapping
-from graph.model import EdgeUpsert, LabelUpsert, NodeUpsert
+from graph.model import EdgeUpsert, LabelUpsert, NodeUpsert, split_version
 from ingest.events import Change, Op, Position
 
 Facts = dict[str, Any]
@@ -60,10 +60,10 @@ def held(driver: neo4j.Driver, mapping: Mapping) -> Facts:
             p = record["p"]
             attributes = {k: v for k, v in p.items() if k[0] != "_" and k not in ("id", "time")}
             ends = [f"{relation.source}:{record['a']}", f"{relation.target}:{record['b']}"]
-            facts[p["_owner"]] = [*ends, p["time"], attributes]
-    text = "MATCH (l:_Label) WHERE l._closed_pos IS NULL AND l._owner STARTS WITH 'fraud_' RETURN properties(l) AS p"
+            facts[split_version(p["id"])[0]] = [*ends, p["time"], attributes]
+    text = "MATCH (l:_Label) WHERE l._closed_pos IS NULL AND l.id STARTS WITH 'fraud_' RETURN properties(l) AS p"
     for record in driver.execute_query(text).records:
-        facts[record["p"]["_owner"]] = [record["p"]["event"], record["p"]["fraud"]]
+        facts[split_version(record["p"]["id"])[0]] = [record["p"]["event"], record["p"]["fraud"]]
     return facts
 
 

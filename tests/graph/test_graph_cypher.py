@@ -16,8 +16,7 @@ BAD = ["", "1a", "_x", "a b", "a`b", "a:b", "a) DETACH DELETE (n", "a\n", "\u00e
 OF_A_SCHEMA: dict[str, Callable[[GraphSchema], object]] = {
     "constraints": cypher.constraints,
     "read_state": cypher.read_state,
-    "write_nodes": cypher.write_nodes,
-    "write_ops": cypher.write_ops,
+    "write": cypher.write,
     "subgraphs": lambda schema: cypher.subgraphs(schema, (16, 8)),
 }
 
@@ -30,7 +29,7 @@ def test_what_is_no_identifier_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("make", [make for key, make in OF_A_SCHEMA.items() if key != "write_nodes"])
+@pytest.mark.parametrize("make", OF_A_SCHEMA.values())
 def test_no_statement_takes_a_relation_that_is_none(make: Callable[[GraphSchema], object], bad: str) -> None:
     """Should a schema ever come from elsewhere than a mapping."""
     with pytest.raises(ValueError, match="can't be a name"):
@@ -38,7 +37,7 @@ def test_no_statement_takes_a_relation_that_is_none(make: Callable[[GraphSchema]
 
 
 @pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("make", [cypher.constraints, cypher.write_nodes], ids=["constraints", "write_nodes"])
+@pytest.mark.parametrize("make", [cypher.constraints, cypher.write], ids=["constraints", "write"])
 def test_no_statement_takes_a_label_that_is_none(make: Callable[[GraphSchema], object], bad: str) -> None:
     """Labels of nodes."""
     with pytest.raises(ValueError, match="can't be a name"):
@@ -49,9 +48,9 @@ def test_no_statement_takes_a_label_that_is_none(make: Callable[[GraphSchema], o
 def test_no_statement_takes_other_parts_that_are_none(bad: str) -> None:
     """Roles, and the ends of relations."""
     made: list[Callable[[], object]] = [
-        lambda: cypher.write_nodes(GraphSchema(("A",), (), {("A", bad): ("x",)})),
-        lambda: cypher.write_ops(GraphSchema(("A",), (Relation("R", bad, "A"),), {})),
-        lambda: cypher.write_ops(GraphSchema(("A",), (Relation("R", "A", bad),), {})),
+        lambda: cypher.write(GraphSchema(("A",), (), {("A", bad): ("x",)})),
+        lambda: cypher.write(GraphSchema(("A",), (Relation("R", bad, "A"),), {})),
+        lambda: cypher.write(GraphSchema(("A",), (Relation("R", "A", bad),), {})),
         lambda: cypher.floor_edges(bad), lambda: cypher.floor_nodes(bad, "t"), lambda: cypher.floor_nodes("A", bad),
     ]  # fmt: skip
     for make in made:
@@ -65,7 +64,7 @@ def test_a_statement_is_a_function_of_the_schema(make: Callable[[GraphSchema], o
     text = str(make(SCHEMA))
     names = {*SCHEMA.labels, *(relation.name for relation in SCHEMA.relations)}
     quoted = set(re.findall(r"'([^']*)'", text)) if not text.startswith("{") else set()
-    assert quoted <= names | {"", "@", ":", cypher.LABEL, cypher.GONE, cypher.FLOOR}
+    assert quoted <= names | {"", "@", ":", ";", "graph", cypher.LABEL, cypher.GONE, cypher.FLOOR}
 
 
 def test_the_caps_are_the_only_numbers() -> None:

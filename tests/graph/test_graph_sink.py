@@ -33,7 +33,7 @@ def sink(*store: Mirror) -> GraphSink:
 
 def test_upserts_then_the_watermark_then_the_events() -> None:
     """What waits stands behind what it waits for."""
-    sent = sink().messages([item(EDGE, events=(EVENT,)), item(NODE, LABEL)], POS.token)
+    sent = sink().messages([item(EDGE, events=(EVENT,)), item(NODE, LABEL)], [], POS.token)
     assert [message.topic for message in sent] == [CHANGES, CHANGES, CHANGES, CHANGES, EVENTS]
     assert [msgspec.json.decode(message.value)["type"] for message in sent[:4]] == [
         "edge",
@@ -46,7 +46,7 @@ def test_upserts_then_the_watermark_then_the_events() -> None:
 
 def test_each_message_is_keyed_by_what_it_is_about() -> None:
     """An edge's versions and its deletion stay in one partition, in order."""
-    sent = sink().messages([item(NODE, EDGE, GONE, LABEL, events=(EVENT,))], None)
+    sent = sink().messages([item(NODE, EDGE, GONE, LABEL, events=(EVENT,))], [], None)
     assert [message.key for message in sent] == [
         b"User:3", b"transfers:7:transfer", b"logins:1:login", b"fraud_reports:1:label", b"transfers:7:transfer",
     ]  # fmt: skip
@@ -54,18 +54,18 @@ def test_each_message_is_keyed_by_what_it_is_about() -> None:
 
 def test_floors_and_watermarks_go_everywhere() -> None:
     """They speak of every partition."""
-    sent = sink().messages([item(EDGE, FLOOR)], POS.token)
+    sent = sink().messages([item(EDGE, FLOOR)], [], POS.token)
     assert [message.everywhere for message in sent] == [False, True, True]
 
 
 def test_without_a_watermark_none_is_sent() -> None:
     """Nothing is known yet."""
-    assert sink().messages([], None) == []
+    assert sink().messages([], [], None) == []
 
 
 def test_every_message_of_a_change_carries_its_trace() -> None:
     """The same for each delivery, so that latencies join."""
-    sent = sink().messages([item(EDGE, events=(EVENT,))], POS.token)
+    sent = sink().messages([item(EDGE, events=(EVENT,))], [], POS.token)
     assert [len(message.headers) for message in sent] == [1, 0, 1]
     trace = msgspec.json.decode(sent[0].headers[0][1], type=Trace)
     assert (trace.committed_ms, trace.captured_ms) == (5, 6) and sent[0].headers == sent[2].headers

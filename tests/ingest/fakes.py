@@ -7,12 +7,14 @@ One `Faults` is shared by all three, so that a test can name the step that fails
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from graph.mapping import Mapping, Plan
+from graph.mapping import Mapping as BankMapping
+from graph.mapping import Plan
 from graph.mirror import Mirror
+from graph.model import Incomplete
 from graph.sink import GraphSink
 from ingest.events import Change, Reject
 from ingest.records import Message, Record
@@ -69,19 +71,19 @@ class LogSource:
         """See Source.poll; partitions take turns."""
         self._faults.run("poll", lambda: None)
         batch: list[Record] = []
-        while len(batch) < limit and (behind := sorted(self.lagging())):
+        while len(batch) < limit and (behind := sorted(place for place, n in self.lag().items() if n)):
             for part in behind[: limit - len(batch)]:
                 batch.append(self.log[part][self._taken[part]])
                 self._taken[part] += 1
         return batch
 
-    def commit(self) -> None:
+    def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """See Source.commit."""
-        self._faults.run("commit", lambda: self.committed.update(self._taken))
+        self._faults.run("commit", lambda: self.committed.update(offsets))
 
-    def lagging(self) -> set[tuple[str, int]]:
-        """See Source.lagging."""
-        return {part for part, records in self.log.items() if self._taken[part] < len(records)}
+    def lag(self) -> dict[tuple[str, int], int]:
+        """See Source.lag."""
+        return {part: len(records) - self._taken[part] for part, records in self.log.items()}
 
     def keep_alive(self) -> None:
         """See Source.keep_alive."""
@@ -107,7 +109,7 @@ class MemoryPublisher:
 class FaultySink(GraphSink):
     """The graph's own sink over a mirror, refusing what a test wants refused."""
 
-    def __init__(self, mapping: Mapping, mirror: Mirror, faults: Faults, refuses: Callable[[Item], bool]) -> None:
+    def __init__(self, mapping: BankMapping, mirror: Mirror, faults: Faults, refuses: Callable[[Item], bool]) -> None:
         super().__init__(mapping, mirror, "w1")
         self.planned: list[tuple[Change, bool]] = []
         self._faults, self._refuses = faults, refuses
@@ -117,8 +119,8 @@ class FaultySink(GraphSink):
         self.planned.append((change, whole))
         return super().plan(change, whole)
 
-    def write(self, items: Sequence[Item]) -> None:
+    def write(self, items: Sequence[Item], marks: Sequence[Incomplete]) -> None:
         """All or nothing, like a store that refuses a batch for one of its upserts."""
         if any(self._refuses(item) for item in items):
             raise Reject("the store refuses this")
-        self._faults.run("write", lambda: super(FaultySink, self).write(items))
+        self._faults.run("write", lambda: super(FaultySink, self).write(items, marks))

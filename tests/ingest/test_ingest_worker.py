@@ -11,6 +11,7 @@ from envelopes import body, record, transfer
 from fakes import Crash, Faults, FaultySink, LogSource, MemoryPublisher
 from histories import canonical, demo_mapping
 
+import ingest.reading
 import ingest.worker
 from graph.mirror import Mirror
 from ingest.deadletter import DeadLetter
@@ -65,7 +66,7 @@ class World:
 
     def ends(self) -> tuple[list[str], set[str], set[str], set[str]]:
         """The graph, and what was published, each once: upserts, events, dead letters by place."""
-        changes = {str(m) for m in self.publisher.of(CHANGES) if m["type"] != "watermark"}
+        changes = {str(m) for m in self.publisher.of(CHANGES) if m["type"] not in ("watermark", "incomplete")}
         events = {str(m) for m in self.publisher.of(EVENTS)}
         letters = {m.key.decode() for m in self.publisher.messages if m.topic == DEAD_LETTERS}
         return canonical(self.mirror.dump()), changes, events, letters
@@ -178,7 +179,7 @@ def test_only_the_next_row_is_written_whole() -> None:
 
 def test_more_refused_keys_than_are_remembered_lose_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the limit each row is written whole: dearer, never wrong."""
-    monkeypatch.setattr(ingest.worker, "INCOMPLETE_LIMIT", 1)
+    monkeypatch.setattr(ingest.reading, "INCOMPLETE_LIMIT", 1)
     bad = [record(b"{", {"id": n}, n) for n in (1, 2)]
     world = World([*bad, row(3, "u", transfer(2), transfer(2, status="x"))])
     world.drain()
@@ -260,7 +261,7 @@ def test_a_partition_that_wakes_up_does_not_turn_the_watermark_back() -> None:
     world.drain()
     place = ("bank.bank.transfers", 0)
     world.source.log[place] += [row(n, "c", None, transfer(n + 2), pos=600 + n) for n in (1, 2, 3)]
-    world.worker._limit = 2
+    world.worker._pace.limit = 2
     for _ in range(2):
         world.worker.step()
     assert world.marks() == sorted(world.marks()) == [token(400), token(502), token(503)]
