@@ -7,7 +7,7 @@ by id, so that two writers meet in one order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, LiteralString
 
 import neo4j
@@ -15,6 +15,7 @@ from neo4j.exceptions import ClientError, ConstraintError, DriverError, Neo4jErr
 
 from graph import cypher
 from graph.asof import Cut, assemble
+from graph.horizons import Horizons, Kind
 from graph.model import (
     Caps,
     EdgeUpsert,
@@ -28,6 +29,7 @@ from graph.model import (
     Upsert,
 )
 from graph.neo4j_batch import Batch
+from graph.neo4j_keep import Keep, Markers
 from graph.neo4j_rows import node_row, ops_of, read_label, read_marker
 from graph.schema import GraphSchema
 from graph.store import StoreNotReady, StoreRefused, StoreUnavailable
@@ -59,6 +61,7 @@ class Neo4jStore:
         self._write_nodes = _query(cypher.write_nodes(schema))
         self._write_ops = _query(cypher.write_ops(schema))
         self._queries: dict[tuple[int, ...], str] = {}
+        self._keep = Keep(schema, self._session)
 
     # -- constraints --------------------------------------------------------------------------
 
@@ -96,9 +99,12 @@ class Neo4jStore:
     def apply(self, upserts: Sequence[Upsert]) -> None:
         """See GraphStore.apply."""
         with self._faults(), self._session() as session:
-            session.execute_write(self._apply, upserts)
+            admitted = self._keep.horizons().moved(upserts).admitted(upserts)
+            session.execute_write(self._apply, admitted)
+            self._keep.move(upserts)
 
     def _apply(self, tx: neo4j.ManagedTransaction, upserts: Sequence[Upsert]) -> None:
+        self._keep.write(tx, upserts)
         for floor in (upsert for upsert in upserts if isinstance(upsert, Floor)):
             self._put_floor(tx, floor)
         batch = Batch(self._schema, upserts)
@@ -124,16 +130,43 @@ class Neo4jStore:
         """See GraphStore.subgraphs. One round trip for all of them."""
         if caps.per_hop not in self._queries:
             self._queries[caps.per_hop] = cypher.subgraphs(self._schema, caps.per_hop)
-        rows = [_event_row(i, event) for i, event in enumerate(events)]
         with self._faults(), self._session(neo4j.READ_ACCESS) as session:
+            horizons = self._keep.horizons()
+            rows = [_event_row(i, event, horizons) for i, event in enumerate(events)]
             read = session.execute_read(
                 lambda tx: {r["i"]: r["edges"] for r in tx.run(_query(self._queries[caps.per_hop]), b={"events": rows})}
             )
         return [assemble(event, _edges(read.get(i, ()))) for i, event in enumerate(events)]
 
+    def incomplete(self, rows: Collection[str]) -> set[str]:
+        """See GraphStore.incomplete."""
+        with self._faults():
+            return self._keep.incomplete(sorted(rows)) if rows else set()
+
+    def horizon(self, kind: Kind) -> int | None:
+        """See GraphStore.horizon."""
+        with self._faults():
+            return self._keep.horizons().before_ms(kind)
+
+    def sweep(self, limit: int) -> int:
+        """See GraphStore.sweep."""
+        with self._faults():
+            return self._keep.sweep(limit)
+
+    def markers(self, before_ms: int) -> list[Markers]:
+        """The deletion markers a purge of what is before that time would drop.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        with self._faults():
+            return self._keep.markers(before_ms)
+
     def dump(self) -> Iterator[Upsert]:
         """See GraphStore.dump. Reads through cursors, so memory stays bounded."""
         with self._faults(), self._driver.session(database=self._database, fetch_size=FETCH) as session:
+            yield from self._keep.dump(session)
+            horizons = self._keep.horizons()
             for row in session.run(_query(f"MATCH (f:{cypher.FLOOR}) RETURN properties(f) AS p")):
                 yield Floor(row["p"]["table"], row["p"]["pos"], row["p"]["known"])
             for (label, role), names in sorted(self._schema.properties.items()):
@@ -143,11 +176,12 @@ class Neo4jStore:
                     yield _node(label, role, names, row["p"])
             for relation in self._schema.relations:
                 rows = session.run(_query(cypher.all_edges(relation.name)))
-                yield from _by_owner((row["p"] for row in rows), relation.name)
+                yield from _by_owner((row["p"] for row in rows), relation.name, horizons)
             rows = session.run(_query(cypher.ALL_LABELS))
-            yield from _by_owner((row["p"] for row in rows), None)
+            yield from _by_owner((row["p"] for row in rows), None, horizons)
             for row in session.run(_query(f"MATCH (n:{cypher.GONE}) RETURN properties(n) AS p")):
-                yield read_marker(row["p"])
+                if not horizons.forgets(marker := read_marker(row["p"])):
+                    yield marker
 
     # -- plumbing -----------------------------------------------------------------------------
 
@@ -168,13 +202,15 @@ class _Faults:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ConstraintError):
             raise StoreUnavailable(f"another writer was there first: {error.message}") from error
+        if isinstance(error, ClientError) and str(error.code).endswith(".EntityNotFound"):
+            raise StoreUnavailable(f"the sweep took something away meanwhile: {error.message}") from error
         if isinstance(error, ClientError) and not error.is_retryable() and "Security" not in str(error.code):
             raise StoreRefused(f"Neo4j refuses this: {error.code} {str(error.message)[:500]}") from error
         if isinstance(error, Neo4jError | DriverError | OSError):
             raise StoreUnavailable(f"Neo4j: {type(error).__name__}: {str(error)[:300]}") from error
 
 
-def _event_row(i: int, event: Event) -> Params:
+def _event_row(i: int, event: Event, horizons: Horizons) -> Params:
     cut = Cut.of(event)
     return {
         "i": i,
@@ -183,6 +219,8 @@ def _event_row(i: int, event: Event) -> Params:
         "pos": cut.pos,
         "source": cut.source,
         "ends": list(dict.fromkeys((event.src, event.dst))),
+        "since": horizons.retention_ms,
+        "windowed": sorted(horizons.windowed),
     }
 
 
@@ -211,13 +249,15 @@ def _node(label: str, role: str, names: tuple[str, ...], row: Params) -> NodeUps
     return NodeUpsert(label, row["id"], role, row[f"_pos_{role}"], row[f"_known_{role}"], properties)
 
 
-def _by_owner(rows: Iterable[Params], kind: str | None) -> Iterator[Upsert]:
-    """Versions with the deletions that closed them; rows come sorted by owner and position."""
+def _by_owner(rows: Iterable[Params], kind: str | None, horizons: Horizons) -> Iterator[Upsert]:
+    """Versions with the deletions that closed them, as far as they are not behind a horizon; rows come sorted
+    by owner and position.
+    """
     owner, chain = "", Chain()
     for row in rows:
         if row["_owner"] != owner:
-            yield from (held.op for held in chain.items)
+            yield from horizons.remaining(chain.items)
             owner, chain = row["_owner"], Chain()
         for op, _ in ops_of(row, kind):
             chain.add(op)
-    yield from (held.op for held in chain.items)
+    yield from horizons.remaining(chain.items)
