@@ -24,7 +24,7 @@ Params = dict[str, Any]
 Runs = neo4j.Session | neo4j.ManagedTransaction
 
 FRESH_S = 60.0  # how long the cached horizons are taken for true
-LOOKED_AT = 500  # nodes a look of the sweep covers: about 10 ms
+NODES, PER_NODE = 200, 500  # a look of the sweep: so many nodes, so many ids of each; 10 MB of ids at most
 
 
 class Markers(msgspec.Struct, frozen=True):
@@ -54,6 +54,7 @@ class Keep:
         self._read_again_s = float("-inf")
         self._sweeping = threading.Lock()
         self._step, self._after = 0, ""
+        self._old: list[str] = []  # found by the last look, not removed yet
         self._swept_to: Horizons | None = None  # the horizons as the running pass began
 
     # -- horizons -----------------------------------------------------------------------------
@@ -117,8 +118,9 @@ class Keep:
                 self._swept_to = self._swept_to or horizons
                 steps = self._steps(horizons)
                 if self._step < len(steps):
-                    if swept := self._look(steps[self._step], limit):
-                        return swept
+                    self._old = self._old or self._look(steps[self._step])
+                    if self._old:
+                        return self._remove(steps[self._step], limit)
                     continue
                 whole = self._swept_to == horizons  # else some moved in between: what was passed may be old now
                 self._step, self._after, self._swept_to = 0, "", None
@@ -140,37 +142,33 @@ class Keep:
             steps.append(_Step(cypher_keep.OLD_MARKS, cypher_keep.DROP_MARKS, before_ms))
         return steps
 
-    def _look(self, step: _Step, limit: int) -> int:
-        """Look at the next nodes, remove what is old there, move the cursor."""
-        started = time.perf_counter()
-        asked = {"after": self._after, "nodes": LOOKED_AT, "limit": limit, "before_ms": step.before_ms,
+    def _look(self, step: _Step) -> list[str]:
+        """Ids of what is old at the next nodes; moves the cursor, at the last node to the next step."""
+        asked = {"after": self._after, "nodes": NODES, "limit": PER_NODE, "before_ms": step.before_ms,
                  "windowed": sorted(self._horizons.windowed)}  # fmt: skip
+        started = time.perf_counter()
         with self._session() as session:
             rows = [(row["at"], row["old"]) for row in session.run(_query(step.look), b=asked)]
-            ids, after = _fitting(rows, limit)
-            if ids:
-                purge_ms = self._horizons.purge_ms
-                session.execute_write(
-                    lambda tx: tx.run(_query(step.drop), b={"ids": sorted(ids), "purge_ms": purge_ms}).consume()
-                )
-        self._after = after or self._after
         if not rows:
             self._step, self._after = self._step + 1, ""
+        ids: list[str] = []
+        for at, old in rows:
+            ids += old
+            if len(old) == PER_NODE:
+                break  # it may have more: the next look begins with it
+            self._after = at
         if not ids:
-            time.sleep(min(0.05, time.perf_counter() - started))  # a long look for nothing leaves room for others
+            time.sleep(min(0.05, time.perf_counter() - started))  # looking in vain leaves room for others
+        return ids
+
+    def _remove(self, step: _Step, limit: int) -> int:
+        """Up to `limit` of what was found. Sorted by id, as writers lock."""
+        ids, rest = sorted(self._old[:limit]), self._old[limit:]
+        given = {"ids": ids, "purge_ms": self._horizons.purge_ms}
+        with self._session() as session:
+            session.execute_write(lambda tx: tx.run(_query(step.drop), b=given).consume())
+        self._old = rest
         return len(ids)
-
-
-def _fitting(rows: list[tuple[str, list[str]]], limit: int) -> tuple[list[str], str | None]:
-    """As many ids as may go in one transaction, and the last node that is done with (None: none is)."""
-    ids: list[str] = []
-    after = None
-    for at, old in rows:
-        ids += old[: limit - len(ids)]
-        if len(ids) >= limit:
-            break  # this node may have more
-        after = at
-    return ids, after
 
 
 def _query(text: str) -> LiteralString:

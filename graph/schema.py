@@ -31,6 +31,11 @@ class GraphSchema(msgspec.Struct, frozen=True):
     properties: dict[tuple[str, str], tuple[str, ...]]
     windowed: tuple[str, ...] = ()
 
+    @property
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """By label, the tables whose rows say something of its nodes."""
+        return {label: tuple(sorted(role for of, role in self.properties if of == label)) for label in self.labels}
+
     def reach(self, relation: Relation) -> Literal["none", "some", "all"]:
         """How much of a relation retention speaks of: edges of no table that gives it, of some, or of all."""
         inside = [table in self.windowed for table in relation.tables]

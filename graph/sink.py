@@ -9,7 +9,8 @@ import msgspec
 from graph.mapping import Mapping, Plan
 from graph.model import Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
 from graph.store import GraphStore
-from ingest.events import Change
+from ingest.events import Change, Op
+from ingest.labels import DECISIONS
 from ingest.records import CHANGES, EVENTS, Message
 from ingest.worker import Item
 
@@ -22,6 +23,7 @@ class GraphSink:
     def __init__(self, mapping: Mapping, store: GraphStore, worker: str) -> None:
         """`worker` names this process in its watermarks."""
         self._mapping, self._store, self._worker = mapping, store, worker
+        self.newest_ms = 0  # the newest commit in the bank's log that was written; 0: none yet
 
     def plan(self, change: Change, whole: bool) -> Plan:
         """See ingest.worker.Sink."""
@@ -32,6 +34,8 @@ class GraphSink:
         upserts = [upsert for item in items for upsert in item.plan.upserts]
         if upserts:
             self._store.apply(upserts)
+        for item in items:
+            self.newest_ms = max(self.newest_ms, _committed_ms(item.change))
 
     def messages(self, items: Sequence[Item], through: str | None) -> list[Message]:
         """Upserts first, then the watermark behind them, then the events that wait for both."""
@@ -47,6 +51,11 @@ class GraphSink:
         ]
         marks = [Message(CHANGES, b"", _encode(Watermark(self._worker, through)), everywhere=True)] if through else []
         return [*changes, *marks, *events]
+
+
+def _committed_ms(change: Change) -> int:
+    """In the bank's clock: neither when a snapshot read the row nor when an analyst decided."""
+    return 0 if change.op is Op.READ or change.table == DECISIONS else change.committed_ms
 
 
 def _key(upsert: Upsert) -> bytes:

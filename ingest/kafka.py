@@ -103,6 +103,10 @@ class KafkaSource:
                 behind.add((at.topic, at.partition))
         return behind
 
+    def owns(self, topic: str, partition: int) -> bool:
+        """Whether the group has given this partition to us at the moment. Asks nobody, so any thread may."""
+        return any((at.topic, at.partition) == (topic, partition) for at in self._consumer.assignment())
+
     def keep_alive(self) -> None:
         """See Source.keep_alive: polls with everything paused; what a rebalance lets through is kept."""
         if not self._paused:

@@ -205,8 +205,10 @@ def test_a_purge_forgets_marks_that_were_cleared(store: GraphStore) -> None:
 
 def test_a_copy_in_any_order_forgets_the_same(store: GraphStore) -> None:
     """Hydration: a closed edge's purged deletion may come before the edge."""
-    store.apply([edge(1, 100), gone(1, 5, 150), gone(2, 6, 150), Horizon("purge", 250), edge(3, 90),
-                 NodeUpsert("Account", "a", "accounts", pos(1), 5, {"kind": "current"}), Horizon("retention", 95)])  # fmt: skip
+    store.apply([
+        edge(1, 100), gone(1, 5, 150), gone(2, 6, 150), Horizon("purge", 250), edge(3, 90), Horizon("retention", 95),
+        NodeUpsert("Account", "a", "accounts", pos(1), 5, {"kind": "current"}),
+    ])  # fmt: skip
     dumped = list(store.dump())
     for order in (dumped, dumped[::-1]):
         copy = Mirror(SCHEMA.windowed)
