@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from socket import gethostname
 from typing import Annotated
 
@@ -124,6 +125,30 @@ def graph_init() -> None:
     from deploy.services import init_graph
 
     typer.echo(init_graph(settings()))
+
+
+@graph_app.command("purge")
+def graph_purge(
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", help="By age: 30d, 720h. Default: RINGWATCH_PURGE_DAYS.", metavar="TIME")
+    ] = None,
+    before: Annotated[
+        datetime | None, typer.Option(help="By date instead, in the bank's clock (UTC): for a replayed bank.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without: only say what would go.")] = False,
+    json: Json = False,
+) -> None:
+    """Forget deletions that close nothing. Changes older than that are no longer taken: no marker meets them."""
+    from msgspec import json as wire
+
+    from deploy.config import settings
+    from deploy.purge import purge
+
+    def said(text: str) -> None:
+        typer.echo(text, err=True)
+
+    found = purge(settings(), seconds(older_than), before, yes, said)
+    typer.echo(wire.encode(found).decode() if json else found.told())
 
 
 @mapping_app.command("check")

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     threshold: float | None = Field(default=None, gt=0, le=1)
 
     ingest_batch: int = Field(default=1_000, ge=1, le=50_000)
+    retention_days: float | None = Field(default=None, gt=0, le=36_500)  # unset: everything is kept
+    purge_days: int = Field(default=30, ge=1, le=36_500)  # more than the bank's topics are kept
     threads: int = Field(default=1, ge=1, le=64)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -147,7 +147,7 @@ class Demo:
     def _ingest(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         try:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
-            scorer = EventScorer(self.engine, self.mirror)
+            scorer = EventScorer(self.engine, self.mirror, self.mapping.schema.tables)
             self.publisher = LocalPublisher(scorer, services.intake, loop, letters, self.stages)
             self._replay = self._records()
             sink = GraphSink(self.mapping, self.mirror, "embedded")

@@ -20,13 +20,16 @@ from alerts.services import AlertsSettings, open_services
 from deploy import bootstrap
 from deploy.config import ConfigError, Settings, settings
 from deploy.faust_options import faust_options
+from deploy.sweeper import Sweeper
 from deploy.web import Web, listen
 from graph.mirror import Mirror
+from graph.neo4j_store import Neo4jStore
+from graph.retention import DAY_MS, Retention
 from graph.sink import GraphSink
 from ingest.deadletter import DeadLetter
 from ingest.events import Transient
-from ingest.kafka import KafkaPublisher, read_all
-from ingest.records import DEAD_LETTERS, Message, Record
+from ingest.kafka import KafkaPublisher, KafkaSource, read_all
+from ingest.records import DEAD_LETTERS, LABELS, Message, Record
 from ingest.worker import BACKOFF_S, Worker
 from scoring.app import ScorerSettings, build
 from scoring.feed import MirrorFeed
@@ -34,6 +37,7 @@ from scoring.scorer import EventScorer
 
 log = structlog.get_logger("ringwatch")
 
+SWEEPER_ENDS_S = 5.0  # a chunk of the sweep takes 50 ms
 LOOK_S = 1.0  # how often the alert service looks whether its consumer lives
 
 
@@ -63,13 +67,29 @@ def run_ingest(worker: str, group: str) -> None:
         _on_stop(running.stopping.set)
         running.remember(_letters(settings()))
         log.info("ingest is running", worker=worker, group=group)
+        sweeper = _sweeper(settings(), store, sink, source)
         try:
             running.run()
         except Transient as error:  # told to stop while a server was away: the batch comes again
             log.warning("stopped in the middle of a batch, which will be read again", error=str(error)[:300])
         finally:
+            if sweeper is not None:
+                sweeper.stopping.set()
+                sweeper.join(SWEEPER_ENDS_S)
             source.close()
         log.info("ingest has stopped", **{k: v for k, v in _counters(running).items() if v})
+
+
+def _sweeper(chosen: Settings, store: Neo4jStore, sink: GraphSink, source: KafkaSource) -> Sweeper | None:
+    """What keeps the graph to its window, if there is one: in the group's process that has the analysts' decisions."""
+    if chosen.retention_days is None:
+        return None
+    retention = Retention(int(chosen.retention_days * DAY_MS))
+    sweeper = Sweeper(
+        store, bootstrap.publisher(chosen), retention, lambda: sink.newest_ms, lambda: source.owns(LABELS, 0)
+    )
+    sweeper.start()
+    return sweeper
 
 
 def _letters(chosen: Settings) -> list[DeadLetter]:
@@ -95,7 +115,8 @@ def run_scorer(group: str) -> None:
     with bootstrap.driver(settings()) as bolt:
         store = bootstrap.store(settings(), bolt)
         _patiently(store.check)
-        mirror = Mirror()
+        schema = bootstrap.schema(settings())
+        mirror = Mirror(schema.windowed)
         feed = MirrorFeed(at.kafka_bootstrap, store, mirror, settings().kafka_options)
         feed.start()
         while not feed.ready.wait(1.0):
@@ -104,7 +125,7 @@ def run_scorer(group: str) -> None:
         datadir = settings().state_dir / "faust"
         datadir.mkdir(parents=True, exist_ok=True)
         chosen = ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir), broker_options=broker_options)
-        app = build(chosen, EventScorer(engine, mirror), mirror, feed)
+        app = build(chosen, EventScorer(engine, mirror, schema.tables), mirror, feed)
         log.info("scoring", model=engine.model, mirror=mirror.owners)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)

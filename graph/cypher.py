@@ -15,6 +15,7 @@ from graph.mapping_file import IDENTIFIER
 from graph.schema import GraphSchema, Relation
 
 GONE, LABEL, FLOOR, WRITER = "_Gone", "_Label", "_Floor", "_Writer"
+INCOMPLETE, HORIZON = "_Incomplete", "_Horizon"  # graph/cypher_keep.py
 POS = "last(split({x}.id, '@'))"  # a position holds no @ (ingest.debezium), an owner may
 OWNER = f"left({{x}}.id, size({{x}}.id) - size({POS}) - 1)"
 
@@ -37,7 +38,7 @@ def constraints(schema: GraphSchema) -> dict[str, str]:
         made[f"rw_node_{label}"] = f"FOR (n:{name(label)}) REQUIRE n.id IS UNIQUE"
     for relation in schema.relations:
         made[f"rw_edge_{relation.name}"] = f"FOR ()-[e:{name(relation.name)}]-() REQUIRE e.id IS UNIQUE"
-    for label in (GONE, LABEL, FLOOR, WRITER):
+    for label in (GONE, LABEL, FLOOR, WRITER, INCOMPLETE, HORIZON):
         made[f"rw{label}"] = f"FOR (n:{label}) REQUIRE n.id IS UNIQUE"
     statements = {key: f"CREATE CONSTRAINT {key} IF NOT EXISTS {rest}" for key, rest in made.items()}
     for relation in schema.relations:
@@ -192,11 +193,18 @@ def _counts(x: str) -> str:
     return f"{_knows(pos, f'{x}._known')} AND {open_}"
 
 
-def _newest(relation: str, end: str, cap: int) -> str:
+def _kept(schema: GraphSchema, relation: Relation) -> str:
+    """Not behind the retention horizon (`ev.since`): a bound of the index where all edges of a relation have one."""
+    bounded = "e.time >= ev.since AND "
+    mixed = "(e.time >= ev.since OR NOT split(e.id, ':')[0] IN ev.windowed) AND "
+    return {"none": "", "some": mixed, "all": bounded}[schema.reach(relation)]
+
+
+def _newest(relation: str, end: str, cap: int, kept: str) -> str:
     """The newest edges of a node, one relation, one direction."""
     return (
         f"WITH ev, node MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}({end}, time) "
-        f"WHERE e.{end} = node AND e.time < ev.t AND NOT e.id STARTS WITH ev.id + '@' AND {_counts('e')} "
+        f"WHERE e.{end} = node AND e.time < ev.t AND {kept}NOT e.id STARTS WITH ev.id + '@' AND {_counts('e')} "
         f"RETURN e ORDER BY e.{end} DESC, e.time DESC, e.id DESC LIMIT {cap}"
     )
 
@@ -210,7 +218,9 @@ def subgraphs(schema: GraphSchema, per_hop: tuple[int, ...]) -> str:
     parts = [PLANNED_ONCE + "UNWIND $b.events AS ev", "WITH ev, ev.ends AS seen, ev.ends AS frontier, [] AS found"]
     for hop, cap in enumerate(per_hop, start=1):
         branches = " UNION ALL ".join(
-            _newest(relation.name, end, int(cap)) for relation in schema.relations for end in ("_src", "_dst")
+            _newest(relation.name, end, int(cap), _kept(schema, relation))
+            for relation in schema.relations
+            for end in ("_src", "_dst")
         )
         each = f"UNWIND frontier AS node CALL {{ {branches} }}"
         parts.append(f"CALL {{ WITH ev, frontier {each} RETURN collect(DISTINCT e) AS es }}")
@@ -222,7 +232,7 @@ def subgraphs(schema: GraphSchema, per_hop: tuple[int, ...]) -> str:
         parts.append("WITH ev, seen + frontier AS seen, frontier, found")
     parts.append(
         "RETURN ev.i AS i, [x IN found | {relation: type(x.e), p: properties(x.e), hop: x.hop, labels: "
-        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = {OWNER.format(x='x.e')} AND {_counts('l')} "
-        f"RETURN [l._known, {POS.format(x='l')}, l.fraud] }}}}] AS edges"
+        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = {OWNER.format(x='x.e')} AND l._known >= ev.since "
+        f"AND {_counts('l')} RETURN [l._known, {POS.format(x='l')}, l.fraud] }}}}] AS edges"
     )
     return "\n".join(parts)

@@ -70,14 +70,21 @@ class Mapping:
     def relations(self) -> tuple[Relation, ...]:
         """Every relation, sorted by name."""
         found: dict[str, Relation] = {}
-        for table in self.file.tables.values():
-            for edge in table.edges:
+        for table, rule in sorted(self.file.tables.items()):
+            for edge in rule.edges:
                 numeric = {n for n, p in edge.attributes.items() if p.type in ("integer", "decimal", "number")}
-                known = set(found[edge.relation].numeric) if edge.relation in found else set()
-                found[edge.relation] = Relation(
-                    edge.relation, edge.source.label, edge.target.label, tuple(sorted(numeric | known))
+                before = found.get(edge.relation, Relation(edge.relation, edge.source.label, edge.target.label))
+                found[edge.relation] = msgspec.structs.replace(
+                    before,
+                    numeric=tuple(sorted(numeric | set(before.numeric))),
+                    tables=tuple(dict.fromkeys((*before.tables, table))),
                 )
         return tuple(found[name] for name in sorted(found))
+
+    @property
+    def windowed(self) -> tuple[str, ...]:
+        """Tables whose edges leave the graph behind the retention horizon, sorted: those that give events."""
+        return tuple(sorted({table for table, _ in self._event_roles}))
 
     @property
     def schema(self) -> GraphSchema:
@@ -87,7 +94,7 @@ class Mapping:
             for table, rule in self.file.tables.items()
             for node in rule.nodes
         }
-        return GraphSchema(self.labels, self.relations, properties)
+        return GraphSchema(self.labels, self.relations, properties, self.windowed)
 
     def plan(self, change: Change, whole: bool = False) -> Plan:
         """What the change does to the graph.

@@ -6,7 +6,7 @@ A batch is one transaction of two round trips: what is there is read and put in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, LiteralString
 
 import neo4j
@@ -14,6 +14,7 @@ from neo4j.exceptions import ClientError, ConstraintError, DriverError, Neo4jErr
 
 from graph import cypher
 from graph.asof import Cut, assemble
+from graph.horizons import Horizons, Kind
 from graph.model import (
     Caps,
     EdgeUpsert,
@@ -28,6 +29,7 @@ from graph.model import (
     split_version,
 )
 from graph.neo4j_batch import Batch
+from graph.neo4j_keep import Keep, Markers
 from graph.neo4j_rows import attributes_of, node_row, ops_of, read_label, read_marker
 from graph.schema import GraphSchema
 from graph.store import StoreNotReady, StoreRefused, StoreUnavailable
@@ -59,6 +61,7 @@ class Neo4jStore:
         self._read_state = _query(cypher.read_state(schema))
         self._write = _query(cypher.write(schema))
         self._queries: dict[tuple[int, ...], str] = {}
+        self._keep = Keep(schema, self._session)
 
     # -- constraints --------------------------------------------------------------------------
 
@@ -95,9 +98,11 @@ class Neo4jStore:
         with self._faults(), self._session() as session:
             for floor in floors:
                 self._put_floor(session, floor)
+            admitted = self._keep.horizons().moved(upserts).admitted(upserts)
             with session.begin_transaction(timeout=WRITE_S) as tx:
-                self._apply(tx, upserts)
+                self._apply(tx, admitted)
                 tx.commit()
+            self._keep.move(upserts)
 
     def _apply(self, tx: neo4j.Transaction, upserts: Sequence[Upsert]) -> None:
         batch = Batch(self._schema, upserts)
@@ -105,6 +110,7 @@ class Neo4jStore:
         rows = batch.writing()
         if any(rows.values()):
             tx.run(self._write, b=rows).consume()
+        self._keep.write(tx, upserts)
 
     def _put_floor(self, session: neo4j.Session, floor: Floor) -> None:
         """First the floor itself, which every later writer sees, then what lies below it, in chunks."""
@@ -123,16 +129,43 @@ class Neo4jStore:
         """See GraphStore.subgraphs. One round trip for all of them."""
         if caps.per_hop not in self._queries:
             self._queries[caps.per_hop] = cypher.subgraphs(self._schema, caps.per_hop)
-        rows = [_event_row(i, event) for i, event in enumerate(events)]
         with self._faults(), self._session(neo4j.READ_ACCESS) as session:
+            horizons = self._keep.horizons()
+            rows = [_event_row(i, event, horizons) for i, event in enumerate(events)]
             read = session.execute_read(
                 lambda tx: {r["i"]: r["edges"] for r in tx.run(_query(self._queries[caps.per_hop]), b={"events": rows})}
             )
         return [assemble(event, _edges(read.get(i, ()))) for i, event in enumerate(events)]
 
+    def incomplete(self, rows: Collection[str]) -> set[str]:
+        """See GraphStore.incomplete."""
+        with self._faults():
+            return self._keep.incomplete(sorted(rows)) if rows else set()
+
+    def horizon(self, kind: Kind) -> int | None:
+        """See GraphStore.horizon."""
+        with self._faults():
+            return self._keep.horizons().before_ms(kind)
+
+    def sweep(self, limit: int) -> int:
+        """See GraphStore.sweep."""
+        with self._faults():
+            return self._keep.sweep(limit)
+
+    def markers(self, before_ms: int) -> list[Markers]:
+        """The deletion markers a purge of what is before that time would drop.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        with self._faults():
+            return self._keep.markers(before_ms)
+
     def dump(self) -> Iterator[Upsert]:
         """See GraphStore.dump. Reads through cursors, so memory stays bounded."""
         with self._faults(), self._driver.session(database=self._database, fetch_size=FETCH) as session:
+            yield from self._keep.dump(session)
+            horizons = self._keep.horizons()
             for row in session.run(_query(f"MATCH (f:{cypher.FLOOR}) RETURN properties(f) AS p")):
                 yield Floor(row["p"]["table"], row["p"]["pos"], row["p"]["known"])
             for (label, role), names in sorted(self._schema.properties.items()):
@@ -142,11 +175,12 @@ class Neo4jStore:
                     yield _node(label, role, names, row["p"])
             for relation in self._schema.relations:
                 rows = session.run(_query(cypher.all_edges(relation.name)))
-                yield from _by_owner((row["p"] for row in rows), relation.name)
+                yield from _by_owner((row["p"] for row in rows), relation.name, horizons)
             rows = session.run(_query(cypher.ALL_LABELS))
-            yield from _by_owner((row["p"] for row in rows), None)
+            yield from _by_owner((row["p"] for row in rows), None, horizons)
             for row in session.run(_query(f"MATCH (n:{cypher.GONE}) RETURN properties(n) AS p")):
-                yield read_marker(row["p"])
+                if not horizons.forgets(marker := read_marker(row["p"])):
+                    yield marker
 
     # -- plumbing -----------------------------------------------------------------------------
 
@@ -167,6 +201,8 @@ class _Faults:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ConstraintError):
             raise StoreUnavailable(f"another writer was there first: {error.message}") from error
+        if isinstance(error, ClientError) and str(error.code).endswith(".EntityNotFound"):
+            raise StoreUnavailable(f"the sweep took something away meanwhile: {error.message}") from error
         if isinstance(error, ClientError) and not error.is_retryable() and "Security" not in str(error.code):
             raise StoreRefused(f"Neo4j refuses this: {error.code} {str(error.message)[:500]}") from error
         if isinstance(error, Neo4jError | DriverError | OSError):
@@ -181,7 +217,7 @@ def _in_chunks(session: neo4j.Session, text: str, parameters: Params) -> None:
         after = row["after"] if row["n"] == cypher.CHUNK else None
 
 
-def _event_row(i: int, event: Event) -> Params:
+def _event_row(i: int, event: Event, horizons: Horizons) -> Params:
     cut = Cut.of(event)
     return {
         "i": i,
@@ -190,6 +226,8 @@ def _event_row(i: int, event: Event) -> Params:
         "pos": cut.pos,
         "source": cut.source,
         "ends": list(dict.fromkeys((event.src, event.dst))),
+        "since": horizons.retention_ms,
+        "windowed": sorted(horizons.windowed),
     }
 
 
@@ -217,13 +255,15 @@ def _node(label: str, role: str, names: tuple[str, ...], row: Params) -> NodeUps
     return NodeUpsert(label, row["id"], role, row[f"_pos_{role}"], row[f"_known_{role}"], properties)
 
 
-def _by_owner(rows: Iterable[Params], kind: str | None) -> Iterator[Upsert]:
-    """Versions with the deletions that closed them; rows come sorted by owner and position."""
+def _by_owner(rows: Iterable[Params], kind: str | None, horizons: Horizons) -> Iterator[Upsert]:
+    """Versions with the deletions that closed them, as far as they are not behind a horizon; rows come sorted
+    by owner and position.
+    """
     owner, chain = "", Chain()
     for row in rows:
         if (its := split_version(row["id"])[0]) != owner:
-            yield from (held.op for held in chain.items)
+            yield from horizons.remaining(chain.items)
             owner, chain = its, Chain()
         for op, _ in ops_of(row, kind):
             chain.add(op)
-    yield from (held.op for held in chain.items)
+    yield from horizons.remaining(chain.items)

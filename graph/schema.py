@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A relation, the labels it joins, and those of its attributes that are numbers."""
+    """A relation, the labels it joins, and those of its attributes that are numbers.
+
+    `tables` are those that give it, sorted; empty where nobody said.
+    """
 
     name: str
     source: str
     target: str
     numeric: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
 
 class GraphSchema(msgspec.Struct, frozen=True):
@@ -24,3 +30,15 @@ class GraphSchema(msgspec.Struct, frozen=True):
     relations: tuple[Relation, ...]
     properties: dict[tuple[str, str], tuple[str, ...]]
     windowed: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """By label, the tables whose rows say something of its nodes."""
+        return {label: tuple(sorted(role for of, role in self.properties if of == label)) for label in self.labels}
+
+    def reach(self, relation: Relation) -> Literal["none", "some", "all"]:
+        """How much of a relation retention speaks of: edges of no table that gives it, of some, or of all."""
+        inside = [table in self.windowed for table in relation.tables]
+        if not self.windowed or (inside and not any(inside)):
+            return "none"
+        return "all" if inside and all(inside) else "some"

@@ -9,7 +9,8 @@ import msgspec
 from graph.mapping import Mapping, Plan
 from graph.model import Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
 from graph.store import GraphStore
-from ingest.events import Change
+from ingest.events import Change, Op
+from ingest.labels import DECISIONS
 from ingest.records import CHANGES, EVENTS, Message, Record
 from ingest.sink import Item
 
@@ -25,6 +26,7 @@ class GraphSink:
         """`worker` names this process in its watermarks; `purged_before_ms` tells the purge horizon."""
         self._mapping, self._store, self._worker = mapping, store, worker
         self._purged_before_ms = purged_before_ms
+        self.newest_ms = 0  # the newest commit in the bank's log that was written; 0: none yet
 
     def plan(self, change: Change, whole: bool) -> Plan:
         """See ingest.sink.Sink."""
@@ -44,6 +46,8 @@ class GraphSink:
         upserts = [*(upsert for item in items for upsert in item.plan.upserts), *marks]
         if upserts:
             self._store.apply(upserts)
+        for item in items:
+            self.newest_ms = max(self.newest_ms, _committed_ms(item.change))
 
     def messages(self, items: Sequence[Item], marks: Sequence[Incomplete], through: str | None) -> list[Message]:
         """Upserts first, then the watermark behind them, then the events that wait for both."""
@@ -61,6 +65,11 @@ class GraphSink:
         if through:
             changes.append(Message(CHANGES, b"", _encode(Watermark(self._worker, through)), everywhere=True))
         return [*changes, *events]
+
+
+def _committed_ms(change: Change) -> int:
+    """In the bank's clock: neither when a snapshot read the row nor when an analyst decided."""
+    return 0 if change.op is Op.READ or change.table == DECISIONS else change.committed_ms
 
 
 def _key(upsert: Upsert) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from graph.model import Caps, Event, Subgraph, Upsert
 from ingest.events import Reject, Transient
@@ -73,6 +73,14 @@ class GraphStore(Protocol):
         """
         ...
 
+    def horizon(self, kind: Literal["retention", "purge"]) -> int | None:
+        """The horizon in force (`before_ms`), None where there is none. Another process's shows within a minute.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        ...
+
     def sweep(self, limit: int) -> int:
         """Remove up to about `limit` things that lie behind a horizon; returns how many (0: nothing is left).
 
@@ -84,5 +92,9 @@ class GraphStore(Protocol):
         ...
 
     def dump(self) -> Iterator[Upsert]:
-        """Upserts that rebuild this graph in an empty store, each once, in no particular order."""
+        """Upserts that rebuild this graph in an empty store, each once: horizons first, the others in any order.
+
+        What lies behind a horizon is not among them, swept or not; nor are cleared marks of incomplete
+        rows, once there is a purge horizon.
+        """
         ...

@@ -65,6 +65,19 @@ class Chain:
             held.close_by(self.items[at + 1].op)
         return held
 
+    def remove(self, held: Held) -> Held | None:
+        """Take one out, if it is still here; what it closed stays closed. Returns what came next in the log."""
+        at = bisect_left(self.items, held.op.pos, key=_pos)
+        if at == len(self.items) or self.items[at] is not held:
+            return None
+        del self.items[at]
+        return self.items[at] if at < len(self.items) else None
+
+    def closes(self, held: Held) -> bool:
+        """Whether this one comes right behind a version."""
+        at = bisect_left(self.items, held.op.pos, key=_pos)
+        return at > 0 and self.items[at - 1].is_version
+
     def holds(self, pos: str) -> bool:
         """Whether the op of that position is here."""
         at = bisect_left(self.items, pos, key=_pos)

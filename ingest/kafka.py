@@ -70,7 +70,7 @@ class KafkaSource:
         return [record for message in received if (record := _record(message)) is not None]
 
     def owns(self, topic: str, partition: int) -> bool:
-        """Whether this member of the group has that partition right now."""
+        """Whether the group has given this partition to us. Asks nobody, so any thread may."""
         return (topic, partition) in self._owned
 
     def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:

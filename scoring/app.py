@@ -144,7 +144,7 @@ class _Handler:
             log.warning("scores stay provisional: the stream does not pass their position", pos=farthest)
 
     def _arrived(self, event: Event) -> bool:
-        return self._mirror.holds(event.id, event.pos)
+        return self._mirror.holds(event.id, event.pos) or self._mirror.forgot(event.id, event.time_ms)
 
     async def _until(self, holds: object, limit_s: float) -> bool:
         assert callable(holds)

@@ -18,15 +18,16 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from graph.mirror import Mirror
-from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, Watermark
+from graph.model import Upsert, Watermark
 from ingest.records import CHANGES
 from scoring.watermarks import Watermarks
 
 log = structlog.get_logger("mirror")
 
 BATCH = 2_000  # records applied under one lock: about 20 ms
+SWEPT = 500  # old things removed after each batch at most: about 5 ms, and more than ten batches a second can bring
 LOOK_BACK = 200  # records per partition read again at the start: the watermarks of an idle bank are among them
-_decoder = msgspec.json.Decoder(NodeUpsert | EdgeUpsert | LabelUpsert | Gone | Floor | Watermark)
+_decoder = msgspec.json.Decoder(Upsert | Watermark)
 
 
 class Dumped(Protocol):
@@ -71,6 +72,7 @@ class MirrorFeed(threading.Thread):
             self._hydrate()
             while not self.stopping.is_set():
                 self._apply(self._next(0.2))
+                self._mirror.sweep(SWEPT)  # not before: a dump comes in any order
         except BaseException as error:
             self.failed = error
             log.error("the mirror stopped", error=str(error)[:500])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from graph.model import Caps, Event, Subgraph
+from graph.model import Caps, Event, Subgraph, row_of, split_key
 from scoring.engine import Scorer
 from scoring.score import Score
 
@@ -19,13 +19,22 @@ class Reader(Protocol):
         """See graph.store.GraphStore.subgraphs."""
         ...
 
+    def incomplete(self, rows: Collection[str]) -> set[str]:
+        """See graph.store.GraphStore.incomplete."""
+        ...
+
 
 class EventScorer:
-    """Scores events through a reader with an engine. A function of the event and the graph as of it."""
+    """Scores events through a reader with an engine. A function of the event and the graph as of it.
 
-    def __init__(self, engine: Scorer, reader: Reader) -> None:
-        """The engine's caps decide how much of a neighbourhood is read."""
-        self.engine, self._reader = engine, reader
+    Whether a score is incomplete is no part of that: it says what is amiss at the moment of scoring.
+    """
+
+    def __init__(self, engine: Scorer, reader: Reader, tables: Mapping[str, Sequence[str]] | None = None) -> None:
+        """The engine's caps decide how much of a neighbourhood is read; `tables` names, by label, those whose
+        rows say something of its nodes (`GraphSchema.tables`).
+        """
+        self.engine, self._reader, self._tables = engine, reader, tables or {}
 
     def score(
         self, events: Sequence[Event], revision: int = 1, provisional: bool = False, read_at: str = ""
@@ -41,6 +50,7 @@ class EventScorer:
         attach = self.engine.thresholds.attach
         shown = [sub for sub, found in zip(subgraphs, scored, strict=True) if found.probability >= attach]
         evidence = iter(zip(shown, self.engine.explain(shown) if shown else [], strict=True))
+        incomplete = self._incomplete(subgraphs)
         found_of = iter(scored)
         scores = []
         for event in events:
@@ -49,7 +59,8 @@ class EventScorer:
             else:
                 found = next(found_of)
                 probability, model = found.probability, found.model
-            plain = Score(event, revision, provisional, probability, model, (), (), None, read_at)
+            amiss = (event.id, event.pos) in incomplete
+            plain = Score(event, revision, provisional, probability, model, (), (), None, read_at, incomplete=amiss)
             if event.kind != "withdrawn" and probability >= attach:
                 subgraph, contributions = next(evidence)
                 plain = msgspec.structs.replace(
@@ -57,3 +68,21 @@ class EventScorer:
                 )
             scores.append(plain)
         return scores
+
+    def _incomplete(self, subgraphs: Sequence[Subgraph]) -> set[tuple[str, str]]:
+        """The events, by id and position, in whose neighbourhood a row waits for a record that was refused."""
+        rows = [set(self._rows(subgraph)) for subgraph in subgraphs]
+        if not rows or not (marked := self._reader.incomplete(set().union(*rows))):
+            return set()
+        found = zip(subgraphs, rows, strict=True)
+        return {(sub.event.id, sub.event.pos) for sub, its in found if not marked.isdisjoint(its)}
+
+    def _rows(self, subgraph: Subgraph) -> Iterator[str]:
+        """The event's row, those behind the edges, and those that may say something of the nodes."""
+        yield row_of(subgraph.event.id)
+        for edge in subgraph.edges:
+            yield row_of(edge.owner)
+        for node in subgraph.nodes:
+            label, id = split_key(node)
+            for table in self._tables.get(label, ()):
+                yield f"{table}:{id}"

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from graph.mapping import Mapping
-from graph.model import Upsert
+from graph.model import Horizon, Incomplete, Upsert
 from ingest.events import Change, Op, Position
 
 MAPPING = Path(__file__).parents[2] / "deploy/demo/mapping.toml"
@@ -59,6 +59,15 @@ def changes(draw: st.DrawFn, most: int = 30) -> list[Change]:
             op = Op.CREATE if before is None else Op.UPDATE
             log.append(Change(table, {"id": key}, op, before, after, position, now_ms))
     return log
+
+
+@st.composite
+def horizons(draw: st.DrawFn, most: int = 30) -> list[Upsert]:
+    """Retention horizons among a log's event times, and marks of a few rows, in no order."""
+    times = draw(st.lists(st.integers(9_000, 9_500 + 1_000 * most), max_size=3))
+    seqs = st.tuples(st.sampled_from(["transfers:1", "users:2"]), st.integers(0, 4), st.booleans())
+    marks = draw(st.lists(seqs, max_size=6))
+    return [*(Horizon("retention", ms) for ms in times), *(Incomplete(row, seq, on) for row, seq, on in marks)]
 
 
 def upserts(mapping: Mapping, log: list[Change]) -> list[list[Upsert]]:

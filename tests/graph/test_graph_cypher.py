@@ -41,7 +41,7 @@ def test_no_statement_takes_a_relation_that_is_none(make: Callable[[GraphSchema]
 def test_no_statement_takes_a_label_that_is_none(make: Callable[[GraphSchema], object], bad: str) -> None:
     """Labels of nodes."""
     with pytest.raises(ValueError, match="can't be a name"):
-        make(GraphSchema((bad,), (), {}))
+        make(GraphSchema((bad,), (), {(bad, "t"): ("x",)}))
 
 
 @pytest.mark.parametrize("bad", BAD)

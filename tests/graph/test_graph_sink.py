@@ -75,5 +75,5 @@ def test_every_message_of_a_change_carries_its_trace() -> None:
 def test_what_is_written_is_what_was_planned() -> None:
     """In one batch; nothing planned writes nothing."""
     store = Mirror()
-    sink(store).write([item(NODE, EDGE), item(LABEL), item()])
+    sink(store).write([item(NODE, EDGE), item(LABEL), item()], [])
     assert sorted(type(u).__name__ for u in store.dump()) == ["EdgeUpsert", "LabelUpsert", "NodeUpsert"]

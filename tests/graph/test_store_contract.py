@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import neo4j
 import pytest
-from histories import canonical, changes, demo_mapping, upserts
+from histories import canonical, changes, demo_mapping, horizons, upserts
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert
+from graph.model import Caps, EdgeUpsert, Event, Floor, Gone, Horizon, LabelUpsert, NodeUpsert
 from graph.neo4j_store import Neo4jStore
 from graph.store import GraphStore
 
@@ -25,7 +25,7 @@ FreshStore = Callable[[], GraphStore]
 def fresh(request: pytest.FixtureRequest) -> Iterator[FreshStore]:
     """Makes empty stores of one kind."""
     if request.param == "mirror":
-        yield Mirror
+        yield lambda: Mirror(MAPPING.schema.windowed)
         return
     driver: neo4j.Driver = request.getfixturevalue("neo4j_driver")
 
@@ -55,27 +55,45 @@ def owners(store: GraphStore, of: Event, caps: Caps = CAPS) -> list[str]:
     return [e.owner.split(":")[1] for e in store.subgraphs([of], caps)[0].edges]
 
 
+def fed(store: GraphStore, steps: list, rng: random.Random) -> None:
+    """In batches of any size, with a sweep now and then."""
+    steps = [*steps, *rng.sample(steps, len(steps) // 2)]
+    rng.shuffle(steps)
+    while steps:
+        size = rng.randint(1, 6)
+        store.apply([upsert for step in steps[:size] for upsert in step])
+        steps = steps[size:]
+        if rng.random() < 0.2:
+            store.sweep(rng.randint(1, 5))
+
+
 @settings(
     max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
-@given(log=changes(), seed=st.integers(0, 2**32))
-def test_any_shuffle_duplication_and_batching_ends_in_the_same_graph(fresh: FreshStore, log: list, seed: int) -> None:
-    """Deletes, revived keys, moved edges and truncates included."""
-    rng = random.Random(seed)
+@given(log=changes(), kept=horizons(), purged=st.none() | st.integers(0, 30), seed=st.integers(0, 2**32))
+def test_any_shuffle_duplication_and_batching_ends_in_the_same_graph(
+    fresh: FreshStore, log: list, kept: list, purged: int | None, seed: int
+) -> None:
+    """Deletes, revived keys, moved edges, truncates, marks, horizons and sweeps included. What is older than a purge
+    comes before it: the worker takes no such change after it.
+    """
     steps = upserts(MAPPING, log)
-    expected = Mirror()
-    for step in steps:
+    at = 0 if purged is None else min(purged, len(log) - 1)
+    before, after = [*steps[:at], *([u] for u in kept)], steps[at:]
+    purge = [] if purged is None else [[Horizon("purge", log[at].committed_ms)]]
+    expected = Mirror(MAPPING.schema.windowed)
+    for step in [*before, *purge, *after]:
         expected.apply(step)
-    fed = [*steps, *rng.sample(steps, len(steps) // 2)]
-    rng.shuffle(fed)
-    store = fresh()
-    while fed:
-        size = rng.randint(1, 6)
-        store.apply([upsert for step in fed[:size] for upsert in step])
-        fed = fed[size:]
+    store, rng = fresh(), random.Random(seed)
+    fed(store, before, rng)
+    fed(store, purge, rng)
+    fed(store, [*after, *purge], rng)
+    assert canonical(store.dump()) == canonical(expected.dump())
+    while store.sweep(3):
+        pass
     assert canonical(store.dump()) == canonical(expected.dump())
 
 
@@ -92,15 +110,18 @@ def test_a_later_change_changes_no_earlier_subgraph(fresh: FreshStore, log: list
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(log=changes(40))
-def test_every_store_gives_the_subgraphs_the_mirror_gives(fresh: FreshStore, log: list) -> None:
-    """One as-of rule, whichever store reads."""
-    store, mirror = fresh(), Mirror()
+@given(log=changes(40), kept=horizons(40))
+def test_every_store_gives_the_subgraphs_the_mirror_gives(fresh: FreshStore, log: list, kept: list) -> None:
+    """One as-of rule and one horizon, whichever store reads."""
+    store, mirror = fresh(), Mirror(MAPPING.schema.windowed)
     plans = [MAPPING.plan(change) for change in log]
     for plan in plans:
         store.apply(plan.upserts)
         mirror.apply(plan.upserts)
     events = [e for plan in plans for e in plan.events]
+    assert store.subgraphs(events, CAPS) == mirror.subgraphs(events, CAPS)
+    for each in (store, mirror):
+        each.apply(kept)
     assert store.subgraphs(events, CAPS) == mirror.subgraphs(events, CAPS)
 
 

@@ -60,12 +60,15 @@ class LogSource:
             self.log[record.topic, record.partition].append(record)
         self.committed: dict[tuple[str, int], int] = defaultdict(int)
         self.alive = 0
+        self.commits: list[int] = []
+        self.when_empty: Callable[[], None] = lambda: None
         self._faults = faults
         self._taken: dict[tuple[str, int], int] = defaultdict(int)
 
     def reopen(self) -> None:
         """A new process: reads on from what was committed."""
-        self._taken = defaultdict(int, self.committed)
+        for part, records in self.log.items():
+            self._taken[part] = sum(record.offset < self.committed[part] for record in records)
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
         """See Source.poll; partitions take turns."""
@@ -75,11 +78,14 @@ class LogSource:
             for part in behind[: limit - len(batch)]:
                 batch.append(self.log[part][self._taken[part]])
                 self._taken[part] += 1
+        if not batch:
+            self.when_empty()
         return batch
 
     def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """See Source.commit."""
         self._faults.run("commit", lambda: self.committed.update(offsets))
+        self.commits += offsets.values()
 
     def lag(self) -> dict[tuple[str, int], int]:
         """See Source.lag."""

@@ -1,0 +1,97 @@
+"""The Cypher of what a Neo4j store keeps and forgets: horizons, marks of incomplete rows, the sweep.
+
+A sweep looks first, without a lock, and removes then, by id, in a transaction of its own. What is old is
+found along the nodes' ids, each by its (endpoint, time) index: an index on the time alone would be one
+more to keep for every write.
+"""
+
+from __future__ import annotations
+
+from graph.cypher import GONE, HORIZON, INCOMPLETE, LABEL, OWNER, PLANNED_ONCE, TAKE_TURN, name
+from graph.schema import Relation
+
+# The lock is taken before the guard reads (Neo4j is read-committed), here and below.
+PUT_HORIZON = (
+    f"MERGE (h:{HORIZON} {{id: $kind}}) SET h.before = h.before "
+    "WITH h WHERE h.before IS NULL OR h.before < $before_ms SET h.before = $before_ms"
+)
+HORIZONS = f"MATCH (h:{HORIZON}) RETURN h.id AS kind, h.before AS before_ms"
+
+PUT_MARKS = (
+    f"UNWIND $b.marks AS row MERGE (i:{INCOMPLETE} {{id: row.id}}) SET i.seq = i.seq "
+    "WITH i, row WHERE i.seq IS NULL OR i.seq < row.seq OR (i.seq = row.seq AND row.marked) "
+    "SET i.seq = row.seq, i.marked = row.marked"
+)
+MARKS = f"MATCH (i:{INCOMPLETE}) RETURN i.id AS row, i.seq AS seq, i.marked AS marked"
+MARKED = (
+    f"{PLANNED_ONCE}UNWIND $b.rows AS row MATCH (i:{INCOMPLETE} {{id: row}}) USING INDEX i:{INCOMPLETE}(id) "
+    "WHERE i.marked RETURN i.id AS row"
+)
+
+MARKERS = (
+    f"MATCH (g:{GONE}) WHERE g.known < $before_ms WITH split(g.owner, ':')[0] AS table, g.known AS known "
+    "RETURN table, count(*) AS count, min(known) AS oldest_ms, max(known) AS newest_ms ORDER BY table"
+)
+
+# -- looking: $b holds after (an id), nodes (how many to look at), limit (ids per node) and the horizon ----
+
+
+def old_edges(relation: Relation) -> str:
+    """The next nodes by id, each with the ids of its outgoing edges that lie behind the horizon."""
+    source, kind = name(relation.source), name(relation.name)
+    return (
+        f"{PLANNED_ONCE}MATCH (n:{source}) USING INDEX n:{source}(id) WHERE n.id > $b.after "
+        "WITH n.id AS at ORDER BY at LIMIT toInteger($b.nodes) "
+        f"CALL {{ WITH at MATCH ()-[e:{kind}]->() USING INDEX e:{kind}(_src, time) "
+        f"WHERE e._src = '{source}:' + at AND e.time < $b.before_ms AND {windowed('e')} "
+        "WITH e.id AS id LIMIT toInteger($b.limit) RETURN collect(id) AS old } "
+        "RETURN at, old ORDER BY at"
+    )
+
+
+def windowed(edge: str) -> str:
+    """Whether an edge is of a table that retention speaks of ($b.windowed)."""
+    return f"split({edge}.id, ':')[0] IN $b.windowed"
+
+
+def _old_nodes(label: str, is_old: str) -> str:
+    return (
+        f"{PLANNED_ONCE}MATCH (n:{label}) USING INDEX n:{label}(id) WHERE n.id > $b.after "
+        f"WITH n ORDER BY n.id LIMIT toInteger($b.nodes) RETURN n.id AS at, "
+        f"CASE WHEN {is_old} THEN [n.id] ELSE [] END AS old ORDER BY at"
+    )
+
+
+OLD_LABELS = _old_nodes(LABEL, "n._known < $b.before_ms")
+OLD_MARKERS = _old_nodes(GONE, "n.known < $b.before_ms")
+OLD_MARKS = _old_nodes(INCOMPLETE, "NOT n.marked")
+
+IN_TURN = f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} "  # a deletion locks its end nodes, like any writer
+
+# -- removing: $b holds ids and purge_ms -----------------------------------------------------------------
+
+# A deletion that closed what goes now closes nothing any more: it is a marker again, unless it is forgotten.
+_MARKER = (
+    "FOREACH (_ IN CASE WHEN {x}._closed_gone AND {x}._closed_ms >= $b.purge_ms THEN [1] ELSE [] END | "
+    f"MERGE (g:{GONE} {{{{id: {OWNER} + '@' + {{x}}._closed_pos}}}}) "
+    f"SET g.owner = {OWNER}, " + "g.pos = {x}._closed_pos, g.known = {x}._closed_ms, g.kind = {kind}) DELETE {x}"
+)
+
+
+def drop_edges(relation: str) -> str:
+    """Edges, by id."""
+    return (
+        f"{IN_TURN}UNWIND $b.ids AS id MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) "
+        f"WHERE e.id = id SET e._known = e._known WITH e " + _MARKER.format(x="e", kind=f"'{relation}'")
+    )
+
+
+DROP_LABELS = (
+    f"{IN_TURN}UNWIND $b.ids AS id MATCH (n:{LABEL} {{id: id}}) SET n._known = n._known WITH n "
+    + _MARKER.format(x="n", kind="null")
+)
+DROP_MARKERS = f"{IN_TURN}UNWIND $b.ids AS id MATCH (n:{GONE} {{id: id}}) DELETE n"
+DROP_MARKS = (
+    f"{IN_TURN}UNWIND $b.ids AS id MATCH (n:{INCOMPLETE} {{id: id}}) SET n.seq = n.seq "
+    "WITH n WHERE NOT n.marked DELETE n"
+)
