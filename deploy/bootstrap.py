@@ -19,7 +19,7 @@ from graph.mapping import Mapping
 from graph.mapping_file import read_mapping
 from graph.neo4j_store import Neo4jStore, connect
 from graph.schema import GraphSchema
-from ingest.kafka import KafkaPublisher, KafkaSource
+from ingest.kafka import KafkaLetters, KafkaPublisher, KafkaSource
 from ingest.records import LABELS
 from scoring.engine import Engine, RuleEngine, Scorer
 
@@ -137,6 +137,11 @@ def source(settings: Settings, bank: str, group: str) -> KafkaSource:
 def publisher(settings: Settings) -> KafkaPublisher:
     """Ringwatch's topics."""
     return KafkaPublisher(connections(settings).kafka_bootstrap, settings.kafka_options)
+
+
+def letters(settings: Settings) -> KafkaLetters:
+    """The dead-letter topic."""
+    return KafkaLetters(connections(settings).kafka_bootstrap, settings.kafka_options)
 
 
 def demo_folder(settings: Settings) -> Path:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands_bank import connect_app, replay
+from deploy.commands_deadletter import deadletter_app
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.add_typer(connect_app, name="connect")
 app.command("replay")(replay)
+app.add_typer(deadletter_app, name="deadletter")
 graph_app = typer.Typer(no_args_is_help=True, help="The graph in Neo4j.")
 app.add_typer(graph_app, name="graph")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")

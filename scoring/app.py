@@ -30,7 +30,7 @@ from scoring.scorer import EventScorer
 
 log = structlog.get_logger("scorer")
 
-LARGEST = 10_000_000  # bytes of a score with its evidence, as the topic takes them
+LARGEST = 16_000_000  # bytes: a dead letter holds its record in base64; the topics have limits of their own
 CRASHED = 70  # exit status EX_SOFTWARE: start me again
 _decoder = msgspec.json.Decoder(Event)
 _encode = msgspec.json.Encoder().encode
@@ -112,7 +112,8 @@ class _Handler:
             return _decoder.decode(event.value), dict(event.headers or {})
         except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
             message = event.message
-            record = Record(message.topic, message.partition, message.offset, message.key, message.value)
+            headers = tuple(dict(event.headers or {}).items())
+            record = Record(message.topic, message.partition, message.offset, message.key, message.value, headers)
             letter = DeadLetter.of(record, "", f"not an event: {error}").message()
             log.warning("dead letter", at=record.place, reason=str(error))
             await (await self._letters.send(key=letter.key, value=letter.value))
