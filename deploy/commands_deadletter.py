@@ -118,11 +118,13 @@ def _picked(
 
 
 def _box() -> Letterbox:
-    from deploy import bootstrap
     from deploy.config import settings
+    from deploy.connections import connections
+    from deploy.logs import logs
+    from ingest.kafka import KafkaLetters
 
-    bootstrap.logs(settings())
-    return Letterbox(bootstrap.letters(settings()))
+    logs(settings())
+    return Letterbox(KafkaLetters(connections(settings()).kafka_bootstrap, settings().kafka_options))
 
 
 def _wanted(topic: str | None, reason: str | None, since: str | None) -> Wanted:
@@ -140,10 +142,11 @@ def _make_sure(count: int, done: str, yes: bool) -> None:
 
 
 def _carried_out(action: Callable[[Publisher], int]) -> int:
-    from deploy import bootstrap
     from deploy.config import settings
+    from deploy.connections import connections
+    from ingest.kafka import KafkaPublisher
 
     try:
-        return action(bootstrap.publisher(settings()))
+        return action(KafkaPublisher(connections(settings()).kafka_bootstrap, settings().kafka_options))
     except Transient as error:
         raise LetterError(f"{error}; what was not confirmed is still open, run the same command again") from error

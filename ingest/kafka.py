@@ -209,6 +209,8 @@ def _looking(bootstrap: str, topic: str, extra: Mapping[str, str] | None) -> Ite
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",  # what is asked for may have been removed meanwhile
         "queued.max.messages.kbytes": 16_384,
+        "fetch.queue.backoff.ms": 50,  # by default it rests for a second once the queue was full
+        "fetch.wait.max.ms": 50,
     }
     consumer = Consumer({**settings, **(extra or {})})
     try:

@@ -14,6 +14,7 @@ from ingest.letterindex import Wanted, kind_of
 from ingest.records import DEAD_LETTERS, Message
 
 TOPIC = "bank.bank.transfers"
+EVERY = Wanted()
 REASON = "column 'amount' holds 'much', expected decimal: not a number"
 
 
@@ -28,7 +29,7 @@ def topics(*letters: DeadLetter, faults: Faults | None = None) -> MemoryTopics:
     return made
 
 
-def places(box: Letterbox, wanted: Wanted = Wanted(), limit: int = 100) -> list[str]:
+def places(box: Letterbox, wanted: Wanted = EVERY, limit: int = 100) -> list[str]:
     return [line.place for line in box.index.lines(wanted, limit)]
 
 
@@ -57,9 +58,11 @@ def test_letters_are_chosen_by_topic_table_reason_and_time(wanted: Wanted, found
         letter(1, refused_ms=1_001), letter(2, reason="not JSON: cut off", refused_ms=1_002),
         letter(3, topic="graph.events", refused_ms=1_003),
     ))  # fmt: skip
-    assert {int(place.rpartition("@")[2]) for place in places(box, wanted)} == found == {
-        int(spot.place.rpartition("@")[2]) for spot in box.index.spots(wanted)
-    }
+    assert (
+        {int(place.rpartition("@")[2]) for place in places(box, wanted)}
+        == found
+        == {int(spot.place.rpartition("@")[2]) for spot in box.index.spots(wanted)}
+    )
     assert box.count(wanted) == len(found)
 
 
@@ -87,7 +90,8 @@ def test_a_replay_sends_the_record_as_it_was_where_it_was() -> None:
     box = Letterbox(there)
     assert box.replay(box.named([letter(1).place]), there) == 1
     (again,) = there.records(TOPIC)
-    assert (again.partition, again.key, again.value, again.headers) == (2, letter(1).key, letter(1).value, letter(1).headers)
+    assert (again.partition, again.key, again.value) == (2, letter(1).key, letter(1).value)
+    assert again.headers == letter(1).headers
     assert places(Letterbox(there)) == [letter(2).place]
 
 
@@ -160,7 +164,10 @@ def test_a_record_refused_once_more_is_open_again() -> None:
     assert set(places(Letterbox(there))) == {letter(9).place, letter(1).place}
 
 
-@pytest.mark.parametrize("text", ["", "x", "t[0]", "t@1", "t[a]@1", "t[0]@-1", "t[0]@1\n", "a b[0]@1", "t[0]@1;x", "ü[0]@1"])
+NO_PLACES = ["", "x", "t[0]", "t@1", "t[a]@1", "t[0]@-1", "t[0]@1\n", "a b[0]@1", "t[0]@1;x", "ü[0]@1"]
+
+
+@pytest.mark.parametrize("text", NO_PLACES)
 def test_what_is_no_place_is_refused(text: str) -> None:
     """With how one looks."""
     with pytest.raises(LetterError, match="topic\\[partition\\]@offset"):
@@ -170,7 +177,7 @@ def test_what_is_no_place_is_refused(text: str) -> None:
 def test_an_unknown_place_is_refused_before_anything_is_done() -> None:
     """One wrong among right ones."""
     there = topics(letter(1))
-    with pytest.raises(LetterError, match="no dead letter of .*@7"):
+    with pytest.raises(LetterError, match=r"no dead letter of .*@7"):
         Letterbox(there).named([letter(1).place, letter(7).place])
 
 
