@@ -177,7 +177,7 @@ class ScoreConsumer:
             return "null value: a score was expected"
         try:
             return self._decoder.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return f"not a score: {error}"
 
     def _bury(self, consumer: Any, message: Any, reason: str) -> bool:

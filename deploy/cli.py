@@ -172,11 +172,13 @@ def _rates(text: str) -> list[float]:
 
 def main() -> None:
     """Run; known errors end in one readable message and status 2."""
-    from deploy.errors import EXPECTED, told
-
     try:
         app()
-    except EXPECTED as error:
+    except Exception as error:
+        from deploy.errors import EXPECTED, told  # it knows every package's errors, torch's among them: only now
+
+        if not isinstance(error, EXPECTED):
+            raise
         sys.stderr.write(f"ringwatch: {told(error)}\n")
         raise SystemExit(2) from None
 

@@ -92,8 +92,7 @@ def payload(part: bytes) -> list[str]:
         return []
     try:
         text = msgspec.json.format(part, indent=2).decode()
-        msgspec.json.decode(part)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [_hex_row(part, at) for at in range(0, len(part), HEX_ROW)]
     return printable(text, keep="\n").split("\n")
 

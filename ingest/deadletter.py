@@ -44,7 +44,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
         """A dead letter as the topic holds it; None for what is none."""
         try:
             return msgspec.json.decode(record.value or b"", type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     @property

@@ -20,7 +20,7 @@ from ingest.records import Record
 Int64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 OPEN = "open"
 KIND_LIMIT = 160  # characters: the start of a reason says what is wrong, the rest what to do
-_HELD = re.compile(r"holds .*?(?=, expected|$)|'[^']{40,}'|\d+", re.DOTALL)
+_HELD = re.compile(r"(holds|\(it has|names) .*?(?=, expected|$)|'[^']{40,}'|\d+", re.DOTALL)
 
 _TABLE = """CREATE TABLE letters (place TEXT PRIMARY KEY, state TEXT, part INT, off INT, topic TEXT,
             position TEXT, reason TEXT, kind TEXT, key BLOB, refused_ms INT) WITHOUT ROWID"""
@@ -138,4 +138,4 @@ def _values(wanted: Wanted) -> dict[str, object]:
 
 def kind_of(reason: str) -> str:
     """A reason without the values it quotes, so that a thousand bad rows of one cause count as one kind."""
-    return _HELD.sub(lambda found: "holds …" if found[0].startswith("holds") else "#", reason[:KIND_LIMIT])
+    return _HELD.sub(lambda found: f"{found[1]} …" if found[1] else "#", reason[:KIND_LIMIT])

@@ -110,7 +110,7 @@ class _Handler:
         """An event with its headers; what is none goes to the dead letters, or it would come for ever."""
         try:
             return _decoder.decode(event.value), dict(event.headers or {})
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
             message = event.message
             headers = tuple(dict(event.headers or {}).items())
             record = Record(message.topic, message.partition, message.offset, message.key, message.value, headers)

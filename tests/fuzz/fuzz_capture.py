@@ -1,4 +1,4 @@
-"""Takes the seeds anew off a running stack: `python -m tests.fuzz.capture` (needs MariaDB, Kafka, Connect).
+"""Takes the seeds anew off a running stack: `python tests/fuzz/fuzz_capture.py` (needs MariaDB, Kafka, Connect).
 
 The demo bank's simulated customers only. Run it after a new Debezium, and look at what changed.
 """
