@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-stack test test-fast check format lock bench train compose-env clean
+.PHONY: help install demo demo-stack test test-fast fuzz check format lock bench train compose-env clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: .venv/installed ## install what the tests need, run all of them, the real 
 
 test-fast: .venv/installed ## the tests that need no server
 	@$(BIN)/python -m pytest -m "not stack" $(ARGS)
+
+fuzz: .venv/installed ## a million mutated records through decoder and mapping, figures as JSON
+	@$(BIN)/python tests/fuzz/fuzz_run.py $(ARGS)
 
 check: .venv/installed ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check .

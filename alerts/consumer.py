@@ -69,6 +69,7 @@ class DeadScore:
     key: bytes | None
     value: bytes | None
     reason: str
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class ScoreConsumer:
@@ -176,13 +177,15 @@ class ScoreConsumer:
             return "null value: a score was expected"
         try:
             return self._decoder.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return f"not a score: {error}"
 
     def _bury(self, consumer: Any, message: Any, reason: str) -> bool:
         where = (message.topic(), message.partition(), message.offset())
         log.warning("dead_letter", topic=where[0], partition=where[1], offset=where[2], reason=reason)
-        return self._patiently(consumer, self.dead, DeadScore(*where, message.key(), message.value(), reason))
+        headers = tuple((name, value or b"") for name, value in message.headers() or ())
+        dead = DeadScore(*where, message.key(), message.value(), reason, headers)
+        return self._patiently(consumer, self.dead, dead)
 
     def _accept(self, scores: Sequence[Score]) -> None:
         future = asyncio.run_coroutine_threadsafe(self.intake.accept(scores), self.loop)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import sys
 from pathlib import Path
 
 import neo4j
@@ -15,6 +13,7 @@ from alerts.errors import BadSettings
 from alerts.policy import Policy
 from deploy.config import KEY_LENGTH, PREFIX, ConfigError, Settings
 from deploy.connections import connections as connections
+from deploy.logs import logs as logs
 from graph.mapping import Mapping
 from graph.mapping_file import read_mapping
 from graph.neo4j_store import Neo4jStore, connect
@@ -24,26 +23,6 @@ from ingest.records import LABELS
 from scoring.engine import Engine, RuleEngine, Scorer
 
 log = structlog.get_logger("ringwatch")
-
-
-def logs(settings: Settings) -> None:
-    """Log lines to standard error, for people or as JSON."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def mapping(settings: Settings) -> Mapping:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands_bank import connect_app, replay
+from deploy.commands_deadletter import deadletter_app
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.add_typer(connect_app, name="connect")
 app.command("replay")(replay)
+app.add_typer(deadletter_app, name="deadletter")
 graph_app = typer.Typer(no_args_is_help=True, help="The graph in Neo4j.")
 app.add_typer(graph_app, name="graph")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
@@ -195,11 +197,13 @@ def _rates(text: str) -> list[float]:
 
 def main() -> None:
     """Run; known errors end in one readable message and status 2."""
-    from deploy.errors import EXPECTED, told
-
     try:
         app()
-    except EXPECTED as error:
+    except Exception as error:
+        from deploy.errors import EXPECTED, told  # it knows every package's errors, torch's among them: only now
+
+        if not isinstance(error, EXPECTED):
+            raise
         sys.stderr.write(f"ringwatch: {told(error)}\n")
         raise SystemExit(2) from None
 

@@ -46,14 +46,14 @@ class LocalPublisher:
 
     def publish(self, messages: Sequence[Message]) -> None:
         """See Publisher.publish."""
-        if letters := [message.value for message in messages if message.topic == DEAD_LETTERS]:
+        if letters := [message.value for message in messages if message.topic == DEAD_LETTERS and message.value]:
             with self._letters.open("ab") as file:
                 file.writelines(value + b"\n" for value in letters)
         events = [message for message in messages if message.topic == EVENTS]
         captured = [_captured_ms(message) for message in events]
         self._note(self.stages.graph, captured)
         for at in range(0, len(events), BATCH):
-            part = [_event.decode(message.value) for message in events[at : at + BATCH]]
+            part = [_event.decode(message.value or b"") for message in events[at : at + BATCH]]
             scores = self._scorer.score(part)
             self._note(self.stages.score, captured[at : at + BATCH])
             self.scored += len(scores)

@@ -205,7 +205,7 @@ def _to_kafka(publisher: KafkaPublisher) -> Publish:
 
 
 def _letter(dead: DeadScore) -> Message:
-    record = Record(dead.topic, dead.partition, dead.offset, dead.key, dead.value)
+    record = Record(dead.topic, dead.partition, dead.offset, dead.key, dead.value, dead.headers)
     return DeadLetter.of(record, "", dead.reason).message()
 
 

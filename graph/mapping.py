@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from graph.columns import ID_LIMIT, column, hashed, identifier, key_text, shown, time_ms, typed
+from graph.columns import column, hashed, identifier, key_text, shown, time_ms, typed
 from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRule, Property, TableRule, read_mapping
 from graph.model import Attributes, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, node_key
 from graph.schema import GraphSchema, Relation
@@ -17,7 +17,8 @@ from ingest.events import Change, Op, Reject, Row
 from ingest.labels import DECISIONS
 
 CONTACT_KINDS = ("phone", "email", "address", "text")
-EVENT_LIMIT = 8 * ID_LIMIT  # characters of an event's id: Neo4j refuses index keys past 8 kB
+NAMES_LIMIT = 200  # bytes: a table, a role (63 at most each) and the colons
+OWNER_LIMIT = 7_800  # bytes of `table:key:role`: with a position behind it, it fits the 8,160 an index of Neo4j takes
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -114,7 +115,7 @@ class Mapping:
             raise Reject(f"table {change.table!r} is not in the mapping; map it, or name it under ignore")
         if change.op is Op.TRUNCATE:
             return Plan((Floor(change.table, change.position.token, change.committed_ms),))
-        key = key_text([identifier(column(change.key, name), name) for name in rule.key])
+        key = _key(change, rule)
         before, after = self._before(change, rule, key), self._image(change, rule, key, change.after)
         step = _Step(change, rule, key, before or _Row(), after, known=before is not None, whole=whole)
         return Plan((*_nodes(step), *_edges_and_labels(step)), tuple(_events(step)))
@@ -221,7 +222,7 @@ class Mapping:
         event = row["event"]
         table, _, rest = event.partition(":")
         key, _, role = rest.rpartition(":")
-        if not key or (table, role) not in self._event_roles or len(event) > EVENT_LIMIT:
+        if not key or (table, role) not in self._event_roles or len(event.encode()) > OWNER_LIMIT:
             raise Reject(f"the decision is on {shown(event)}, which is no event of the mapping")
         owner = _owner(DECISIONS, str(row["alert"]), "label")
         return LabelUpsert(owner, change.position.token, change.committed_ms, event, row["fraud"])
@@ -304,6 +305,14 @@ def _event(edge: EdgeUpsert, kind: Literal["new", "revised", "withdrawn"], commi
     return Event(
         edge.owner, kind, edge.pos, committed_ms, edge.relation, edge.src, edge.dst, edge.time_ms, edge.attributes
     )
+
+
+def _key(change: Change, rule: TableRule) -> str:
+    key = key_text([identifier(column(change.key, name), name) for name in rule.key])
+    size, most = len(key.encode()), OWNER_LIMIT - NAMES_LIMIT
+    if size > most:
+        raise Reject(f"the key ({', '.join(rule.key)}) has {size} bytes, at most {most} fit an index: map a shorter one")
+    return key
 
 
 def _owner(table: str, key: str, role: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, LiteralString
 
 import neo4j
-from neo4j.exceptions import ClientError, ConstraintError, DriverError, Neo4jError
+from neo4j.exceptions import ClientError, ConstraintError, DatabaseError, DriverError, Neo4jError
 
 from graph import cypher
 from graph.asof import Cut, assemble
@@ -203,6 +203,10 @@ class _Faults:
             raise StoreUnavailable(f"another writer was there first: {error.message}") from error
         if isinstance(error, ClientError) and str(error.code).endswith(".EntityNotFound"):
             raise StoreUnavailable(f"the sweep took something away meanwhile: {error.message}") from error
+        if isinstance(error, DatabaseError) and "too large to index" in str(error.message):
+            raise StoreRefused(f"Neo4j refuses this: {str(error.message)[:500]}") from error  # it would for ever
+        if isinstance(error, UnicodeEncodeError | OverflowError):  # half a surrogate pair, more than 64 bits
+            raise StoreRefused(f"Neo4j's protocol can't carry this: {str(error)[:500]}") from error
         if isinstance(error, ClientError) and not error.is_retryable() and "Security" not in str(error.code):
             raise StoreRefused(f"Neo4j refuses this: {error.code} {str(error.message)[:500]}") from error
         if isinstance(error, Neo4jError | DriverError | OSError):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as Received
 
 from ingest.events import Transient
-from ingest.records import Message, Record
+from ingest.records import DEAD_LETTERS, Message, Record
 
 log = structlog.get_logger("kafka")
 
 ASK_S = 10.0
+LOOK_S = 0.5
+NEAR = 500  # records that are sooner read past than jumped over
 PARTITION_UA = -1  # librdkafka: let the key decide
 MOVED_ON = (KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID)
 SETTLED = (KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART)  # wait: the topic may come later
@@ -161,23 +164,79 @@ def read_all(bootstrap: str, topic: str, extra: Mapping[str, str] | None = None)
     Raises:
         Transient: the broker did not answer.
     """
-    settings = {"bootstrap.servers": bootstrap, "group.id": "look", "enable.auto.commit": False}
-    consumer = Consumer({**settings, **(extra or {})})
-    try:
+    with _looking(bootstrap, topic, extra) as consumer:
         known = consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
         for part in sorted(known):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=ASK_S)
             consumer.assign([TopicPartition(topic, part, low)])
             while low < high:
-                for message in consumer.consume(min(1_000, high - low), ASK_S):
-                    if (record := _record(message)) is not None:
+                # One by one: a consume of a thousand would hold a thousand records of 16 MB.
+                if (message := consumer.poll(LOOK_S)) is not None and (record := _record(message)) is not None:
+                    low = record.offset + 1
+                    if record.offset < high:
                         yield record
-                        low = record.offset + 1
-                low = max(low, consumer.position([TopicPartition(topic, part)])[0].offset)
+                else:
+                    low = max(low, consumer.position([TopicPartition(topic, part)])[0].offset)
+
+
+def read_at(
+    bootstrap: str, topic: str, places: Iterable[tuple[int, int]], extra: Mapping[str, str] | None = None
+) -> Iterator[Record]:
+    """The records at these (partition, offset), which come sorted; those that are gone are left out.
+
+    Raises:
+        Transient: the broker did not answer.
+    """
+    with _looking(bootstrap, topic, extra) as consumer:
+        here, held = (-1, -1), None  # what comes next, and what was read too far
+        for part, wanted in places:
+            if here[0] != part or wanted - here[1] > NEAR:
+                consumer.assign([TopicPartition(topic, part, wanted)])
+                here, held = (part, wanted), None
+            while held is None or held.offset < wanted:
+                if (message := consumer.poll(ASK_S)) is None:
+                    raise Transient(f"Kafka did not give {topic}[{part}]@{wanted} within {ASK_S:g} s")
+                held = _record(message) or held
+            here = (part, held.offset + 1)
+            if held.offset == wanted:
+                yield held
+
+
+@contextmanager
+def _looking(bootstrap: str, topic: str, extra: Mapping[str, str] | None) -> Iterator[Consumer]:
+    """A consumer that joins no group and holds little."""
+    settings = {
+        "bootstrap.servers": bootstrap,
+        "group.id": "look",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",  # what is asked for may have been removed meanwhile
+        "queued.max.messages.kbytes": 16_384,
+        "fetch.queue.backoff.ms": 50,  # by default it rests for a second once the queue was full
+        "fetch.wait.max.ms": 50,
+    }
+    consumer = Consumer({**settings, **(extra or {})})
+    try:
+        yield consumer
     except KafkaException as error:
         raise Transient(f"Kafka did not give topic {topic!r}: {error}") from error
     finally:
         consumer.close()
+
+
+class KafkaLetters:
+    """The dead-letter topic (`ingest.letterbox.Letters`)."""
+
+    def __init__(self, bootstrap: str, extra: Mapping[str, str] | None = None) -> None:
+        """`extra` librdkafka settings (TLS, credentials)."""
+        self._bootstrap, self._extra = bootstrap, extra
+
+    def read(self) -> Iterator[Record]:
+        """See Letters.read."""
+        return read_all(self._bootstrap, DEAD_LETTERS, self._extra)
+
+    def at(self, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
+        """See Letters.at."""
+        return read_at(self._bootstrap, DEAD_LETTERS, places, self._extra)
 
 
 class KafkaPublisher:
@@ -229,7 +288,7 @@ class KafkaPublisher:
 
     def _parts(self, message: Message) -> range | tuple[int]:
         if not message.everywhere:
-            return (PARTITION_UA,)
+            return (PARTITION_UA if message.partition is None else message.partition,)
         if message.topic not in self._partitions:
             topic = self._producer.list_topics(message.topic, timeout=10).topics[message.topic]
             if not topic.partitions:

@@ -35,7 +35,7 @@ def decode_label(record: Record) -> Captured | None:
         return None
     try:
         decision = _decoder.decode(record.value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Reject(f"not an analyst's decision: {error}") from error
     if not 0 <= decision.decision < INT64:
         raise Reject(f"decision {decision.decision} is no row's number: expected 0 to 2^63")

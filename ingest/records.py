@@ -38,13 +38,14 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One record to be written; `everywhere` sends it to every partition of the topic."""
+    """One record to be written: to the partition of its key, or to `partition`, or `everywhere` in the topic."""
 
     topic: str
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
     everywhere: bool = False
+    partition: int | None = None
 
 
 class Trace(msgspec.Struct, frozen=True):

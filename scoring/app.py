@@ -30,7 +30,7 @@ from scoring.scorer import EventScorer
 
 log = structlog.get_logger("scorer")
 
-LARGEST = 10_000_000  # bytes of a score with its evidence, as the topic takes them
+LARGEST = 16_000_000  # bytes: a dead letter holds its record in base64; the topics have limits of their own
 CRASHED = 70  # exit status EX_SOFTWARE: start me again
 _decoder = msgspec.json.Decoder(Event)
 _encode = msgspec.json.Encoder().encode
@@ -110,9 +110,10 @@ class _Handler:
         """An event with its headers; what is none goes to the dead letters, or it would come for ever."""
         try:
             return _decoder.decode(event.value), dict(event.headers or {})
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
             message = event.message
-            record = Record(message.topic, message.partition, message.offset, message.key, message.value)
+            headers = tuple(dict(event.headers or {}).items())
+            record = Record(message.topic, message.partition, message.offset, message.key, message.value, headers)
             letter = DeadLetter.of(record, "", f"not an event: {error}").message()
             log.warning("dead letter", at=record.place, reason=str(error))
             await (await self._letters.send(key=letter.key, value=letter.value))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.mapping import Mapping, Plan
-from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert
+from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, version_id
 from ingest.events import Change, Op, Position, Reject
 from ingest.labels import decode_label
 from ingest.records import LABELS, Record
@@ -374,3 +374,43 @@ def test_the_berka_mapping_is_valid() -> None:
     folder = Path(__file__).parents[2] / "graph/mappings"
     loaded = [Mapping.load(path, b"0" * 16) for path in sorted(folder.glob("*.toml"))]
     assert all({r.source for r in m.relations} <= set(m.labels) for m in loaded)
+
+
+# -- what fits an index of Neo4j ----------------------------------------------------------------
+
+
+WIDE = tuple(f"k{n}" for n in range(12))
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Mapping:
+    """A table with a key of twelve columns."""
+    path = tmp_path_factory.mktemp("wide") / "mapping.toml"
+    names = ", ".join(f'"{name}"' for name in WIDE)
+    end = '{ label = "A", id = "k0" }'
+    path.write_text(
+        f'source = "bank"\n[tables.t]\nkey = [{names}]\n[[tables.t.edges]]\nrole = "{"r" * 63}"\nrelation = "R"\n'
+        f'source = {end}\ntarget = {end}\ntime = "at"\nevent = true\n',
+        encoding="utf-8",
+    )
+    return Mapping.load(path, b"0123456789abcdef")
+
+
+def widest(wide: Mapping, cell: str) -> Plan:
+    row: dict[str, Any] = {**dict.fromkeys(WIDE, cell), "at": AT_MS}
+    place = Position("b" * 249, 0xFFFF, True, 0xFFFFFFFF, 2**63 - 1, 0xFFFFFF)
+    return wide.plan(Change("t", dict.fromkeys(WIDE, cell), Op.CREATE, None, row, place, COMMITTED_MS))
+
+
+@pytest.mark.parametrize("cell", ["\U0001f600" * 158, "x" * 256])
+def test_the_longest_key_that_is_taken_fits_an_index(wide: Mapping, cell: str) -> None:
+    """With the longest role, source and position behind it: Neo4j takes 8,160 bytes."""
+    (edge,) = widest(wide, cell).upserts
+    assert isinstance(edge, EdgeUpsert) and len(version_id(edge.owner, edge.pos).encode()) < 8_160
+
+
+@pytest.mark.parametrize("cell", ["\U0001f600" * 159, ":" * 256])
+def test_a_key_too_long_for_an_index_is_refused(wide: Mapping, cell: str) -> None:
+    """Neo4j would refuse the whole batch, and say that it is its own fault: ingest would try for ever."""
+    with pytest.raises(Reject, match="bytes, at most 7600"):
+        widest(wide, cell)

@@ -7,7 +7,8 @@ One `Faults` is shared by all three, so that a test can name the step that fails
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from zlib import crc32
 
 import msgspec
 
@@ -17,7 +18,7 @@ from graph.mirror import Mirror
 from graph.model import Incomplete
 from graph.sink import GraphSink
 from ingest.events import Change, Reject
-from ingest.records import Message, Record
+from ingest.records import DEAD_LETTERS, Message, Record
 from ingest.worker import Item
 
 
@@ -130,3 +131,36 @@ class FaultySink(GraphSink):
         if any(self._refuses(item) for item in items):
             raise Reject("the store refuses this")
         self._faults.run("write", lambda: super(FaultySink, self).write(items, marks))
+
+
+class MemoryTopics:
+    """Topics in memory: what is published can be read. A Publisher, the Letters, and a step to fail at."""
+
+    def __init__(self, faults: Faults | None = None, partitions: int = 3) -> None:
+        self.parts: dict[str, list[list[Record]]] = defaultdict(lambda: [[] for _ in range(partitions)])
+        self._faults = faults or Faults()
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """See Publisher.publish: to the partition named, else that of the key."""
+
+        def effect() -> None:
+            for message in messages:
+                parts = self.parts[message.topic]
+                number = crc32(message.key or b"") % len(parts) if message.partition is None else message.partition
+                at = (message.topic, number, len(parts[number]))
+                parts[number].append(Record(*at, message.key, message.value, message.headers))
+
+        self._faults.run("publish", effect)
+
+    def records(self, topic: str) -> list[Record]:
+        """All of a topic."""
+        return [record for part in self.parts[topic] for record in part]
+
+    def read(self) -> Iterator[Record]:
+        """See Letters.read."""
+        yield from self.records(DEAD_LETTERS)
+
+    def at(self, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
+        """See Letters.at."""
+        for part, offset in places:
+            yield from (record for record in self.parts[DEAD_LETTERS][part] if record.offset == offset)

@@ -32,6 +32,7 @@ def test_a_tombstone_is_passed_over() -> None:
     [
         b"\xff", b"", [], {}, DECISION | {"fraud": "yes"}, DECISION | {"event": None}, DECISION | {"decision": -1},
         DECISION | {"decision": 2**63}, DECISION | {"decided_at": 2**63}, DECISION | {"decided_at": -1},
+        b'{"note":' + b"[" * 100_000,
     ],
 )  # fmt: skip
 def test_what_is_no_decision_is_refused(wrong: Any) -> None:
