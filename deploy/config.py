@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     threshold: float | None = Field(default=None, gt=0, le=1)
 
     ingest_batch: int = Field(default=1_000, ge=1, le=50_000)
+    ingest_host: str = "127.0.0.1"
+    ingest_port: int = Field(default=9464, ge=0, le=65_535)  # health and metrics; 0: none
     threads: int = Field(default=1, ge=1, le=64)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
