@@ -132,7 +132,7 @@ def graph_init() -> None:
 @graph_app.command("purge")
 def graph_purge(
     older_than: Annotated[
-        str | None, typer.Option("--older-than", help="By age: 30d, 720h. Default: RINGWATCH_PURGE_DAYS.", metavar="TIME")
+        str | None, typer.Option("--older-than", help="Age: 30d, 720h. Default: RINGWATCH_PURGE_DAYS.", metavar="TIME")
     ] = None,
     before: Annotated[
         datetime | None, typer.Option(help="By date instead, in the bank's clock (UTC): for a replayed bank.")

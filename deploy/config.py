@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     ingest_batch: int = Field(default=1_000, ge=1, le=50_000)
     retention_days: float | None = Field(default=None, gt=0, le=36_500)  # unset: everything is kept
     purge_days: int = Field(default=30, ge=1, le=36_500)  # more than the bank's topics are kept
+    ingest_host: str = "127.0.0.1"
+    ingest_port: int = Field(default=9464, ge=0, le=65_535)  # health and metrics; 0: none
     threads: int = Field(default=1, ge=1, le=64)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -20,8 +20,8 @@ class PortTaken(Exception):
     """The page can't be served there: another process listens, or the port or host is not ours. Names the mend."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything else is started.
+def listen(host: str, port: int, prefix: str = PREFIX) -> socket.socket:
+    """Take the port before anything else is started. `prefix` and HOST or PORT name the variables it came from.
 
     Raises:
         PortTaken: it is in use, or not ours to take.
@@ -33,21 +33,21 @@ def listen(host: str, port: int) -> socket.socket:
         taken.listen(128)
     except OSError as error:
         taken.close()
-        raise PortTaken(_why_not(host, port, error)) from error
+        raise PortTaken(_why_not(host, port, error, prefix)) from error
     return taken
 
 
-def _why_not(host: str, port: int, error: OSError) -> str:
+def _why_not(host: str, port: int, error: OSError, prefix: str = PREFIX) -> str:
     if error.errno == EADDRINUSE:
         return (
             f"port {port} on {host} is in use by {holder_of(port)}; stop that process, or choose another port: "
-            f"{PREFIX}PORT=8081 make demo"
+            f"{prefix}PORT={port + 1 if port < 65_535 else port - 1}"
         )
     if error.errno == EACCES:
-        return f"port {port} on {host} is not for this user; choose one above 1023: {PREFIX}PORT=8081 make demo"
+        return f"port {port} on {host} is not for this user; choose one above 1023: {prefix}PORT=8081"
     if isinstance(error, socket.gaierror) or error.errno == EADDRNOTAVAIL:
-        return f"{PREFIX}HOST={host} is no address of this machine ({error.strerror}); leave it out for 127.0.0.1"
-    return f"port {port} on {host} can't be taken: {error.strerror}; choose another by {PREFIX}PORT or {PREFIX}HOST"
+        return f"{prefix}HOST={host} is no address of this machine ({error.strerror}); leave it out for 127.0.0.1"
+    return f"port {port} on {host} can't be taken: {error.strerror}; choose another by {prefix}PORT or {prefix}HOST"
 
 
 class Web(uvicorn.Server):

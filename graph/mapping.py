@@ -311,7 +311,7 @@ def _key(change: Change, rule: TableRule) -> str:
     key = key_text([identifier(column(change.key, name), name) for name in rule.key])
     size, most = len(key.encode()), OWNER_LIMIT - NAMES_LIMIT
     if size > most:
-        raise Reject(f"the key ({', '.join(rule.key)}) has {size} bytes, at most {most} fit an index: map a shorter one")
+        raise Reject(f"the key ({', '.join(rule.key)}) has {size} bytes, at most {most} fit an index: map another")
     return key
 
 

@@ -6,6 +6,7 @@ A batch is one transaction of two round trips: what is there is read and put in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, LiteralString
 
@@ -39,6 +40,8 @@ Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 FETCH = 5_000  # rows a dump takes at a time
 WRITE_S = 20.0  # a writer that is gone, or was stopped, loses its turn after this long
+# Client errors that no row is to blame for: passwords, a database that is away, a transaction past its time.
+_OURS = re.compile(r"Neo\.ClientError\.(Security|Database|Cluster|Transaction|Request)\.")
 
 
 def _query(text: str) -> LiteralString:
@@ -207,7 +210,7 @@ class _Faults:
             raise StoreRefused(f"Neo4j refuses this: {str(error.message)[:500]}") from error  # it would for ever
         if isinstance(error, UnicodeEncodeError | OverflowError):  # half a surrogate pair, more than 64 bits
             raise StoreRefused(f"Neo4j's protocol can't carry this: {str(error)[:500]}") from error
-        if isinstance(error, ClientError) and not error.is_retryable() and "Security" not in str(error.code):
+        if isinstance(error, ClientError) and not error.is_retryable() and not _OURS.match(str(error.code)):
             raise StoreRefused(f"Neo4j refuses this: {error.code} {str(error.message)[:500]}") from error
         if isinstance(error, Neo4jError | DriverError | OSError):
             raise StoreUnavailable(f"Neo4j: {type(error).__name__}: {str(error)[:300]}") from error

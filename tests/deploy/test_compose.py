@@ -249,6 +249,12 @@ def test_every_server_has_a_health_check() -> None:
     assert [name for name in (*SERVERS, "alerts") if "test" not in SERVICES[name]["healthcheck"]] == []
 
 
+def test_ingest_is_asked_whether_it_hangs() -> None:
+    """On the port it was given."""
+    ingest = SERVICES["ingest"]
+    assert f":{ingest['environment']['RINGWATCH_INGEST_PORT']}/healthz" in ingest["healthcheck"]["test"][-1]
+
+
 def test_servers_are_awaited_healthy_and_jobs_done() -> None:
     """Started is not enough for either."""
     for name in SERVICES:

@@ -1,0 +1,92 @@
+"""The Prometheus rules and the Grafana dashboard: whole, and about metrics there are."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alerts.metrics import Metrics as AlertsMetrics
+from ingest.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "deploy/prometheus"
+SCRAPE: dict[str, Any] = yaml.safe_load((PROMETHEUS / "ringwatch.yml").read_text())
+RULES: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "rules.yml").read_text())["groups"][0]["rules"]
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/ingest.json").read_text())
+SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+ENDS = {
+    "counter": ("_total",),
+    "gauge": ("",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("_sum", "_count"),
+}
+
+
+def names() -> set[str]:
+    """Every series' name the two services can show."""
+    families = [*Metrics().registry.collect(), *AlertsMetrics().registry.collect()]
+    return {family.name + end for family in families for end in ENDS.get(family.type, ("",))}
+
+
+def asked(expression: str) -> set[str]:
+    return set(re.findall(r"\b(?:ringwatch|process)_\w+", expression))
+
+
+def expressions() -> list[str]:
+    panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    chosen = [each["query"] for each in DASHBOARD["templating"]["list"] if each["type"] == "query"]
+    return [*panels, *chosen, *(rule["expr"] for rule in RULES)]
+
+
+def test_every_expression_asks_for_metrics_there_are() -> None:
+    """A renamed one would show nothing and alarm never."""
+    assert len(expressions()) > 25
+    assert [e for e in expressions() if not asked(e) <= names()] == []
+    assert [e for e in expressions() if not asked(e) and "up{" not in e] == []
+
+
+def test_every_alert_says_what_to_do() -> None:
+    """And how much of a hurry there is."""
+    for rule in RULES:
+        assert rule["labels"]["severity"] in ("page", "ticket"), rule["alert"]
+        assert rule["annotations"]["summary"] and rule["annotations"]["action"], rule["alert"]
+    assert {"IngestStuck", "IngestBehind", "DeadLetters"} <= {rule["alert"] for rule in RULES}
+
+
+def test_prometheus_reads_the_compose_file_s_services() -> None:
+    """Each target is a service that listens there, beyond itself."""
+    targets = [target for job in SCRAPE["scrape_configs"] for target in job["static_configs"][0]["targets"]]
+    for target in targets:
+        service, port = target.split(":")
+        given = SERVICES[service]["environment"]
+        place = "INGEST_" if service == "ingest" else ""
+        assert (given[f"RINGWATCH_{place}HOST"], given[f"RINGWATCH_{place}PORT"]) == ("0.0.0.0", port)
+    assert SCRAPE["rule_files"] == ["rules.yml"]
+
+
+def test_each_panel_has_its_own_place() -> None:
+    """No two on one spot, none outside Grafana's 24 columns."""
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken and max(x for x, _ in cells) < 24, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_the_alerts_go_off_when_they_should() -> None:
+    """By Prometheus's own tool, where it is installed (Debian's package prometheus)."""
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not here")
+    for command in (["check", "config", "ringwatch.yml"], ["test", "rules", "rules_test.yml"]):
+        answer = subprocess.run([tool, *command], cwd=PROMETHEUS, capture_output=True, text=True)
+        assert answer.returncode == 0, answer.stdout + answer.stderr

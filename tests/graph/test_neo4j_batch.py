@@ -1,0 +1,132 @@
+"""What one batch writes, and in which order: two writers must meet in one order, or they deadlock."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from histories import demo_mapping
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from neo4j.exceptions import ConstraintError, Neo4jError, ServiceUnavailable, SessionExpired
+
+from graph import cypher
+from graph.model import EdgeUpsert, Gone, LabelUpsert, NodeUpsert, Upsert
+from graph.neo4j_batch import Batch
+from graph.neo4j_store import _Faults
+from graph.store import StoreRefused, StoreUnavailable
+
+SCHEMA = demo_mapping().schema
+
+
+def pos(n: int) -> str:
+    return f"bank/0001.1.00000001.{n:016x}.000000"
+
+
+def upsert(kind: str, n: int) -> Upsert:
+    owner = f"transfers:{n % 7}:transfer"
+    match kind:
+        case "node":
+            return NodeUpsert("Account", f"{n * 31 % 50}", "accounts", pos(n), n, {"kind": "x"})
+        case "edge":
+            ends = f"Account:{n * 17 % 40}", f"Account:{n * 13 % 40}"
+            return EdgeUpsert(owner, pos(n), n, "TRANSFER", *ends, n, {"amount": n})
+        case "label":
+            return LabelUpsert(f"fraud_reports:{n % 5}:label", pos(n), n, owner, True)
+        case _:
+            return Gone(owner, pos(n), n, "TRANSFER")
+
+
+UPSERTS = st.lists(st.tuples(st.sampled_from(["node", "edge", "label", "gone"]), st.integers(1, 500)), min_size=1)
+
+
+def name_of(row: Any) -> str:
+    return str(row if isinstance(row, str) else row["id"] if "id" in row else row["p"]["id"])
+
+
+@settings(deadline=None)
+@given(UPSERTS)
+def test_every_list_is_sorted_by_id(kinds: list[tuple[str, int]]) -> None:
+    """Whatever order the changes came in."""
+    batch = Batch(SCHEMA, [upsert(*one) for one in kinds])
+    batch.take(())
+    for key, rows in {**batch.reading(), **batch.nodes(), **batch.ops()}.items():
+        names = [name_of(row) for row in rows]
+        assert names == sorted(names), key
+        assert len(names) == len(set(names)), key
+
+
+@settings(deadline=None)
+@given(UPSERTS)
+def test_both_ends_of_every_new_edge_are_made_before_it(kinds: list[tuple[str, int]]) -> None:
+    """An edge between nodes that are not there would silently not be created."""
+    batch = Batch(SCHEMA, [upsert(*one) for one in kinds])
+    batch.take(())
+    stubs = set(batch.nodes()["stubs_Account"])
+    rows = batch.ops()["created_TRANSFER"]
+    assert {end for row in rows for end in (row["s"], row["d"])} <= stubs
+
+
+def test_nodes_are_locked_before_the_guard_reads_them() -> None:
+    """Neo4j is read-committed: without the lock two writers both find the older position."""
+    statement = cypher.nodes("User", "users", "rows")
+    assert "SET n._pos_users = n._pos_users WITH n, row WHERE coalesce(n._pos_users, '') < row.pos" in statement
+
+
+@pytest.mark.parametrize("statement", [cypher.write_nodes(SCHEMA), cypher.write_ops(SCHEMA), cypher.read_state(SCHEMA)])
+def test_nothing_is_looked_for_without_its_label_or_type(statement: str) -> None:
+    """MERGE without a label is 50 times slower."""
+    looked_for = re.findall(r"(?:MERGE|MATCH) (\(\w*(?::\w+)?[^)]*\)(?:-\[[^\]]*\]->\(\))?)", statement)
+    assert looked_for and [pattern for pattern in looked_for if not re.search(r"[(\[]\w*:\w", pattern)] == []
+
+
+def test_read_edges_and_labels_are_found_by_the_index() -> None:
+    """Else a batch would cost as much as the graph is large."""
+    parts = cypher.read_state(SCHEMA).split(" UNION ALL ")
+    assert all("USING INDEX" in part for part in parts if cypher.FLOOR not in part) and len(parts) == 8
+
+
+# -- what a fault is ----------------------------------------------------------------------------
+
+
+def fault(code: str) -> Neo4jError:
+    return Neo4jError._hydrate_neo4j(code=code, message="as the server says")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        fault("Neo.TransientError.Transaction.DeadlockDetected"),
+        fault("Neo.TransientError.General.MemoryPoolOutOfMemoryError"),
+        fault("Neo.TransientError.Transaction.LockAcquisitionTimeout"),
+        fault("Neo.DatabaseError.Transaction.TransactionCommitFailed"),  # a full disk
+        fault("Neo.DatabaseError.General.UnknownError"),
+        fault("Neo.ClientError.General.ForbiddenOnReadOnlyDatabase"),  # as well
+        fault("Neo.ClientError.Cluster.NotALeader"),
+        fault("Neo.ClientError.Security.Unauthorized"),
+        fault("Neo.ClientError.Security.CredentialsExpired"),
+        fault("Neo.ClientError.Transaction.TransactionTimedOut"),  # the bank's db.transaction.timeout
+        fault("Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration"),
+        fault("Neo.ClientError.Transaction.TransactionNotFound"),
+        fault("Neo.ClientError.Database.DatabaseNotFound"),
+        fault("Neo.ClientError.Request.Invalid"),
+        ConstraintError("another writer"),
+        ServiceUnavailable("gone"),
+        SessionExpired("gone"),
+        ConnectionResetError("gone"),
+        TimeoutError("gone"),
+    ],
+    ids=lambda error: getattr(error, "code", None) or type(error).__name__,
+)
+def test_what_no_record_is_to_blame_for_is_tried_again(error: Exception) -> None:
+    """A server that is away, busy, full or set up wrongly: never a dead letter."""
+    with pytest.raises(StoreUnavailable), _Faults():
+        raise error
+
+
+@pytest.mark.parametrize("code", ["Statement.TypeError", "Statement.ArgumentError", "Statement.PropertyNotFound"])
+def test_what_a_record_is_to_blame_for_is_refused(code: str) -> None:
+    """Trying again would stop everything behind it."""
+    with pytest.raises(StoreRefused), _Faults():
+        raise fault(f"Neo.ClientError.{code}")
