@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import neo4j
 import structlog
 
-from alerts.auth import AuthSettings
-from alerts.errors import BadSettings
-from alerts.policy import Policy
 from deploy.config import KEY_LENGTH, PREFIX, ConfigError, Settings
 from deploy.connections import connections as connections
 from deploy.logs import logs as logs
@@ -20,7 +18,11 @@ from graph.neo4j_store import Neo4jStore, connect
 from graph.schema import GraphSchema
 from ingest.kafka import KafkaPublisher, KafkaSource
 from ingest.records import LABELS
-from scoring.engine import Engine, RuleEngine, Scorer
+
+if TYPE_CHECKING:  # they bring torch and more, 300 MB that an ingest process has no use for
+    from alerts.auth import AuthSettings
+    from alerts.policy import Policy
+    from scoring.engine import Scorer
 
 log = structlog.get_logger("ringwatch")
 
@@ -50,6 +52,8 @@ def engine(settings: Settings) -> Scorer:
         ModelRefused: there is a model folder, but it is not what its manifest says.
         ConfigError: the model that is set was made for another mapping, or the mapping can't be read.
     """
+    from scoring.engine import Engine, RuleEngine
+
     if not (settings.model / "manifest.json").exists():
         log.warning("no model is promoted, the rules score", looked_in=str(settings.model))
         return RuleEngine()
@@ -82,6 +86,9 @@ def policy(settings: Settings, scorer: Scorer) -> Policy:
     Raises:
         BadSettings: the threshold is below what the model attaches evidence from.
     """
+    from alerts.errors import BadSettings
+    from alerts.policy import Policy
+
     threshold, attach = settings.threshold or scorer.thresholds.alert, scorer.thresholds.attach
     if threshold < attach:
         raise BadSettings(
@@ -93,6 +100,8 @@ def policy(settings: Settings, scorer: Scorer) -> Policy:
 
 def auth(settings: Settings, token: str) -> AuthSettings:
     """How analysts sign in."""
+    from alerts.auth import AuthSettings
+
     return AuthSettings(token, secure_cookie=settings.secure_cookie)
 
 

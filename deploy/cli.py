@@ -80,7 +80,7 @@ def ingest(
     group: Annotated[str, typer.Option(help="Consumer group; processes of one group share the partitions.")] = "ingest",
 ) -> None:
     """Keep the graph current: the bank's topics → Neo4j → graph.changes and graph.events."""
-    from deploy.services import run_ingest
+    from deploy.ingest_process import run_ingest
 
     run_ingest(worker, group)
 

@@ -24,7 +24,8 @@ from deploy.demo.tables import history
 from deploy.figures import Report, figure, report
 from deploy.latency import Latencies
 from deploy.local import LocalPublisher, Stages
-from deploy.web import Web, listen
+from deploy.ports import listen
+from deploy.web import Web
 from graph.mirror import Mirror
 from graph.sink import GraphSink
 from ingest.labels import decode_label

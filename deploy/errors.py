@@ -6,9 +6,9 @@ from confluent_kafka import KafkaException
 
 from alerts.errors import AlertsError
 from deploy.config import PREFIX, ConfigError
+from deploy.ports import PortTaken
 from deploy.processes import ServiceFailed
 from deploy.stack.errors import StackError
-from deploy.web import PortTaken
 from graph.mapping_file import MappingError
 from graph.store import StoreError
 from ingest.events import IngestError

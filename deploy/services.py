@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import FrameType
 
 import faust
 import structlog
@@ -20,17 +17,14 @@ from alerts.services import AlertsSettings, open_services
 from deploy import bootstrap
 from deploy.config import ConfigError, Settings, settings
 from deploy.faust_options import faust_options
-from deploy.sweeper import Sweeper
-from deploy.web import Web, listen
+from deploy.ports import listen
+from deploy.signals import patiently
+from deploy.web import Web
 from graph.mirror import Mirror
-from graph.neo4j_store import Neo4jStore
-from graph.retention import DAY_MS, Retention
-from graph.sink import GraphSink
 from ingest.deadletter import DeadLetter
 from ingest.events import Transient
-from ingest.kafka import KafkaPublisher, KafkaSource, read_all
-from ingest.records import DEAD_LETTERS, LABELS, Message, Record
-from ingest.worker import BACKOFF_S, Worker
+from ingest.kafka import KafkaPublisher
+from ingest.records import Message, Record
 from scoring.app import ScorerSettings, build
 from scoring.feed import MirrorFeed
 from scoring.scorer import EventScorer
@@ -50,59 +44,6 @@ def init_graph(chosen: Settings) -> str:
     return f"The graph has the constraints and indexes of {chosen.mapping.name}"
 
 
-def run_ingest(worker: str, group: str) -> None:
-    """One ingest process.
-
-    Raises:
-        StoreNotReady: the constraints are missing; nothing was read.
-    """
-    bootstrap.logs(settings())
-    with bootstrap.driver(settings()) as bolt:
-        store = bootstrap.store(settings(), bolt)
-        _patiently(store.check)
-        plan = bootstrap.mapping(settings())
-        source = bootstrap.source(settings(), plan.file.source, group)
-        sink, publisher = GraphSink(plan, store, worker), bootstrap.publisher(settings())
-        running = Worker(source, sink, publisher, settings().ingest_batch)
-        _on_stop(running.stopping.set)
-        running.remember(_letters(settings()))
-        log.info("ingest is running", worker=worker, group=group)
-        sweeper = _sweeper(settings(), store, sink, source)
-        try:
-            running.run()
-        except Transient as error:  # told to stop while a server was away: the batch comes again
-            log.warning("stopped in the middle of a batch, which will be read again", error=str(error)[:300])
-        finally:
-            if sweeper is not None:
-                sweeper.stopping.set()
-                sweeper.join(SWEEPER_ENDS_S)
-            source.close()
-        log.info("ingest has stopped", **{k: v for k, v in _counters(running).items() if v})
-
-
-def _sweeper(chosen: Settings, store: Neo4jStore, sink: GraphSink, source: KafkaSource) -> Sweeper | None:
-    """What keeps the graph to its window, if there is one: in the group's process that has the analysts' decisions."""
-    if chosen.retention_days is None:
-        return None
-    retention = Retention(int(chosen.retention_days * DAY_MS))
-    sweeper = Sweeper(
-        store, bootstrap.publisher(chosen), retention, lambda: sink.newest_ms, lambda: source.owns(LABELS, 0)
-    )
-    sweeper.start()
-    return sweeper
-
-
-def _letters(chosen: Settings) -> list[DeadLetter]:
-    """What stands in the dead-letter topic."""
-    records = read_all(bootstrap.connections(chosen).kafka_bootstrap, DEAD_LETTERS, chosen.kafka_options)
-    return [letter for record in records if (letter := DeadLetter.read(record)) is not None]
-
-
-def _counters(worker: Worker) -> dict[str, object]:
-    counters = worker.counters
-    return {name: getattr(counters, name) for name in counters.__struct_fields__}
-
-
 def run_scorer(group: str) -> None:
     """One scorer process: hydrates its mirror, then follows the events.
 
@@ -114,7 +55,7 @@ def run_scorer(group: str) -> None:
     engine = bootstrap.engine(settings())
     with bootstrap.driver(settings()) as bolt:
         store = bootstrap.store(settings(), bolt)
-        _patiently(store.check)
+        patiently(store.check)
         schema = bootstrap.schema(settings())
         mirror = Mirror(schema.windowed)
         feed = MirrorFeed(at.kafka_bootstrap, store, mirror, settings().kafka_options)
@@ -207,26 +148,3 @@ def _to_kafka(publisher: KafkaPublisher) -> Publish:
 def _letter(dead: DeadScore) -> Message:
     record = Record(dead.topic, dead.partition, dead.offset, dead.key, dead.value, dead.headers)
     return DeadLetter.of(record, "", dead.reason).message()
-
-
-def _patiently(check: Callable[[], None]) -> None:
-    """A server may start after us: wait for it, saying so."""
-    waits: Sequence[float] = (*BACKOFF_S, *([BACKOFF_S[-1]] * 60))
-    for wait_s in waits:
-        try:
-            return check()
-        except Transient as error:
-            log.warning("not there yet, trying again", in_s=wait_s, error=str(error)[:200])
-            threading.Event().wait(wait_s)
-    return check()
-
-
-def _on_stop(action: Callable[[], None]) -> None:
-    """Finish what is in hand on the first signal, end at once on the second."""
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        signal.signal(signum, lambda *_: os._exit(130))
-        action()
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, stop)

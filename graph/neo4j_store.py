@@ -107,6 +107,10 @@ class Neo4jStore:
                 tx.commit()
             self._keep.move(upserts)
 
+    def purged_before_ms(self) -> int:
+        """The purge horizon as of the last batch: changes committed before it are no longer taken."""
+        return self._keep.known.purge_ms
+
     def _apply(self, tx: neo4j.Transaction, upserts: Sequence[Upsert]) -> None:
         batch = Batch(self._schema, upserts)
         batch.take((row["kind"], row["p"]) for row in tx.run(self._read_state, b=batch.reading()))

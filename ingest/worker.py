@@ -23,7 +23,7 @@ from ingest.debezium import Captured
 from ingest.events import Reject, Transient
 from ingest.listener import Listener, Silent
 from ingest.pace import Pace
-from ingest.progress import Progress
+from ingest.progress import Place, Progress
 from ingest.reading import Batch, Reading
 from ingest.records import Publisher, Source
 from ingest.sink import Item, Sink
@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # then every 5 s: a restart of Neo4j takes about 20
 GLANCE_S = 0.002  # how long a poll waits while a batch is under way: it may be done any moment
+LAG_EVERY_S = 2.0
 HOLD_S = 0.05  # how often the source hears from us while there is nothing to do but wait
 
 
@@ -73,7 +74,7 @@ class Worker:
         self._pace, self._poll_s = Pace(limit), poll_s
         self._progress = Progress()
         self._listener: Listener = listener or Silent()
-        self._reader = 0
+        self._reader, self._lag_told_s = 0, float("-inf")
 
     @property
     def through(self) -> str:
@@ -145,19 +146,28 @@ class Worker:
         if room := self._pace.room(len(batch.records), batch.size):
             records = self._source.poll(room, wait_s)
             self._listener.polled(len(records))
+            self._listener.paused(False)
+            if time.monotonic() >= self._lag_told_s + LAG_EVERY_S:
+                self._tell_lag()
             self.reading.read(records, batch)
         else:
             self._source.keep_alive()
             self._listener.polled(0)
+            self._listener.paused(True)
             self.stopping.wait(GLANCE_S)
 
     def _sealed(self, batch: Batch) -> Batch:
         """Nothing more joins it: put it in log order, and see how far it brings us."""
-        behind = self._retry("asking for the ends", self._source.lag)
-        self._listener.lag(behind)
+        behind = self._tell_lag()
         batch.items.sort(key=_token)
         batch.through = self._progress.advance(batch, {place for place, n in behind.items() if n})
         return batch
+
+    def _tell_lag(self) -> dict[Place, int]:
+        behind = self._retry("asking for the ends", self._source.lag)
+        self._lag_told_s = time.monotonic()
+        self._listener.lag(behind)
+        return behind
 
     # -- one batch --------------------------------------------------------------------------------
 
@@ -198,6 +208,9 @@ class Worker:
         self._retry("commit", lambda: self._source.commit(batch.offsets))
         self._pace.took(len(batch.records), batch.write_s)
         self._listener.done(batch.records, batch.letters)
+        self._listener.incomplete(self.reading.incomplete)
+        if batch.too_old:
+            self._listener.dropped(batch.too_old)
         self._count(batch)
 
     def _retry(self, what: str, action: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from deploy import cli, services, web
 from deploy.config import settings
-from deploy.web import PortTaken, listen
+from deploy.ports import PortTaken, listen
 
 
 @pytest.fixture(autouse=True)

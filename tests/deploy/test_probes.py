@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy import ingest_process
 from deploy.config import Settings
 from deploy.ingest_process import watched
+from deploy.ports import PortTaken, listen
 from deploy.probes import Probes
-from deploy.web import PortTaken, listen
 from ingest.events import Transient
 from ingest.health import Health, Limits
 from ingest.metrics import Metrics
