@@ -103,7 +103,8 @@ class Batch:
             if kind == cypher.LABEL:
                 rows["labels"] = [*map(label_row, created), *closed]
             else:
-                rows |= {f"created_{kind}": [*plain, *map(edge_row, created)], f"closed_{kind}": closed}
+                edges = sorted([*plain, *map(edge_row, created)], key=_edge_id)
+                rows |= {f"created_{kind}": edges, f"closed_{kind}": closed}
         return rows
 
     def _take_plain(self, kind: str) -> list[EdgeUpsert]:
@@ -146,3 +147,7 @@ class Batch:
                     needed[version_id(held.op.owner, held.op.pos)] = marker_row(held.op)
         marked = [needed[key] for key in sorted(needed.keys() - self._markers)]
         return {"marked": marked, "unmarked": sorted(self._markers - needed.keys())}
+
+
+def _edge_id(row: Params) -> str:
+    return str(row["p"]["id"])

@@ -96,6 +96,8 @@ class KafkaSource:
         """
         try:
             positions = self._consumer.position(self._consumer.assignment())
+            if unknown := [at for at in positions if at.offset < 0 and (at.topic, at.partition) not in self._starts]:
+                self._ask_starts(unknown)
             ends = [self._consumer.get_watermark_offsets(at, cached=True)[1] for at in positions]
         except KafkaException as error:
             raise Transient(f"Kafka did not tell how far its partitions go: {error}") from error
@@ -125,9 +127,15 @@ class KafkaSource:
 
     def _note_starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._paused = False  # what is new is not paused
-        for at in consumer.committed(partitions, timeout=ASK_S):
-            low, high = consumer.get_watermark_offsets(at, timeout=ASK_S)
-            self._owned.add((at.topic, at.partition))
+        self._owned |= {(at.topic, at.partition) for at in partitions}
+        try:
+            self._ask_starts(partitions)
+        except KafkaException as error:  # out of a callback it would end the process; `lag` asks again
+            log.warning("it is not known yet where partitions begin", error=str(error))
+
+    def _ask_starts(self, partitions: list[TopicPartition]) -> None:
+        for at in self._consumer.committed(partitions, timeout=ASK_S):
+            low, high = self._consumer.get_watermark_offsets(at, timeout=ASK_S)
             self._starts[at.topic, at.partition] = (at.offset if at.offset >= 0 else low, high)
 
     def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
-from deploy import cli, services, web
+from deploy import cli, ingest_process, ports
 from deploy.config import settings
 from deploy.ports import PortTaken, listen
 
@@ -27,7 +27,7 @@ def fresh() -> Iterator[None]:
 def test_ingest_is_named_after_its_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two machines' watermarks are not taken for one's."""
     named: list[str] = []
-    monkeypatch.setattr(services, "run_ingest", lambda worker, group: named.append(worker))
+    monkeypatch.setattr(ingest_process, "run_ingest", lambda worker, group: named.append(worker))
     assert CliRunner().invoke(cli.app, ["ingest"]).exit_code == 0
     assert CliRunner().invoke(cli.app, ["ingest", "--worker", "second"]).exit_code == 0
     assert named == [socket.gethostname(), "second"]
@@ -77,5 +77,5 @@ def test_a_host_that_is_not_this_machine_is_said_to_be_so(host: str) -> None:
 
 def test_a_port_of_the_system_s_is_not_said_to_be_in_use() -> None:
     """Below 1024 for others than root (who may, so the answer is asked for directly)."""
-    said = web._why_not("127.0.0.1", 80, PermissionError(errno.EACCES, "Permission denied"))
+    said = ports._why_not("127.0.0.1", 80, PermissionError(errno.EACCES, "Permission denied"))
     assert "in use" not in said and "RINGWATCH_PORT" in said

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 import ingest.kafka
 from ingest.kafka import KafkaSource
@@ -67,7 +67,7 @@ def test_what_was_not_committed_comes_again(broker: Broker) -> None:
     broker.send(*range(6))
     first = broker.open()
     assert numbers(take(first, 6)) == list(range(6))
-    first.commit()
+    first.commit({(TOPIC, 0): 3, (TOPIC, 1): 3})
     broker.send(6, 7)
     assert numbers(take(first, 2)) == [6, 7]
     first.close()
@@ -80,8 +80,8 @@ def test_no_more_than_the_limit_is_taken(broker: Broker) -> None:
     """And what is left is told as lag."""
     broker.send(*range(10))
     source = broker.open()
-    assert len(take(source, 1, limit=3)) == 3 and source.lagging()
-    assert len(take(source, 7, limit=3)) == 7 and source.lagging() == set()
+    assert len(take(source, 1, limit=3)) == 3 and sum(source.lag().values()) > 0
+    assert len(take(source, 7, limit=3)) == 7 and sum(source.lag().values()) == 0
 
 
 def test_polling_on_while_paused_takes_nothing_and_loses_nothing(broker: Broker) -> None:
@@ -103,7 +103,7 @@ def test_a_partition_that_was_lost_is_not_committed(broker: Broker) -> None:
     source = broker.open()
     take(source, 6)
     source._forget(source._consumer, [TopicPartition(TOPIC, 0)])
-    source.commit()
+    source.commit({(TOPIC, 0): 3, (TOPIC, 1): 3})
     kept = source._consumer.committed([TopicPartition(TOPIC, n) for n in (0, 1)], timeout=10)
     assert [at.offset for at in kept] == [-1001, 3]
 
@@ -111,10 +111,9 @@ def test_a_partition_that_was_lost_is_not_committed(broker: Broker) -> None:
 def test_what_is_fetched_ahead_is_bounded() -> None:
     """By default librdkafka may hold 1 GB. (Read in the source: a consumer does not tell its settings.)"""
     text = Path(ingest.kafka.__file__).read_text()
-    assert '"queued.max.messages.kbytes": 16_384' in text and '"partition.assignment.strategy": "range"' in text
+    assert '"queued.max.messages.kbytes": 8_192' in text and '"partition.assignment.strategy": "range"' in text
 
 
-@pytest.mark.xfail(strict=True, raises=KafkaException, reason="out of a callback it ends the process, see below")
 def test_a_broker_that_is_slow_during_an_assignment_ends_nothing(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ def fed(sent: list[Sent]) -> tuple[Mirror, set[str]]:
     source = LogSource([record(value, key, n) for n, (value, key) in enumerate(sent)], faults)
     publisher = MemoryPublisher(faults)
     worker = Worker(source, FaultySink(MAPPING, mirror, faults, lambda _: False), publisher)
-    while source.lagging():
+    while any(source.lag().values()):
         worker.step()
     return mirror, {str(event) for event in publisher.of(EVENTS)}
 
@@ -86,6 +86,6 @@ def test_a_new_epoch_beats_the_old_whatever_its_log_is_called(new_first: bool) -
     order: list[Record] = [new, old] if new_first else [old, new]
     source = LogSource(order, faults)
     worker = Worker(source, FaultySink(MAPPING, mirror, faults, lambda _: False), MemoryPublisher(faults))
-    while source.lagging():
+    while any(source.lag().values()):
         worker.step()
     assert newest(mirror, "transfers:1:transfer").attributes["amount"] == 200
