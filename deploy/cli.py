@@ -183,6 +183,24 @@ def bench_latency(
     raise typer.Exit(run_latency(_rates(rates), seconds(for_) or 20.0, as_json=json))
 
 
+@bench_app.command("ingest")
+def bench_ingest(
+    json: Json = False,
+    batches: Annotated[str, typer.Option(help="Batch sizes, comma-separated.")] = "1000,5000",
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds of each; their median counts.")] = 8,
+    rows: Annotated[int, typer.Option(min=100, max=1_000_000, help="Rows of a round.")] = 20_000,
+    edges: Annotated[int, typer.Option(min=0, help="Grow the graph to so many edges and compare (0: don't).")] = 0,
+    backlog: Annotated[int, typer.Option(min=0, help="Rows to measure the memory with (0: don't).")] = 200_000,
+    databases: Annotated[str, typer.Option(help="Whose records, comma-separated.")] = "mariadb,postgres",
+) -> None:
+    """Rows a second into Neo4j with all guarantees, beside a bare loop in the same run, on the local stack."""
+    from deploy.benches.ingest import Plan, run_ingest_bench
+
+    sizes = tuple(int(size) for size in _rates(batches))
+    plan = Plan(sizes, rounds, rows, edges, backlog=backlog, databases=tuple(databases.split(",")))
+    raise typer.Exit(run_ingest_bench(plan, as_json=json))
+
+
 def _rates(text: str) -> list[float]:
     try:
         rates = [float(rate) for rate in text.split(",")]

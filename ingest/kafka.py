@@ -303,3 +303,20 @@ class KafkaPublisher:
                 raise Transient(f"topic {message.topic!r} does not exist; `ringwatch connect register` makes it")
             self._partitions[message.topic] = len(topic.partitions)
         return range(self._partitions[message.topic])
+
+
+def committed(bootstrap: str, group: str, topic: str, extra: Mapping[str, str] | None = None) -> int:
+    """How many records of a topic a group has dealt with, over all partitions; 0 where it has none.
+
+    Raises:
+        Transient: the broker did not answer.
+    """
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, **(extra or {})})
+    try:
+        known = consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
+        asked = [TopicPartition(topic, part) for part in known]
+        return sum(max(0, at.offset) for at in consumer.committed(asked, timeout=ASK_S)) if asked else 0
+    except KafkaException as error:
+        raise Transient(f"Kafka did not tell the offsets of group {group!r}: {error}") from error
+    finally:
+        consumer.close()

@@ -1,0 +1,169 @@
+"""`ringwatch bench ingest`: rows per second into Neo4j with all guarantees, beside a bare loop in the same run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from statistics import median
+
+import msgspec
+import neo4j
+from rich.console import Console
+
+from deploy import bootstrap
+from deploy.benches.loops import BareLoop, OurLoop
+from deploy.benches.memory import peak_of_backlog
+from deploy.benches.transfers import START_MS, Shape, messages
+from deploy.config import Settings, settings
+from deploy.figures import Beside, Figure, figure, report
+from deploy.stack import control
+from deploy.stack.topics import create_topics
+from graph.mapping import Mapping
+from graph.neo4j_store import Neo4jStore
+from ingest.kafka import KafkaPublisher
+
+RATIO_BAR, FLAT_BAR, MEMORY_BAR_MB = 0.85, 0.8, 300.0
+SMALL = 100_000  # edges a graph is called small with
+GROW_BATCH = 10_000
+
+err = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Batch sizes to compare at, rounds and rows of each; `edges` to grow the graph to, `backlog` rows for memory."""
+
+    batches: tuple[int, ...] = (1_000, 5_000)
+    rounds: int = 8
+    rows: int = 20_000
+    edges: int = 0
+    hub: int = 100_000
+    backlog: int = 200_000
+    databases: tuple[str, ...] = ("mariadb", "postgres")
+
+
+class _Bench:
+    def __init__(self, chosen: Settings, plan: Plan, driver: neo4j.Driver) -> None:
+        self.chosen, self.plan, self.driver = chosen, plan, driver
+        self.at = bootstrap.connections(chosen)
+        self.mapping = Mapping.load(chosen.mapping, chosen.contacts_key())
+        self.store: Neo4jStore = bootstrap.store(chosen, driver)
+        self.store.init()
+        self.store.check()
+        self._numbers, self._runs = count(1), count(1)
+        self._next = 1
+
+    def fill(self, rows: int, shape: Shape, topic: str) -> None:
+        """Put transfers nobody has seen yet into a topic of their own."""
+        create_topics(self.at.kafka_bootstrap)
+        publisher = KafkaPublisher(self.at.kafka_bootstrap)
+        for start in range(self._next, self._next + rows, 20_000):
+            publisher.publish(list(messages(range(start, min(start + 20_000, self._next + rows)), shape, topic)))
+        self._next += rows
+
+    def pair(self, batch: int, shape: Shape) -> tuple[list[float], list[float]]:
+        """Seconds of each round: bare and ours take turns on rows of the same topic."""
+        rounds, rows = self.plan.rounds, self.plan.rows
+        topic = f"bank.bench{next(self._runs)}.transfers"
+        self.fill((rounds + 1) * rows, shape, topic)
+        bare = BareLoop(self.at.kafka_bootstrap, topic, f"{topic}-bare", self.driver, batch)
+        ours = self.ours(topic, batch)
+        bare.run(rows)
+        ours.run(rows)
+        taken = [(bare.run(rows), ours.run(rows)) if n % 2 else (ours.run(rows), bare.run(rows))[::-1]
+                 for n in range(rounds)]  # fmt: skip
+        bare.close()
+        ours.close()
+        return [one for one, _ in taken], [other for _, other in taken]
+
+    def ours(self, topic: str, batch: int) -> OurLoop:
+        return OurLoop(self.at.kafka_bootstrap, topic, f"{topic}-ours", self.mapping, self.store, batch)
+
+    def alone(self, shape: Shape, rows: int, batch: int = 1_000) -> float:
+        """Rows per second of ours: the median of the rounds."""
+        topic = f"bank.bench{next(self._runs)}.transfers"
+        self.fill((self.plan.rounds + 1) * rows, shape, topic)
+        ours = self.ours(topic, batch)
+        ours.run(rows)
+        taken = [ours.run(rows) for _ in range(self.plan.rounds)]
+        ours.close()
+        return rows / median(taken)
+
+    def edges(self) -> int:
+        """Transfers in the graph."""
+        found = self.driver.execute_query("MATCH ()-[e:TRANSFER]->() RETURN count(e) AS n").records
+        return int(found[0]["n"])
+
+    def grow(self, wanted: int) -> None:
+        """Bring the graph to so many edges, straight into Neo4j: how they got there is not what is measured."""
+        text = (
+            "UNWIND range($from, $to - 1) AS n WITH n, n % $accounts AS s, (n * 7919) % $accounts AS d "
+            "MERGE (a:Account {id: toString(s)}) MERGE (b:Account {id: toString(d)}) CREATE (a)-[:TRANSFER {"
+            "id: 'grown:' + n + ':transfer@bank/0001.1.00000001.0000000000000001.000000', time: $start + n, "
+            "_known: $start + n, _src: 'Account:' + s, _dst: 'Account:' + d, amount: n, currency: 'EUR'}]->(b)"
+        )
+        accounts = max(20_000, wanted // 50)
+        there = self.edges()
+        for start in range(there, wanted, GROW_BATCH):
+            to = min(start + GROW_BATCH, wanted)
+            self.driver.execute_query(text, {"from": start, "to": to, "accounts": accounts, "start": START_MS - 10**9})
+            if start // 500_000 != to // 500_000:
+                err.print(f"{to:,} edges")
+
+
+def run_ingest_bench(plan: Plan, as_json: bool, echo: Callable[[str], None] = err.print) -> int:
+    """Measure on the local stack's Kafka and Neo4j; returns the exit status."""
+    chosen = settings()
+    bootstrap.logs(chosen)
+    control.up(chosen.stack_layout(), ["kafka", "neo4j"], echo)
+    with bootstrap.driver(chosen) as driver:
+        bench = _Bench(chosen, plan, driver)
+        figures = [each for database in plan.databases for each in _against_bare(bench, database)]
+        figures += _hub(bench)
+        if plan.edges:
+            figures += _flat(bench)
+        if plan.backlog:
+            bench.fill(plan.backlog, Shape(), "bank.backlog.transfers")
+            peak, rate = peak_of_backlog(chosen, plan.backlog)
+            figures += [figure("worker_peak_rss_mb", peak, "MB", MEMORY_BAR_MB),
+                        figure("backlog_rows_per_s", rate, "rows/s", None, "higher")]  # fmt: skip
+    done = report("ingest", figures)
+    if as_json:
+        sys.stdout.write(done.json() + "\n")
+    return done.status
+
+
+def _against_bare(bench: _Bench, database: str) -> list[Figure]:
+    figures = []
+    for batch in bench.plan.batches:
+        bare, ours = bench.pair(batch, Shape(database))
+        ratio = median(one / other for one, other in zip(bare, ours, strict=True))
+        name = f"{batch}_{database}"
+        rates = bench.plan.rows / median(bare), bench.plan.rows / median(ours)
+        err.print(f"{database}, batch {batch}: bare {rates[0]:,.0f} rows/s, ours {rates[1]:,.0f}, ratio {ratio:.2f}")
+        rate = figure(f"rows_per_s@{name}", rates[1], "rows/s", None, "higher")
+        figures += [msgspec.structs.replace(rate, beside=Beside("bare_loop", round(rates[0], 1))),
+                    figure(f"rows_per_s_ratio_to_bare@{name}", ratio, "ratio", RATIO_BAR, "higher")]  # fmt: skip
+    return figures
+
+
+def _hub(bench: _Bench) -> list[Figure]:
+    """An account with `hub` edges: does money to it go in as quickly as money spread out?"""
+    spread = bench.alone(Shape(), bench.plan.rows // 2)
+    bench.alone(Shape(hub=True), max(1, bench.plan.hub // (bench.plan.rounds + 1)))
+    to_hub = bench.alone(Shape(hub=True), bench.plan.rows // 2)
+    err.print(f"spread {spread:,.0f} rows/s, to a hub of {bench.plan.hub:,} edges {to_hub:,.0f}")
+    found = figure("rows_per_s_ratio_hub_to_spread", to_hub / spread, "ratio", FLAT_BAR, "higher")
+    return [msgspec.structs.replace(found, beside=Beside("rows_per_s_spread", round(spread, 1)))]
+
+
+def _flat(bench: _Bench) -> list[Figure]:
+    bench.grow(SMALL)
+    small_edges, small = bench.edges(), bench.alone(Shape(), bench.plan.rows)
+    bench.grow(bench.plan.edges)
+    large_edges, large = bench.edges(), bench.alone(Shape(), bench.plan.rows)
+    err.print(f"{small_edges:,} edges {small:,.0f} rows/s, {large_edges:,} edges {large:,.0f}")
+    found = figure(f"rows_per_s_ratio_{large_edges}_to_{small_edges}_edges", large / small, "ratio", FLAT_BAR, "higher")
+    return [msgspec.structs.replace(found, beside=Beside("rows_per_s_small", round(small, 1)))]
