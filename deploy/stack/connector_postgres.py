@@ -9,6 +9,8 @@ from deploy.stack.connector_settings import CLASSES, Source, common
 from deploy.stack.endpoints import PostgresCapture
 from deploy.stack.publication import slot_name
 
+HEARTBEAT = "ringwatch_heartbeat"
+
 
 def postgres_config(at: PostgresCapture, source: Source) -> dict[str, str]:
     """Return the connector's settings (Debezium 3.5, PostgreSQL connector)."""
@@ -28,6 +30,11 @@ def postgres_config(at: PostgresCapture, source: Source) -> dict[str, str]:
             "publication.name": slot_name(source.name),
             "publication.autocreate.mode": "disabled",  # `publish` makes it, as the owner
             "table.include.list": tables,
+            # While nothing of these tables is committed, PostgreSQL sends nothing: the stored offset would stand
+            # still, and the log of a busy neighbour database would be kept for ever. A message into the log, read
+            # by nobody, moves both on; it writes no table.
+            "heartbeat.action.query": f"SELECT pg_logical_emit_message(true, '{HEARTBEAT}', '')",
+            "message.prefix.exclude.list": HEARTBEAT,
             "binary.handling.mode": "base64",
             "hstore.handling.mode": "json",
             "interval.handling.mode": "string",

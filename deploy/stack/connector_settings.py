@@ -61,6 +61,8 @@ def common(kafka_bootstrap: str, source: Source) -> dict[str, str]:
         "signal.enabled.channels": "kafka",
         "signal.kafka.topic": signal_topic(source.name),
         "signal.kafka.bootstrap.servers": kafka_bootstrap,
+        "signal.kafka.groupId": f"{source.name}-signal",  # the default is one group for all connectors there are
+        "signal.poll.interval.ms": "1000",
         # Latency: look every 10 ms, hand over at once, and let no long queue build up.
         "poll.interval.ms": "10",
         "max.batch.size": "2048",

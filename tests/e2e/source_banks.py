@@ -170,6 +170,7 @@ class Following:
         self.database = self.make(servers, layout)
         self.ends: Any = servers
         self.follower: Follower | None = None
+        self.removed = False
 
     def mapped(self, old: str = "", new: str = "") -> Mapping:
         """The mapping of this source, mended by hand."""
@@ -214,6 +215,9 @@ class Following:
 
     def remove(self) -> None:
         """Leave nothing behind."""
+        if self.removed:
+            return
+        self.removed = True
         if self.follower is not None:
             self.follower.stop()
         connector.reset(self.ends, self.source, kind=self.kind)
