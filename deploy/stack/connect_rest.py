@@ -12,6 +12,7 @@ from deploy.stack.errors import ConnectorFailed
 TRACE_LINES = 12
 POLL_S = 0.2
 REBALANCE_S = 30.0
+LOG_GONE = "no longer available on the server"  # Debezium's words: a purged binlog, a dropped slot
 
 
 class Connector:
@@ -75,8 +76,11 @@ class Connector:
 
     def require_sound(self, states: Iterable[str] | None = None) -> None:
         """Raises ConnectorFailed with the trace when it or its task has failed."""
-        if "FAILED" in (self.states() if states is None else states):
-            raise ConnectorFailed(self.name, "it failed", self._trace())
+        if "FAILED" not in (self.states() if states is None else states):
+            return
+        trace = self._trace()
+        gap = "its place in the log is not there any more; run: ringwatch connect resnapshot"
+        raise ConnectorFailed(self.name, gap if LOG_GONE in trace else "it failed", trace)
 
     def states(self) -> set[str]:
         """The states of connector and task; RUNNING only stands alone when there is a task."""

@@ -30,6 +30,8 @@ def postgres_config(at: PostgresCapture, source: Source) -> dict[str, str]:
             "publication.name": slot_name(source.name),
             "publication.autocreate.mode": "disabled",  # `publish` makes it, as the owner
             "table.include.list": tables,
+            # A slot that was dropped and made anew has a gap behind it: fail, rather than go on as if nothing was lost.
+            "offset.mismatch.strategy": "trust_offset",
             # While nothing of these tables is committed, PostgreSQL sends nothing: the stored offset would stand
             # still, and the log of a busy neighbour database would be kept for ever. A message into the log, read
             # by nobody, moves both on; it writes no table.

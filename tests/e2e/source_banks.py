@@ -29,7 +29,7 @@ from graph.model import EdgeUpsert, Floor, Gone, NodeUpsert, table_of
 from graph.sink import GraphSink
 from graph.store import GraphStore
 from ingest.deadletter import DeadLetter
-from ingest.kafka import KafkaSource
+from ingest.kafka import KafkaSource, read_all
 from ingest.records import DEAD_LETTERS, EVENTS, Message
 from ingest.worker import Worker
 
@@ -226,6 +226,12 @@ class Following:
         for deleted in admin.delete_topics(ours).values():
             deleted.result(timeout=30)
         self.database.run(*(f"DROP TABLE IF EXISTS {table}" for table in TABLES))
+
+    @property
+    def records(self) -> int:
+        """How many there are in Kafka."""
+        names = (self.topic(table) for table in TABLES)
+        return sum(sum(1 for _ in read_all(self.servers.kafka_bootstrap, name)) for name in names)
 
     # -- looking ------------------------------------------------------------------------------
 

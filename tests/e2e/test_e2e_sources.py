@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import neo4j
 import pytest
-from source_banks import Following, another_server, signals, until
+from source_banks import Follower, Following, another_server, facts, signals, until
 
 from deploy.config import Settings
-from deploy.stack import control
+from deploy.stack import connector, control
+from deploy.stack.connect_rest import Connector
 from deploy.stack.connector_settings import Kind
 from deploy.stack.endpoints import Endpoints
+from deploy.stack.errors import ConnectorFailed
+from deploy.stack.publication import slot_name
 from deploy.stack.signals import snapshot_tables
 from graph.model import Floor
+from graph.neo4j_store import Neo4jStore
 from ingest.debezium import Captured, decode
 from ingest.events import Halt, Reread
 from ingest.kafka import read_all
@@ -247,7 +253,7 @@ def test_after_lost_offsets_a_new_epoch_s_snapshot_takes_away_what_is_gone(bank:
     """Deleted in between: gone. Updated in between: as it is now. What was there stays."""
     bank.run(person("gone"), person("kept"), person("new"), payment(8), payment(9))
     bank.shows(("SrcPerson:new", as_node()), ("src_payments:x|8:paid", paid()), ("src_payments:x|9:paid", paid()))
-    stop_and_forget(bank)
+    assert connector.stop(bank.servers, bank.name)  # and what is committed now it will never see in the log
     bank.run(
         "DELETE FROM src_people WHERE code = 'gone'",
         "UPDATE src_people SET name = 'Dan' WHERE code = 'new'",
@@ -259,11 +265,48 @@ def test_after_lost_offsets_a_new_epoch_s_snapshot_takes_away_what_is_gone(bank:
     bank.shows(("src_payments:x|8:paid", None), ("src_payments:x|9:paid", paid(amount=500)))
 
 
-def stop_and_forget(bank: Following) -> None:
-    """The connector stands still, its settings stay: what is committed now it will not see in the log."""
-    from deploy.stack.connector import stop
+def test_a_slot_that_was_lost_is_told_and_the_next_epoch_mends_it(bank: Following) -> None:
+    """PostgreSQL keeps the log for a slot only: what was committed without one can't be streamed."""
+    if bank.kind == "mariadb":
+        pytest.skip("MariaDB keeps its log for a time; Debezium fails by itself where it is purged")
+    bank.run(person("lost"), person("found"))
+    bank.shows(("SrcPerson:lost", as_node()), ("SrcPerson:found", as_node()))
+    assert connector.stop(bank.servers, bank.name)
+    bank.run(f"SELECT pg_drop_replication_slot('{slot_name(bank.name)}')")
+    bank.run("DELETE FROM src_people WHERE code = 'lost'", "UPDATE src_people SET name = 'Guy' WHERE code = 'found'")
+    there = Connector(bank.servers.connect_url, bank.name)
+    there.ask("PUT", "/resume")
+    with pytest.raises(ConnectorFailed, match="ringwatch connect resnapshot"):
+        until(there.require_sound)
+    bank.resnapshot()
+    bank.shows(("SrcPerson:lost", None), ("SrcPerson:found", as_node("Guy")))
 
-    assert stop(bank.servers, bank.name)
+
+def test_a_table_that_does_not_log_whole_rows_is_refused_with_the_statement_that_mends_it(bank: Following) -> None:
+    """Before anything of the connector is changed; a table that is not there as well."""
+    if bank.kind == "mariadb":
+        pytest.skip("MariaDB's binlog_row_image is of the server, and is looked at by Debezium itself")
+    bank.run("ALTER TABLE src_visits REPLICA IDENTITY DEFAULT")
+    with pytest.raises(ConnectorFailed, match="ALTER TABLE src_visits REPLICA IDENTITY FULL") as refused:
+        connector.register_postgres(bank.servers, replace(bank.source, tables=(*bank.source.tables, "src_ghosts")))
+    assert "no table src_ghosts" in str(refused.value) and "src_people" not in str(refused.value)
+    bank.run(*bank.database.whole)
+
+
+def test_neo4j_ends_as_the_mirror_did(bank: Following, neo4j_driver: neo4j.Driver) -> None:
+    """Everything that was sent, read once more from the start, in other batches."""
+    bank.now.stop()
+    store = Neo4jStore(neo4j_driver, bank.mapping.schema)
+    store.init()
+    again = Follower(bank.servers.kafka_bootstrap, bank.name, bank.mapping, store, f"{bank.name}-neo4j")
+    try:
+        until(lambda: again.worker.counters.records >= bank.records, lambda: (again.worker.counters, again.failed))
+    finally:
+        again.stop()
+    ours = {key: value for key, value in facts(store).items() if key.startswith(("Src", "src_"))}
+    neo4j_driver.execute_query("MATCH (n) WHERE any(l IN labels(n) WHERE l STARTS WITH 'Src') DETACH DELETE n")
+    bank.follow()
+    assert ours == bank.facts() and ours
 
 
 def test_another_server_is_a_new_epoch(bank: Following, tmp_path: Path) -> None:
@@ -271,7 +314,7 @@ def test_another_server_is_a_new_epoch(bank: Following, tmp_path: Path) -> None:
     with another_server(bank, tmp_path) as ends:
         bank.run(person("old", name="'Eve'"), person("brought"))
         bank.ends = ends
-        assert bank.resnapshot() == 3
+        bank.resnapshot()
         bank.shows(("SrcPerson:old", as_node("Eve")), ("SrcPerson:kept", None), ("SrcPerson:brought", as_node()))
         bank.run("UPDATE src_people SET name = 'Fay' WHERE code = 'old'", "DELETE FROM src_people WHERE code = 'brought'")
         bank.shows(("SrcPerson:old", as_node("Fay")), ("SrcPerson:brought", None))
