@@ -140,7 +140,9 @@ class Follower:
 
     def __init__(self, bootstrap: str, name: str, mapping: Mapping, store: GraphStore, group: str) -> None:
         self.memory, self.failed = Memory(), list[BaseException]()
-        self._source = KafkaSource(bootstrap, group, [f"^{name}\\..+\\..+"], {"topic.metadata.refresh.interval.ms": "500"})
+        self._source = KafkaSource(
+            bootstrap, group, [f"^{name}\\..+\\..+"], {"topic.metadata.refresh.interval.ms": "500"}
+        )
         self.worker = Worker(self._source, GraphSink(mapping, store, name), self.memory)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -251,8 +253,10 @@ class Following:
         """Wait until the graph holds these (None: does not hold)."""
         until(
             lambda: all(self.facts().get(key) == value for key, value in wanted),
-            lambda: f"{[(key, self.facts().get(key)) for key, _ in wanted]}, refused: "
-            f"{[letter.reason for letter in self.now.memory.letters][-3:]}, {self.now.failed}",
+            lambda: (
+                f"{[(key, self.facts().get(key)) for key, _ in wanted]}, refused: "
+                f"{[letter.reason for letter in self.now.memory.letters][-3:]}, {self.now.failed}"
+            ),
         )
 
     @property

@@ -57,7 +57,9 @@ def as_node(name: str | None = "Ann", balance: int = 15_000) -> dict[str, object
 def bank(request: pytest.FixtureRequest, servers: Endpoints, stack_settings: Settings) -> Iterator[Following]:
     """A bank that held two rows when its connector was registered; ingest follows."""
     following = Following(cast(Kind, request.param), servers, stack_settings.stack_layout())
-    following.run(person("old", balance="'12345678901234.5678'"), payment(1), "INSERT INTO src_stop VALUES (1, 'w', 'e')")
+    following.run(
+        person("old", balance="'12345678901234.5678'"), payment(1), "INSERT INTO src_stop VALUES (1, 'w', 'e')"
+    )
     signals(following)
     following.register()
     following.follow()
@@ -316,6 +318,8 @@ def test_another_server_is_a_new_epoch(bank: Following, tmp_path: Path) -> None:
         bank.ends = ends
         bank.resnapshot()
         bank.shows(("SrcPerson:old", as_node("Eve")), ("SrcPerson:kept", None), ("SrcPerson:brought", as_node()))
-        bank.run("UPDATE src_people SET name = 'Fay' WHERE code = 'old'", "DELETE FROM src_people WHERE code = 'brought'")
+        bank.run(
+            "UPDATE src_people SET name = 'Fay' WHERE code = 'old'", "DELETE FROM src_people WHERE code = 'brought'"
+        )
         bank.shows(("SrcPerson:old", as_node("Fay")), ("SrcPerson:brought", None))
         bank.remove()
