@@ -1,4 +1,4 @@
-"""The bank's side on given servers or the local stack's: its connector registered, its demo data committed."""
+"""The bank's side on given servers or the local stack's: where its database is, its demo data committed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pymysql
 
@@ -15,28 +15,13 @@ from deploy.connections import connections, given
 from deploy.demo.settings import BankSettings
 from deploy.demo.sql import connect as connect_bank
 from deploy.demo.teller import AnotherBank, Teller
-from deploy.stack.connector import Source, register_mariadb
 from deploy.stack.control import endpoints
-from deploy.stack.endpoints import Capture, MariaDb
+from deploy.stack.endpoints import Capture, MariaDb, Postgres, PostgresCapture
 from deploy.stack.errors import StackError
-from deploy.stack.topics import BROKER_S_DEFAULT, create_topics
 
 Echo = Callable[[str], None]
 FOREVER_S = float("inf")
 READER_LIMIT_S = 600.0
-
-
-def register(settings: Settings, source: Source, limit_s: float, echo: Echo) -> None:
-    """Make Ringwatch's topics, register the connector, wait until it reads the bank's log.
-
-    Raises:
-        StackError: what did not answer, refused, or was not done in time.
-    """
-    at = capture(settings)
-    made = create_topics(at.kafka_bootstrap, extra=settings.kafka_options, replicas=BROKER_S_DEFAULT)
-    echo(f"topics made: {', '.join(made)}" if made else "the topics were there")
-    register_mariadb(at, replace(source, ssl=source.ssl or settings.mariadb_ssl), limit_s)
-    echo(f"connector {source.name} follows {at.mariadb.database} on {at.mariadb.host}:{at.mariadb.port}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +75,19 @@ def mariadb(settings: Settings) -> MariaDb:
     return MariaDb(host, settings.mariadb_port, settings.mariadb_user, password, settings.mariadb_database)
 
 
+def postgres(settings: Settings) -> Postgres:
+    """The same of a bank on PostgreSQL.
+
+    Raises:
+        ConfigError: another server is set, but no host or no password.
+        StackError: there is no local stack either.
+    """
+    host, password = given(settings, "postgres_host"), given(settings, "postgres_password")
+    if host is None or password is None:
+        return endpoints(settings.stack_layout()).postgres_capture.postgres
+    return Postgres(host, settings.postgres_port, settings.postgres_user, password, settings.postgres_database)
+
+
 def capture(settings: Settings) -> Capture:
     """What the connector joins: by the settings, else the local stack's.
 
@@ -98,13 +96,32 @@ def capture(settings: Settings) -> Capture:
         StackError: there is no local stack either.
     """
     bank, kafka = mariadb(settings), connections(settings).kafka_bootstrap
+    if (given_connect := _connect(settings)) is None:
+        local = endpoints(settings.stack_layout())
+        return Capture(bank, kafka, local.connect_url, local.debezium_user, local.debezium_password)
+    return Capture(bank, kafka, *given_connect)
+
+
+def postgres_capture(settings: Settings) -> PostgresCapture:
+    """The same where the bank's database is PostgreSQL.
+
+    Raises:
+        ConfigError, StackError: as `capture`.
+    """
+    bank, kafka = postgres(settings), connections(settings).kafka_bootstrap
+    if (given_connect := _connect(settings)) is None:
+        return endpoints(settings.stack_layout()).postgres_capture
+    return PostgresCapture(bank, kafka, *given_connect)
+
+
+def _connect(settings: Settings) -> tuple[str, str, str] | None:
+    """Kafka Connect's address, Debezium's account and its password."""
     connect = given(settings, "connect_url")
     reference = " (the password best to a reference that Kafka Connect resolves, such as ${env:NAME})"
     password = given(settings, "debezium_password", reference)
     if connect is None or password is None:
-        local = endpoints(settings.stack_layout())
-        return Capture(bank, kafka, local.connect_url, local.debezium_user, local.debezium_password)
-    return Capture(bank, kafka, connect.rstrip("/"), settings.debezium_user, password)
+        return None
+    return connect.rstrip("/"), settings.debezium_user, password
 
 
 @contextmanager

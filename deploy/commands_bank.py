@@ -1,4 +1,4 @@
-"""`ringwatch connect register` and `ringwatch replay`: the demo bank on given servers or the local stack's."""
+"""`ringwatch connect` and `ringwatch replay`: a bank on given servers or the local stack's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from deploy.durations import seconds
+from deploy.stack.connector_settings import Kind
+
+Limit = Annotated[float, typer.Option("--limit", min=1, help="Seconds the snapshot may take.")]
 
 connect_app = typer.Typer(no_args_is_help=True, help="The connector that reads the bank's commits.")
 
@@ -15,14 +18,51 @@ connect_app = typer.Typer(no_args_is_help=True, help="The connector that reads t
 def register(
     name: Annotated[str, typer.Option(help="The connector's name, and the prefix of its topics.")] = "bank",
     epoch: Annotated[int, typer.Option(min=1, help="One more whenever the bank's log starts over.")] = 1,
-    limit_s: Annotated[float, typer.Option("--limit", min=1, help="Seconds the snapshot may take.")] = 600,
+    limit_s: Limit = 600,
+    database: Annotated[Kind, typer.Option("--from", help="Which database the bank runs on.")] = "mariadb",
 ) -> None:
-    """Make Ringwatch's topics, register the connector for MariaDB, wait until it reads the bank's log."""
-    from deploy.bankside import register as carry_out
-    from deploy.config import settings
-    from deploy.stack.connector import Source
+    """Make Ringwatch's topics, register the connector, wait until it reads the bank's log.
 
-    carry_out(settings(), Source(name=name, epoch=epoch), limit_s, typer.echo)
+    PostgreSQL: each mapped table must have REPLICA IDENTITY FULL; what lacks it is named with its mend.
+    """
+    from deploy.config import settings
+    from deploy.following import register as carry_out
+    from deploy.stack.connector_settings import Source
+
+    carry_out(settings(), database, Source(name=name, epoch=epoch), limit_s, typer.echo)
+
+
+@connect_app.command("resnapshot")
+def resnapshot(
+    name: Annotated[str, typer.Option(help="The connector's name.")] = "bank",
+    epoch: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Default: one more than the connector's settings say.")
+    ] = None,
+    limit_s: Limit = 600,
+    database: Annotated[
+        Kind | None, typer.Option("--from", help="Which database; default: as the connector was registered.")
+    ] = None,
+) -> None:
+    """Read the whole bank again under the next epoch: its server was restored or replaced, or the offsets are lost.
+
+    What is in the graph and not in the bank any more is gone once the snapshot has come through ingest.
+    """
+    from deploy.config import settings
+    from deploy.following import resnapshot as carry_out
+
+    carry_out(settings(), database, name, epoch, limit_s, typer.echo)
+
+
+@connect_app.command("snapshot")
+def snapshot(
+    tables: Annotated[list[str], typer.Argument(help="Mapped tables, by name.")],
+    name: Annotated[str, typer.Option(help="The connector's name.")] = "bank",
+) -> None:
+    """Read some tables again while the log is followed (an incremental snapshot). Nothing is written to the bank."""
+    from deploy.config import settings
+    from deploy.following import snapshot as carry_out
+
+    carry_out(settings(), name, tables, typer.echo)
 
 
 def replay(

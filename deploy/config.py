@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     mariadb_password: SecretStr | None = None
     mariadb_database: str = "bank"
     mariadb_ssl: Literal["disable", "trust", "verify-ca", "verify-full"] | None = None  # Debezium's words
+    postgres_host: str | None = None  # the bank's, where it is PostgreSQL (Ringwatch's own is SQL_URL)
+    postgres_port: int = Field(default=5432, ge=1, le=65_535)
+    postgres_user: str = "bank"
+    postgres_password: SecretStr | None = None
+    postgres_database: str = "bank"
+    postgres_schema: str = "public"
+    postgres_ssl: Literal["disable", "require", "verify-ca", "verify-full"] | None = None
     connect_url: str | None = None
     debezium_user: str = "dbz"
     debezium_password: SecretStr | None = None  # better a reference that Connect resolves: ${env:NAME}

@@ -12,7 +12,7 @@ from deploy.stack.endpoints import Endpoints
 
 SERVERS = (
     "kafka_bootstrap", "neo4j_uri", "neo4j_user", "neo4j_password", "sql_url", "redis_url", "mariadb_host",
-    "mariadb_password", "connect_url", "debezium_password",
+    "mariadb_password", "postgres_host", "postgres_password", "connect_url", "debezium_password",
 )  # fmt: skip
 
 

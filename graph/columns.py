@@ -12,6 +12,7 @@ from typing import Any
 
 from graph.model import Scalar
 from ingest.events import Reject, Row
+from ingest.unavailable import UNAVAILABLE
 
 ID_LIMIT = 256  # characters; Neo4j refuses index keys past 8 kB, and no bank's key is longer than this
 TEXT_LIMIT = 4_096  # characters of a property; longer text belongs in a document store
@@ -25,16 +26,35 @@ EXACT = Context(prec=2 * NUMBER_LIMIT)
 MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Missing(Reject):
+    """The row lacks a column that is mapped: it was dropped or renamed."""
+
+
+class NullWhereMissing(dict[str, Any]):
+    """A row of a table whose missing columns read as NULL."""
+
+    def __missing__(self, name: str) -> None:
+        """SQL's NULL."""
+
+
 def column(row: Row, name: str) -> Any:
     """The raw value of a column.
 
     Raises:
-        Reject: the row has no such column (None is a value: SQL's NULL).
+        Missing: the row has no such column (None is a value: SQL's NULL).
+        Reject: PostgreSQL did not log its value, which is still what it was.
     """
     try:
-        return row[name]
+        value = row[name]
     except KeyError:
-        raise Reject(f"column {name!r} is missing from the row (it has {', '.join(sorted(row)) or 'none'})") from None
+        shown_names = ", ".join(sorted(row)) or "none"
+        raise Missing(f"column {name!r} is missing from the row (it has {shown_names})") from None
+    if value is UNAVAILABLE:
+        raise Reject(
+            f"column {name!r} is large and unchanged, so PostgreSQL did not log its value: ALTER TABLE … REPLICA "
+            "IDENTITY FULL, then touch the row (or replay this letter after a later change of it: it is superseded)"
+        )
+    return value
 
 
 def identifier(value: Any, name: str) -> str:

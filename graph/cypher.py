@@ -90,11 +90,14 @@ def write(schema: GraphSchema) -> str:
 
 
 def nodes(label: str, role: str, rows: str) -> str:
-    """Properties of a node, if newer. The lock is taken before the guard reads (Neo4j is read-committed)."""
-    pos = f"n._pos_{name(role)}"
+    """Properties of a node, if newer (`NodeUpsert.place`). The lock is taken before the guard reads: Neo4j is
+    read-committed.
+    """
+    pos, gone = f"n._pos_{name(role)}", f"_gone_{name(role)}"
     return (
         f"UNWIND $b.{rows} AS row MERGE (n:{name(label)} {{id: row.id}}) SET {pos} = {pos} "
-        f"WITH n, row WHERE coalesce({pos}, '') < row.pos SET n += row.properties"
+        f"WITH n, row WHERE coalesce({pos}, '') < row.pos "
+        f"OR ({pos} = row.pos AND n.{gone} AND row.properties.{gone} IS NULL) SET n += row.properties"
     )
 
 

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from graph.columns import column, hashed, identifier, key_text, shown, time_ms, typed
+from graph.columns import (
+    Missing,
+    NullWhereMissing,
+    column,
+    hashed,
+    identifier,
+    key_text,
+    shown,
+    time_ms,
+    typed,
+)
 from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRule, Property, TableRule, read_mapping
-from graph.model import Attributes, EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, node_key
+from graph.model import Attributes, EdgeUpsert, Floor, LabelUpsert, NodeUpsert, node_key
+from graph.plan import Plan as Plan  # its readers name the mapping
+from graph.plan import RowImage, Step, owner_of
 from graph.schema import GraphSchema, Relation
 from ingest.debezium import read_key
-from ingest.events import Change, Op, Reject, Row
+from ingest.events import Change, Halt, Op, Reject, Row
 from ingest.labels import DECISIONS
 
 CONTACT_KINDS = ("phone", "email", "address", "text")
 NAMES_LIMIT = 200  # bytes: a table, a role (63 at most each) and the colons
 OWNER_LIMIT = 7_800  # bytes of `table:key:role`: with a position behind it, it fits the 8,160 an index of Neo4j takes
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What one Change does: upserts in writing order (nodes, edges, labels) and the events to score."""
-
-    upserts: tuple[Upsert, ...] = ()
-    events: tuple[Event, ...] = ()
-
-
-class _Row(msgspec.Struct):
-    """What one image of a row amounts to."""
-
-    nodes: dict[str, NodeUpsert] = {}
-    edges: dict[str, EdgeUpsert] = {}
-    labels: dict[str, LabelUpsert] = {}
 
 
 class Mapping:
@@ -102,10 +98,21 @@ class Mapping:
 
         What the row gave before and still gives makes no new version, unless `whole` asks for the
         full row (an earlier change of the key was dead-lettered, so this one has to supersede it).
+        Where the change ends a snapshot, each table gets a floor: what is below was not read again.
 
         Raises:
             Reject: the table is not mapped, or the row does not fit its rule.
+            Halt: a column is missing, and the mapping says to stop then.
         """
+        if not change.completes:
+            return self._planned(change, whole)
+        floors = tuple(Floor(table, change.position.token, change.committed_ms) for table in self.file.tables)
+        if change.after is None:
+            return Plan(floors)
+        planned = self._planned(change, whole)
+        return Plan((*planned.upserts, *floors), planned.events)
+
+    def _planned(self, change: Change, whole: bool) -> Plan:
         if change.table in self.file.ignore:
             return Plan()
         if change.table == DECISIONS:
@@ -115,10 +122,21 @@ class Mapping:
             raise Reject(f"table {change.table!r} is not in the mapping; map it, or name it under ignore")
         if change.op is Op.TRUNCATE:
             return Plan((Floor(change.table, change.position.token, change.committed_ms),))
+        try:
+            step = self._step(change, rule, whole)
+        except Missing as missing:
+            if rule.missing != "stop":
+                raise
+            raise Halt(
+                f'table {change.table!r} at {change.position.token}: {missing}; its mapping says missing = "stop". '
+                "Mend the mapping (or the table) and start again: nothing was committed, this row comes first"
+            ) from missing
+        return step.plan()
+
+    def _step(self, change: Change, rule: TableRule, whole: bool) -> Step:
         key = _key(change, rule)
         before, after = self._before(change, rule, key), self._image(change, rule, key, change.after)
-        step = _Step(change, rule, key, before or _Row(), after, known=before is not None, whole=whole)
-        return Plan((*_nodes(step), *_edges_and_labels(step)), tuple(_events(step)))
+        return Step(change, rule, key, before or RowImage(), after, known=before is not None, whole=whole)
 
     def row_of_key(self, topic: str, key: bytes | None) -> str | None:
         """The row (`table:key`) that a record of this topic and key speaks of; None where it does not tell."""
@@ -134,7 +152,7 @@ class Mapping:
 
     # -- one image of a row -------------------------------------------------------------------
 
-    def _before(self, change: Change, rule: TableRule, key: str) -> _Row | None:
+    def _before(self, change: Change, rule: TableRule, key: str) -> RowImage | None:
         """None where it is not known: not given, or itself so bad that it was dead-lettered. It must not
         drag the row that mends it, or its deletion, along.
         """
@@ -142,13 +160,17 @@ class Mapping:
             return None
         try:
             return self._image(change, rule, key, change.before)
-        except Reject:
+        except Reject as reason:
+            if rule.missing == "stop" and isinstance(reason, Missing):
+                raise
             return None
 
-    def _image(self, change: Change, rule: TableRule, key: str, row: Row | None) -> _Row:
-        image = _Row()
+    def _image(self, change: Change, rule: TableRule, key: str, row: Row | None) -> RowImage:
+        image = RowImage()
         if row is None:
             return image
+        if rule.missing == "ignore":
+            row = NullWhereMissing(row)
         for node_rule in rule.nodes:
             node = self._node(change, node_rule, row)
             image.nodes[node.key] = node
@@ -175,7 +197,7 @@ class Mapping:
             return None
         at = time_ms(column(row, rule.time.column), rule.time.unit, rule.time.column)
         return EdgeUpsert(
-            owner=_owner(change.table, key, rule.role),
+            owner=owner_of(change.table, key, rule.role),
             pos=change.position.token,
             known_ms=at if change.op is Op.READ else change.committed_ms,
             relation=rule.relation,
@@ -195,10 +217,10 @@ class Mapping:
         if fraud is None:
             raise Reject(f"column {rule.fraud!r} is NULL, but a report says fraud or not")
         return LabelUpsert(
-            owner=_owner(change.table, key, rule.role),
+            owner=owner_of(change.table, key, rule.role),
             pos=change.position.token,
             known_ms=reported if change.op is Op.READ else max(reported, change.committed_ms),
-            event=_owner(table, key_text([identifier(column(row, ref.key), ref.key)]), ref.roles[table]),
+            event=owner_of(table, key_text([identifier(column(row, ref.key), ref.key)]), ref.roles[table]),
             fraud=bool(fraud),
         )
 
@@ -224,87 +246,8 @@ class Mapping:
         key, _, role = rest.rpartition(":")
         if not key or (table, role) not in self._event_roles or len(event.encode()) > OWNER_LIMIT:
             raise Reject(f"the decision is on {shown(event)}, which is no event of the mapping")
-        owner = _owner(DECISIONS, str(row["alert"]), "label")
+        owner = owner_of(DECISIONS, str(row["alert"]), "label")
         return LabelUpsert(owner, change.position.token, change.committed_ms, event, row["fraud"])
-
-
-class _Step(msgspec.Struct, frozen=True):
-    """One change with both images. `known`: whether there is a before to compare with."""
-
-    change: Change
-    rule: TableRule
-    key: str
-    before: _Row
-    after: _Row
-    known: bool
-    whole: bool
-
-    @property
-    def sure(self) -> bool:
-        """What `before` gives is in the graph, so only differences are written."""
-        return self.known and not self.whole
-
-
-def _nodes(step: _Step) -> list[Upsert]:
-    change, before, after = step.change, step.before.nodes, step.after.nodes
-    if change.op is Op.DELETE and not step.known:
-        return [
-            NodeUpsert(
-                rule.label,
-                identifier(change.key[rule.id], rule.id),
-                change.table,
-                change.position.token,
-                change.committed_ms,
-                None,
-            )
-            for rule in step.rule.nodes
-        ]
-    left = [msgspec.structs.replace(node, properties=None) for key, node in before.items() if key not in after]
-    new = [node for key, node in after.items() if not (step.sure and before.get(key) == node)]
-    return [*left, *new]
-
-
-def _edges_and_labels(step: _Step) -> list[Upsert]:
-    before, after = step.before, step.after
-    edges = (_version(step, rule.role, rule.relation, before.edges, after.edges) for rule in step.rule.edges)
-    labels = (_version(step, rule.role, None, before.labels, after.labels) for rule in step.rule.labels)
-    return [upsert for upsert in (*edges, *labels) if upsert is not None]
-
-
-def _version(
-    step: _Step, role: str, kind: str | None, before: MappingType[str, Upsert], after: MappingType[str, Upsert]
-) -> Upsert | None:
-    """The new version of one owner, or its closing; None where the row gives what it gave."""
-    old, new = before.get(role), after.get(role)
-    if step.sure and old == new:
-        return None
-    if new is not None or step.change.op in (Op.CREATE, Op.READ):
-        return new
-    return Gone(_owner(step.change.table, step.key, role), step.change.position.token, step.change.committed_ms, kind)
-
-
-def _events(step: _Step) -> list[Event]:
-    """Created → new, a scoreable column changed → revised, deleted → withdrawn; snapshot rows are never scored.
-
-    A deletion without the row before it withdraws nothing: it does not say what the event was.
-    """
-    if step.change.op is Op.READ:
-        return []
-    found = []
-    for rule in step.rule.edges:
-        old, new = step.before.edges.get(rule.role), step.after.edges.get(rule.role)
-        edge = new or old
-        if not rule.event or edge is None or old == new:
-            continue
-        kind: Literal["new", "revised", "withdrawn"] = "revised" if step.change.op is Op.UPDATE else "new"
-        found.append(_event(edge, "withdrawn" if new is None else kind, step.change.committed_ms))
-    return found
-
-
-def _event(edge: EdgeUpsert, kind: Literal["new", "revised", "withdrawn"], committed_ms: int) -> Event:
-    return Event(
-        edge.owner, kind, edge.pos, committed_ms, edge.relation, edge.src, edge.dst, edge.time_ms, edge.attributes
-    )
 
 
 def _key(change: Change, rule: TableRule) -> str:
@@ -313,10 +256,6 @@ def _key(change: Change, rule: TableRule) -> str:
     if size > most:
         raise Reject(f"the key ({', '.join(rule.key)}) has {size} bytes, at most {most} fit an index: map another")
     return key
-
-
-def _owner(table: str, key: str, role: str) -> str:
-    return f"{table}:{key}:{role}"
 
 
 def _attributes(wanted: MappingType[str, Property], row: Row) -> Attributes:

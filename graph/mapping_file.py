@@ -121,9 +121,14 @@ class LabelRule(_Part):
 
 
 class TableRule(_Part):
-    """What the rows of one table become."""
+    """What the rows of one table become.
+
+    `missing` says what to do when a mapped column is not in the row (dropped or renamed while running):
+    refuse: dead-letter the row; ignore: read the column as NULL; stop: end the process, nothing committed.
+    """
 
     key: list[Column] = Field(min_length=1)
+    missing: Literal["refuse", "ignore", "stop"] = "refuse"
     nodes: list[NodeRule] = []
     edges: list[EdgeRule] = []
     labels: list[LabelRule] = []

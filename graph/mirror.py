@@ -83,7 +83,7 @@ class Mirror:
         for floor in self._floors.get(node.role, ()):
             if node.pos < floor.pos:
                 node = _emptied(node, floor)
-        if node.role not in roles or roles[node.role].pos < node.pos:
+        if node.role not in roles or roles[node.role].place < node.place:
             roles[node.role] = node
 
     def _put_version(self, op: Version | Gone) -> None:

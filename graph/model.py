@@ -38,6 +38,13 @@ class NodeUpsert(msgspec.Struct, frozen=True, tag="node"):
         """The node's name, `Label:id`."""
         return f"{self.label}:{self.id}"
 
+    @property
+    def place(self) -> tuple[str, bool]:
+        """What the newest is found by. A row of a snapshot stands at the floor its end sets, and so does a row
+        that this floor took away: the one that was read again wins.
+        """
+        return self.pos, self.properties is not None
+
 
 class EdgeUpsert(msgspec.Struct, frozen=True, tag="edge"):
     """One version of an edge. `relation` runs from `src` to `dst`, both `Label:id`."""

@@ -90,7 +90,7 @@ class Batch:
                 floor = max(above, key=lambda f: f.pos)
                 node = NodeUpsert(node.label, node.id, node.role, floor.pos, floor.known_ms, None)
             held = newest[node.label, node.role].get(node.id)
-            if held is None or held.pos < node.pos:
+            if held is None or held.place < node.place:
                 newest[node.label, node.role][node.id] = node
         return newest
 

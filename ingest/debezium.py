@@ -1,4 +1,4 @@
-"""Debezium's JSON envelopes (MariaDB, MySQL) to Changes, as debezium.io/documentation describes them."""
+"""Debezium's JSON envelopes (MariaDB, MySQL, PostgreSQL) to Changes, as debezium.io/documentation describes them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
-from ingest.events import RESERVED_SOURCE, RESERVED_TABLE, Change, Op, Position, Reject
+from ingest.events import RESERVED_SOURCE, RESERVED_TABLE, Change, Op, Position, Reject, Reread, Row
 from ingest.records import Record
+from ingest.unavailable import completed
 
 EPOCH_HEADER = "epoch"
+POSTGRES, BINLOG = "postgresql", ("mariadb", "mysql")  # source.connector
 INT64 = 2**63
 LATEST_MS = 253_402_300_800_000  # year 10000: later is a unit mistake, and would not fit a graph's 64 bits for long
 _SOURCE = re.compile(r"[A-Za-z0-9._\-]{1,249}")  # what Kafka takes as a topic's prefix
@@ -25,6 +27,7 @@ class _Source(msgspec.Struct):
     file: str | None = None
     pos: int | None = None
     row: int | None = None
+    lsn: int | None = None
 
 
 class _Envelope(msgspec.Struct):
@@ -53,9 +56,11 @@ class Captured(msgspec.Struct, frozen=True):
     captured_ms: int
 
 
-def decode(record: Record) -> Captured | None:
-    """Read one record; None for a tombstone (it follows a delete, for Kafka's compaction) and for a
-    row of an incremental snapshot (it has no position of its own, so it is never written).
+def decode(record: Record) -> Captured | Reread | None:
+    """Read one record; None for a tombstone (it follows a delete, for Kafka's compaction).
+
+    A row of an incremental snapshot only names its key. The row that ends a whole snapshot says so
+    (`Change.completes`). A large value PostgreSQL left out is taken from the row before.
 
     Raises:
         Reject: with the reason.
@@ -66,8 +71,9 @@ def decode(record: Record) -> Captured | None:
         return None
     envelope = _envelope(record.value)
     source = envelope.source
+    _named(source)
     if source.snapshot == "incremental":
-        return None
+        return Reread(source.table, read_key(record.key))
     position = _position(source, record)
     op = _op(envelope, position)
     change = Change(
@@ -75,9 +81,10 @@ def decode(record: Record) -> Captured | None:
         key={} if op is Op.TRUNCATE else read_key(record.key),
         op=op,
         before=envelope.before if op in (Op.UPDATE, Op.DELETE) else None,
-        after=_needed(envelope, op),
+        after=_after(envelope, op),
         position=position,
         committed_ms=_moment(source.ts_ms, "source.ts_ms"),
+        completes=source.snapshot == "last",
     )
     captured_ms = _moment(envelope.ts_ms or 0, "ts_ms") or record.timestamp_ms
     return Captured(change, captured_ms or source.ts_ms)
@@ -128,18 +135,23 @@ def read_key(key: bytes | None) -> dict[str, Any]:
     return payload if isinstance(payload, dict) and "schema" in read else read
 
 
-def _needed(envelope: _Envelope, op: Op) -> dict[str, Any] | None:
-    if op in (Op.CREATE, Op.READ, Op.UPDATE) and envelope.after is None:
+def _after(envelope: _Envelope, op: Op) -> Row | None:
+    if op in (Op.DELETE, Op.TRUNCATE):
+        return None
+    if envelope.after is None:
         raise Reject(f"op {op.value!r} without the row after it: the database must log whole rows (FULL row image)")
-    return None if op is Op.DELETE else envelope.after
+    return completed(envelope.after, envelope.before) if envelope.source.connector == POSTGRES else envelope.after
 
 
-def _position(source: _Source, record: Record) -> Position:
+def _named(source: _Source) -> None:
     if source.table == RESERVED_TABLE or source.name == RESERVED_SOURCE or not _SOURCE.fullmatch(source.name):
         raise Reject(
             f"source {source.name[:60]!r}, table {source.table[:60]!r}: {RESERVED_SOURCE!r} and {RESERVED_TABLE!r} are "
             "Ringwatch's own, a source is named by letters, digits, dots, dashes, underscores; rename it, or filter it"
         )
+
+
+def _position(source: _Source, record: Record) -> Position:
     stamp = record.header(EPOCH_HEADER)
     if stamp is None:
         raise Reject(
@@ -147,12 +159,11 @@ def _position(source: _Source, record: Record) -> Position:
         )
     try:
         epoch = int(stamp.decode("ascii").strip('"'))
-        file = int((source.file or "").rpartition(".")[2])
-        offset, row = int(source.pos if source.pos is not None else -1), int(source.row or 0)
+        file, offset, row = _place(source)
     except ValueError as error:
         raise Reject(
-            f"no log position in source (file {str(source.file)[:60]!r}, epoch {stamp[:60]!r}): {str(error)[:100]}; "
-            "only MariaDB's and MySQL's connectors are understood"
+            f"no log position in source (file {str(source.file)[:60]!r}, lsn {source.lsn!r}, epoch {stamp[:60]!r}): "
+            f"{str(error)[:100]}; only MariaDB's, MySQL's and PostgreSQL's connectors are understood"
         ) from error
     if min(epoch, file, offset, row) < 0 or epoch > 0xFFFF or file > 0xFFFFFFFF or offset >= INT64 or row > 0xFFFFFF:
         raise Reject(
@@ -161,3 +172,13 @@ def _position(source: _Source, record: Record) -> Position:
         )
     streamed = source.snapshot in (None, False, "false")
     return Position(source.name, epoch, streamed, file, offset, row)
+
+
+def _place(source: _Source) -> tuple[int, int, int]:
+    """File, offset and row in the log; ValueError where it is another kind of log."""
+    if source.connector == POSTGRES:
+        return 0, source.lsn if source.lsn is not None else -1, 0
+    if source.connector not in BINLOG:
+        raise ValueError(f"connector {source.connector[:60]!r}")
+    file = int((source.file or "").rpartition(".")[2])
+    return file, source.pos if source.pos is not None else -1, source.row or 0

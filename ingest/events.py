@@ -125,6 +125,10 @@ class Change(msgspec.Struct, frozen=True):
     committed_ms: int
     completes: bool = False
 
+    def ending(self) -> Change:
+        """Only that the snapshot ended here: what is left of its last row when that row is refused."""
+        return Change(self.table, {}, Op.READ, None, None, self.position, self.committed_ms, completes=True)
+
 
 class Reread(msgspec.Struct, frozen=True):
     """A row of an incremental snapshot. It has no position of its own, so it is never written; it only

@@ -78,7 +78,10 @@ class Reading:
                 elif captured is not None:
                     self._take(record, captured, batch)
             except Reject as reason:
-                self.refuse(record, captured if isinstance(captured, Captured) else None, str(reason), batch)
+                known = captured if isinstance(captured, Captured) else None
+                self.refuse(record, known, str(reason), batch)
+                if known is not None and known.change.completes:  # the row is bad; that the snapshot is over, is not
+                    batch.items.append(self._planned(record, Captured(known.change.ending(), known.captured_ms), False))
 
     def again(self, batch: Batch) -> Batch:
         """The same records planned anew: a row before them was refused after they had been."""
@@ -99,15 +102,19 @@ class Reading:
         Raises:
             Reject: it can't be used.
         """
-        change, row = captured.change, (record.topic, record.key or b"")
+        row = (record.topic, record.key or b"")
         waited = row in self._incomplete
-        plan = self._sink.plan(change, whole=self._all_whole or waited)
+        planned = self._planned(record, captured, self._all_whole or waited)
         if waited:
             self._incomplete.discard(row)
             batch.mends.append(row)
             self._mark(record, False, batch)
-        trace = Trace.of(change.position.token, change.committed_ms, captured.captured_ms)
-        return Item(record, change, plan, trace)
+        return planned
+
+    def _planned(self, record: Record, captured: Captured, whole: bool) -> Item:
+        change = captured.change
+        plan = self._sink.plan(change, whole=whole)
+        return Item(record, change, plan, Trace.of(change.position.token, change.committed_ms, captured.captured_ms))
 
     def refuse(self, record: Record, captured: Captured | None, reason: str, batch: Batch) -> None:
         """Put a record aside; its row is incomplete until a later one supersedes it."""

@@ -43,7 +43,7 @@ def password_reference(layout: Layout, account: str) -> str:
 def _prepare(layout: Layout, secrets: Secrets) -> Command:
     home = own_folder(layout.home("connect"))
     own_folder(passwords_file(layout).parent)
-    put(passwords_file(layout), f"dbz={secrets.mariadb_dbz}\n")
+    put(passwords_file(layout), f"dbz={secrets.mariadb_dbz}\ndbz_postgres={secrets.postgres_dbz}\n")
     put(home / "connect.properties", configuration(layout))
     put(home / "log4j2.properties", render("log4j2.properties"))
     worker = Program(

@@ -2,235 +2,146 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 
-import httpx
-import pymysql
-
-from deploy.stack.endpoints import Capture, Endpoints
+from deploy.stack.connect_rest import POLL_S, Connector
+from deploy.stack.connector_mariadb import Servers, binlog_readers, mariadb_config
+from deploy.stack.connector_postgres import postgres_config
+from deploy.stack.connector_settings import BANK, EPOCH, Kind, Source
+from deploy.stack.endpoints import Capture, Endpoints, PostgresCapture
 from deploy.stack.errors import ConnectorFailed
+from deploy.stack.publication import drop_slot, publish, require_whole_rows, session, slot_readers
 
-Servers = Endpoints | Capture
-TRACE_LINES = 12
-POLL_S = 0.2
-COMPOSE_HOST = "mariadb"  # the service of docker-compose.yml
+Ends = Endpoints | Capture | PostgresCapture
+Readers = AbstractContextManager[Callable[[], set[int]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One database as a source of changes.
+class _Plan:
+    """What is registered, where, and how the database says who reads its log."""
 
-    `name` is the connector's and the prefix of its topics; `epoch` goes into a header of each record and is
-    raised by one whenever the binlog starts over (a restored or replaced server). `server_id` must be no other
-    replica's. `partitions` is for the topics Connect makes, `database` another than the bank's own, `ssl` how the
-    way to MariaDB is encrypted (disable, trust: any certificate, verify-ca, verify-full; None: see `_ssl`),
-    `overrides` for further settings of the connector.
-    """
-
-    name: str = "bank"
-    epoch: int = 1
-    server_id: int = 5401
-    partitions: int = 3
-    database: str | None = None
-    ssl: str | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    connector: Connector
+    config: dict[str, str]
+    readers: Callable[[], Readers]
 
 
 def register_mariadb(
-    endpoints: Servers, source: Source = Source(), limit_s: float = 120, streaming: bool = True
+    endpoints: Servers, source: Source = BANK, limit_s: float = 120, streaming: bool = True, kind: Kind = "mariadb"
 ) -> None:
     """Create or update the connector and wait until it and its task run and, by default, read the binlog.
 
     What is committed while it is streaming arrives as a change; what is committed before may arrive as a row
     of the snapshot, which is never scored. Raises ConnectorFailed with the task's trace.
     """
-    name, config = source.name, mariadb_config(endpoints, source)
-    known = _ask("GET", endpoints, f"/connectors/{name}/config", name)
-    if known.status_code == 200:
-        if known.json() == config | {"name": name} and _states(endpoints, name) == {"RUNNING"}:
-            return
-        stop(endpoints, name, limit_s)           # else its former task would be taken for the new one
-    with _binlog_readers(endpoints) as readers:
-        former = readers()
-        answer = _ask("PUT", endpoints, f"/connectors/{name}/config", name, json=config)
-        if known.status_code == 200:             # refused or not: the settings it has now are in force
-            _ask("PUT", endpoints, f"/connectors/{name}/resume", name)
-        _require(answer, name, "Kafka Connect refused it")
-        _await(endpoints, name, {"RUNNING"}, limit_s)
-        deadline = time.monotonic() + limit_s
-        while streaming and not readers() - former:
-            if "FAILED" in _states(endpoints, name):
-                raise ConnectorFailed(name, "it failed", _trace(endpoints, name))
-            if time.monotonic() > deadline:
-                raise ConnectorFailed(name, f"its snapshot was not over after {limit_s:g} s")
-            time.sleep(POLL_S)
+    _register(_mariadb(endpoints, source, kind), limit_s, streaming)
 
 
-@contextmanager
-def _binlog_readers(endpoints: Servers) -> Iterator[Callable[[], set[int]]]:
-    """Yield a question to MariaDB: which connections of the connector's user read the binlog now?
+def register_postgres(
+    endpoints: Endpoints | PostgresCapture, source: Source, limit_s: float = 120, streaming: bool = True
+) -> None:
+    """The same for PostgreSQL, after a look at its tables: each of `source.tables` must log whole rows.
 
-    One whose client has gone stays in the list until the next commit, so only a new one tells something.
+    Raises ConnectorFailed with the tables that don't and the statements that mend it, or the task's trace.
     """
-    bank = endpoints.mariadb
-    try:
-        connection = pymysql.connect(
-            host=bank.host, port=bank.port, user=bank.user, password=bank.password, connect_timeout=5)
-    except pymysql.MySQLError as error:
-        raise ConnectorFailed(
-            "of the bank", f"MariaDB does not answer at {bank.host}:{bank.port} ({error}); run: ringwatch stack up"
-        ) from error
-    with connection, connection.cursor() as cursor:
-
-        def ask() -> set[int]:
-            cursor.execute("SELECT id FROM information_schema.processlist "
-                           "WHERE user = %s AND command LIKE 'Binlog Dump%%'", (endpoints.debezium_user,))
-            return {row[0] for row in cursor.fetchall()}
-
-        yield ask
+    at = _capture(endpoints, source)
+    with session(at.postgres) as connection:
+        require_whole_rows(connection, source.name, source.schema, source.tables)
+        publish(connection, source.name, source.schema, source.tables)
+    _register(_postgres(at, source), limit_s, streaming)
 
 
-def mariadb_config(endpoints: Servers, source: Source = Source()) -> dict[str, str]:
-    """Return the connector's settings (Debezium 3.5, MariaDB connector)."""
-    history = "schema.history.internal.kafka"
-    return {
-        "connector.class": "io.debezium.connector.mariadb.MariaDbConnector",
-        "tasks.max": "1",
-        "database.hostname": endpoints.mariadb.host,
-        "database.port": str(endpoints.mariadb.port),
-        "database.user": endpoints.debezium_user,
-        "database.password": endpoints.debezium_password,
-        "database.server.id": str(source.server_id),
-        "database.ssl.mode": source.ssl or _ssl(endpoints.mariadb.host),
-        "database.include.list": source.database or endpoints.mariadb.database,
-        "topic.prefix": source.name,
-        "topic.creation.default.partitions": str(source.partitions),
-        "topic.creation.default.replication.factor": "1",
-        f"{history}.bootstrap.servers": endpoints.kafka_bootstrap,
-        f"{history}.topic": f"schema-changes.{source.name}",
-        "include.schema.changes": "false",       # the history above is for the connector; nobody reads a second one
-        "snapshot.mode": "initial",
-        "decimal.handling.mode": "string",
-        "time.precision.mode": "adaptive_time_microseconds",
-        "skipped.operations": "none",            # TRUNCATE is a change too
-        "tombstones.on.delete": "true",
-        "heartbeat.interval.ms": "0",
-        "extended.headers.enabled": "false",     # four headers on each record that say what its topic says
-        # Latency: look every 10 ms, hand over at once, and let no long queue build up.
-        "poll.interval.ms": "10",
-        "max.batch.size": "2048",
-        "max.queue.size": "8192",
-        "producer.override.linger.ms": "0",
-        "producer.override.max.request.size": "10485760",
-        # The epoch is stamped, never guessed (see Position).
-        "transforms": "epoch",
-        "transforms.epoch.type": "org.apache.kafka.connect.transforms.InsertHeader",
-        "transforms.epoch.header": "epoch",
-        "transforms.epoch.value.literal": str(source.epoch),
-    } | dict(source.overrides)
+def unregister(endpoints: Ends, name: str = "bank") -> bool:
+    """Remove the connector, keeping how far it had read; returns whether it was there.
+
+    PostgreSQL keeps its log for the connector's slot until `reset`.
+    """
+    return Connector(endpoints.connect_url, name).remove()
 
 
-def _ssl(host: str) -> str:
-    """Loopback and Compose's own network can do without TLS; elsewhere it is on, with whatever certificate."""
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host in ("localhost", COMPOSE_HOST)
-    return "disable" if local else "trust"
-
-
-def unregister(endpoints: Servers, name: str = "bank") -> bool:
-    """Remove the connector, keeping how far it had read; returns whether it was there."""
-    answer = _ask("DELETE", endpoints, f"/connectors/{name}", name)
-    if answer.status_code not in (204, 404):
-        raise ConnectorFailed(name, f"Kafka Connect did not remove it: {_message(answer)}")
-    return answer.status_code == 204
-
-
-def stop(endpoints: Servers, name: str = "bank", limit_s: float = 60) -> bool:
+def stop(endpoints: Ends, name: str = "bank", limit_s: float = 60) -> bool:
     """Stop the connector's task and wait until it is gone; returns whether there is such a connector."""
-    if _ask("PUT", endpoints, f"/connectors/{name}/stop", name).status_code == 404:
-        return False
-    _await(endpoints, name, {"STOPPED"}, limit_s)
-    return True
+    return Connector(endpoints.connect_url, name).stop(limit_s)
 
 
-def reset(endpoints: Servers, source: Source = Source(), limit_s: float = 60) -> None:
+def reset(endpoints: Ends, source: Source = BANK, limit_s: float = 60, kind: Kind = "mariadb") -> None:
     """Remove the connector and forget how far it had read, so that the next one begins with a snapshot.
 
-    Give the next one a higher epoch, or what it reads may count as older than what is known. Its snapshot takes
-    nothing away: in this release only TRUNCATE sets a floor, so rows deleted in between stay in the graph.
+    Give the next one a higher epoch, or what it reads may count as older than what is known.
     """
-    name = source.name
-    if not stop(endpoints, name, limit_s):
-        # offsets outlive their connector and are reached through it only, so it comes back, stopped
-        body = {"name": name, "config": mariadb_config(endpoints, source), "initial_state": "STOPPED"}
-        _require(_ask("POST", endpoints, "/connectors", name, json=body), name, "it could not be made")
-        _await(endpoints, name, {"STOPPED"}, limit_s)
-    _require(_ask("DELETE", endpoints, f"/connectors/{name}/offsets", name), name, "its offsets could not be forgotten")
-    unregister(endpoints, name)
+    if kind != "postgres":
+        assert not isinstance(endpoints, PostgresCapture), "MariaDB's endpoints"
+        plan = _mariadb(endpoints, source, kind)
+        plan.connector.forget(plan.config, limit_s)
+        return
+    assert not isinstance(endpoints, Capture), "PostgreSQL's endpoints"
+    at = _capture(endpoints, source)
+    Connector(at.connect_url, source.name).forget(postgres_config(at, source), limit_s)
+    with session(at.postgres) as connection:
+        drop_slot(connection, source.name)
 
 
-def _await(endpoints: Servers, name: str, wanted: set[str], limit_s: float) -> None:
-    """Wait until connector and task are in the wanted state; raises ConnectorFailed when one failed."""
-    deadline = time.monotonic() + limit_s
-    while (states := _states(endpoints, name)) != wanted:
-        if "FAILED" in states and "RUNNING" in wanted:
-            raise ConnectorFailed(name, "it failed", _trace(endpoints, name))
-        if time.monotonic() > deadline:
-            seen = ", ".join(sorted(states)) or "unknown"
-            raise ConnectorFailed(name, f"it is {seen} and not {', '.join(wanted)} after {limit_s:g} s; "
-                                  "look at: ringwatch stack logs connect")
-        time.sleep(POLL_S)
+def resnapshot(endpoints: Ends, source: Source, kind: Kind, limit_s: float = 120, epoch: int | None = None) -> int:
+    """Read everything again under a new epoch, which is returned: the offsets are lost, or the server is another.
+
+    The epoch is one more than the connector's settings say, or as given. When the snapshot is complete, what is
+    in the graph and was not read again is gone. Raises ConnectorFailed.
+    """
+    config = Connector(endpoints.connect_url, source.name).config()
+    if epoch is None and (config is None or not config.get(EPOCH, "").isdigit()):
+        raise ConnectorFailed(
+            source.name, "Kafka Connect does not know it, so its epoch has to be given: one more than the last one used"
+        )
+    new = replace(source, epoch=epoch or int((config or {})[EPOCH]) + 1)
+    reset(endpoints, new, limit_s, kind)
+    if kind == "postgres":
+        assert not isinstance(endpoints, Capture), "PostgreSQL's endpoints"
+        register_postgres(endpoints, new, limit_s)
+    else:
+        assert not isinstance(endpoints, PostgresCapture), "MariaDB's endpoints"
+        register_mariadb(endpoints, new, limit_s, kind=kind)
+    return new.epoch
 
 
-def _states(endpoints: Servers, name: str) -> set[str]:
-    """Return the states of connector and task; RUNNING only stands alone when there is a task."""
-    parts = _parts(endpoints, name)
-    states = {part["state"] for part in parts}
-    return states | {"WITHOUT TASK"} if states == {"RUNNING"} and len(parts) < 2 else states
+def _mariadb(endpoints: Servers, source: Source, kind: Kind) -> _Plan:
+    return _Plan(
+        Connector(endpoints.connect_url, source.name),
+        mariadb_config(endpoints, source, kind),
+        lambda: binlog_readers(endpoints.mariadb, endpoints.debezium_user),
+    )
 
 
-def _trace(endpoints: Servers, name: str) -> str:
-    traces = [part["trace"] for part in _parts(endpoints, name) if part.get("trace")]
-    return "\n".join(traces[0].splitlines()[:TRACE_LINES]) if traces else ""
+def _postgres(at: PostgresCapture, source: Source) -> _Plan:
+    return _Plan(
+        Connector(at.connect_url, source.name),
+        postgres_config(at, source),
+        lambda: slot_readers(at.postgres, source.name),
+    )
 
 
-def _parts(endpoints: Servers, name: str) -> list[dict[str, str]]:
-    answer = _ask("GET", endpoints, f"/connectors/{name}/status", name)
-    if answer.status_code != 200:
-        return []                                # just registered: no status yet
-    status = answer.json()
-    return [status["connector"], *status["tasks"]]
+def _capture(endpoints: Endpoints | PostgresCapture, source: Source) -> PostgresCapture:
+    at = endpoints if isinstance(endpoints, PostgresCapture) else endpoints.postgres_capture
+    return replace(at, postgres=replace(at.postgres, database=source.database)) if source.database else at
 
 
-def _ask(method: str, endpoints: Servers, path: str, name: str, json: object = None) -> httpx.Response:
-    """Ask Connect's REST interface; 409 says that it is rebalancing, which passes."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            # trust_env: a proxy of the environment has no business on loopback
-            answer = httpx.request(method, endpoints.connect_url + path, json=json, timeout=30, trust_env=False)
-        except httpx.HTTPError as error:
-            raise ConnectorFailed(
-                name, f"Kafka Connect does not answer at {endpoints.connect_url} ({error}); run: ringwatch stack up"
-            ) from error
-        if answer.status_code != 409 or time.monotonic() > deadline:
-            return answer
-        time.sleep(POLL_S)
-
-
-def _require(answer: httpx.Response, name: str, failed: str) -> None:
-    if answer.status_code >= 400:
-        raise ConnectorFailed(name, f"{failed}: {_message(answer)}")
-
-
-def _message(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status_code} {answer.text[:200]}"
+def _register(plan: _Plan, limit_s: float, streaming: bool) -> None:
+    connector, known = plan.connector, plan.connector.config()
+    if known is not None:
+        if known == plan.config and connector.states() == {"RUNNING"}:
+            return
+        connector.stop(limit_s)  # else its former task would be taken for the new one
+    with plan.readers() as readers:
+        former = readers()
+        answer = connector.put(plan.config)
+        if known is not None:  # refused or not: the settings it has now are in force
+            connector.ask("PUT", "/resume")
+        connector.require(answer, "Kafka Connect refused it")
+        connector.await_states({"RUNNING"}, limit_s)
+        deadline = time.monotonic() + limit_s
+        while streaming and not readers() - former:
+            connector.require_sound()
+            if time.monotonic() > deadline:
+                raise ConnectorFailed(connector.name, f"its snapshot was not over after {limit_s:g} s")
+            time.sleep(POLL_S)

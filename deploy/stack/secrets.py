@@ -27,6 +27,8 @@ class Secrets:
     neo4j: str = field(default_factory=_generated, repr=False)
     postgres_admin: str = field(default_factory=_generated, repr=False)
     postgres_ringwatch: str = field(default_factory=_generated, repr=False)
+    postgres_bank: str = field(default_factory=_generated, repr=False)
+    postgres_dbz: str = field(default_factory=_generated, repr=False)
     redis: str = field(default_factory=_generated, repr=False)
 
     def __post_init__(self) -> None:
@@ -47,10 +49,12 @@ def load_secrets(path: Path) -> Secrets:
 
 
 def ensure_secrets(path: Path) -> Secrets:
-    """Read the passwords, making them first where there are none yet."""
-    if not path.exists():
-        write_private(path, msgspec.json.format(msgspec.json.encode(Secrets())))
-    return load_secrets(path)
+    """Read the passwords, making those that are missing: all at the first start, a new account's after an update."""
+    secrets = load_secrets(path) if path.exists() else Secrets()
+    wanted = msgspec.json.format(msgspec.json.encode(secrets))
+    if not path.exists() or path.read_bytes() != wanted:
+        write_private(path, wanted)
+    return secrets
 
 
 def write_private(path: Path, content: bytes, uid: int = -1, gid: int = -1) -> None:

@@ -1,0 +1,84 @@
+"""The connector's settings for MariaDB and MySQL, and who reads their binlog."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pymysql
+
+from deploy.stack.connector_settings import BANK, CLASSES, Kind, Source, common
+from deploy.stack.endpoints import Capture, Endpoints, MariaDb
+from deploy.stack.errors import ConnectorFailed
+
+Servers = Endpoints | Capture
+COMPOSE_HOST = "mariadb"  # the service of docker-compose.yml
+OFF: dict[Kind, str] = {"mariadb": "disable", "mysql": "disabled"}  # Debezium's words, from each one's driver
+ANY_CERTIFICATE: dict[Kind, str] = {"mariadb": "trust", "mysql": "required"}
+
+
+def mariadb_config(endpoints: Servers, source: Source = BANK, kind: Kind = "mariadb") -> dict[str, str]:
+    """Return the connector's settings (Debezium 3.5, MariaDB or MySQL connector)."""
+    history = "schema.history.internal.kafka"
+    return (
+        common(endpoints.kafka_bootstrap, source)
+        | {
+            "connector.class": CLASSES[kind],
+            "database.hostname": endpoints.mariadb.host,
+            "database.port": str(endpoints.mariadb.port),
+            "database.user": endpoints.debezium_user,
+            "database.password": endpoints.debezium_password,
+            "database.server.id": str(source.server_id),
+            "database.ssl.mode": source.ssl or _ssl(endpoints.mariadb.host, kind),
+            "database.include.list": source.database or endpoints.mariadb.database,
+            f"{history}.bootstrap.servers": endpoints.kafka_bootstrap,
+            f"{history}.topic": f"schema-changes.{source.name}",
+            "include.schema.changes": "false",  # the history above is for the connector; nobody reads a second one
+        }
+        | dict(source.overrides)
+    )
+
+
+def mysql_config(endpoints: Servers, source: Source = BANK) -> dict[str, str]:
+    """Return the settings of Debezium's MySQL connector: the same, in its own words."""
+    return mariadb_config(endpoints, source, "mysql")
+
+
+def local(host: str, *services: str) -> bool:
+    """Loopback and Compose's own network can do without TLS."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("localhost", *services)
+
+
+def _ssl(host: str, kind: Kind) -> str:
+    """Elsewhere it is on, with whatever certificate."""
+    return OFF[kind] if local(host, COMPOSE_HOST) else ANY_CERTIFICATE[kind]
+
+
+@contextmanager
+def binlog_readers(bank: MariaDb, debezium_user: str) -> Iterator[Callable[[], set[int]]]:
+    """Yield a question to MariaDB: which connections of the connector's user read the binlog now?
+
+    One whose client has gone stays in the list until the next commit, so only a new one tells something.
+    """
+    try:
+        connection = pymysql.connect(
+            host=bank.host, port=bank.port, user=bank.user, password=bank.password, connect_timeout=5
+        )
+    except pymysql.MySQLError as error:
+        raise ConnectorFailed(
+            "of the bank", f"MariaDB does not answer at {bank.host}:{bank.port} ({error}); run: ringwatch stack up"
+        ) from error
+    with connection, connection.cursor() as cursor:
+
+        def ask() -> set[int]:
+            cursor.execute(
+                "SELECT id FROM information_schema.processlist WHERE user = %s AND command LIKE 'Binlog Dump%%'",
+                (debezium_user,),
+            )
+            return {row[0] for row in cursor.fetchall()}
+
+        yield ask
