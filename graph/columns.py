@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
+from itertools import islice
 from typing import Any
 
 from graph.model import Scalar
@@ -34,7 +35,9 @@ def column(row: Row, name: str) -> Any:
     try:
         return row[name]
     except KeyError:
-        raise Reject(f"column {name!r} is missing from the row (it has {', '.join(sorted(row)) or 'none'})") from None
+        more = f", … {len(row)} in all" if len(row) > LONGEST_SHOWN else ""
+        there = ", ".join(sorted(islice(row, LONGEST_SHOWN))) + more
+        raise Reject(f"column {name!r} is missing from the row (it has {there or 'none'})") from None
 
 
 def identifier(value: Any, name: str) -> str:
