@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
+from itertools import islice
 from typing import Any
 
 from graph.model import Scalar
@@ -47,8 +48,9 @@ def column(row: Row, name: str) -> Any:
     try:
         value = row[name]
     except KeyError:
-        shown_names = ", ".join(sorted(row)) or "none"
-        raise Missing(f"column {name!r} is missing from the row (it has {shown_names})") from None
+        more = f", … {len(row)} in all" if len(row) > LONGEST_SHOWN else ""
+        there = ", ".join(sorted(islice(row, LONGEST_SHOWN))) + more
+        raise Missing(f"column {name!r} is missing from the row (it has {there or 'none'})") from None
     if value is UNAVAILABLE:
         raise Reject(
             f"column {name!r} is large and unchanged, so PostgreSQL did not log its value: ALTER TABLE … REPLICA "

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from graph.columns import CENTURY_MS, hashed, identifier, key_text, time_ms, typed
+from graph.columns import CENTURY_MS, column, hashed, identifier, key_text, time_ms, typed
 from ingest.events import Reject
 
 SECRET = b"0123456789abcdef"
@@ -220,3 +220,10 @@ def test_decimals_are_what_decimal_says() -> None:
     """Against the library's own arithmetic."""
     for text in ("12.3", "0.01", "-99999999999.99", "1e3"):
         assert typed(text, "decimal", 2, "a") == int(Decimal(text) * 100)
+
+
+def test_a_missing_column_of_a_very_wide_row_makes_no_very_long_reason() -> None:
+    """It names some of what is there, and how much there is."""
+    with pytest.raises(Reject, match=r"column 'id' is missing.*c0, .*100000 in all") as refused:
+        column({f"c{n}": n for n in range(100_000)}, "id")
+    assert len(str(refused.value)) < 1_000
