@@ -48,10 +48,11 @@ class Check:
         """Reads nothing yet."""
         self._ground = ground
         self._read: dict[int, int] = {}
-        self._new: dict[str, set[str]] = {}  # event id → the positions it was announced at
+        self._new: dict[str, set[str]] = {}  # event id → the positions at which it was new
+        self._known: set[tuple[str, str]] = set()  # event id and position of each version that was announced
 
-    def await_events(self, events: list[Committed], limit_s: float) -> float | None:
-        """Seconds until the graph holds all of these; None when it does not within the limit.
+    def await_events(self, events: list[Committed], limit_s: float) -> bool:
+        """Wait until the graph holds all of these; returns whether it did within the limit.
 
         Raises:
             ServiceFailed: ingest ended by itself.
@@ -60,9 +61,9 @@ class Check:
         while waiting := self._missing(waiting):
             self._ground.watch()
             if time.monotonic() - started > limit_s:
-                return None
+                return False
             time.sleep(POLL_S)
-        return time.monotonic() - started
+        return True
 
     def behind(self, events: list[Committed]) -> int:
         """How many of these the graph does not hold; all of them where it does not answer."""
@@ -99,11 +100,9 @@ class Check:
     def _events(self) -> Found:
         """Each version of an event the log told of has been announced, at its position, and none at two."""
         self._follow()
-        lost, twice = [], []
-        known = {(id, pos) for id, all_pos in self._new.items() for pos in all_pos}
         versions = set(self._versions())
-        lost = [f"event {id} at {pos} was not announced" for id, pos in versions - known]
-        lost += [f"version {version_id(id, pos)} is not in the graph" for id, pos in known - versions]
+        lost = [f"event {version_id(id, pos)} was not announced" for id, pos in versions - self._known]
+        lost += [f"version {version_id(id, pos)} is not in the graph" for id, pos in self._known - versions]
         twice = [f"event {id} is new at {sorted(all_pos)}" for id, all_pos in self._new.items() if len(all_pos) > 1]
         return Found(tuple(lost), tuple(twice))
 
@@ -138,6 +137,8 @@ class Check:
                 if message.error() is None:
                     at = (message.offset() or 0) + 1
                     event = _decode(message.value() or b"")
+                    if event.kind != "withdrawn":
+                        self._known.add((event.id, event.pos))
                     if event.kind == "new":
                         self._new.setdefault(event.id, set()).add(event.pos)
         self._read[part] = at

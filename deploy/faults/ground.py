@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import neo4j
 import pymysql
@@ -114,7 +116,7 @@ class Ground:
 
     def work(self, name: str) -> Service:
         """One more ingest process, which reaches Neo4j through the proxy only."""
-        log = self.settings.state_dir / "services" / f"ingest-{name}.log"
+        log = self._services / f"ingest-{name}.log"
         log.unlink(missing_ok=True)
         arguments = ["ingest", "--worker", f"faults-{name}", "--group", GROUP]
         worker = Service(f"ingest-{name}", arguments, log, self._environment(self.ends)).start()
@@ -175,6 +177,19 @@ class Ground:
         """Stop it and what needs it, start them again."""
         control.down(self.layout, [server], lambda _: None)
         self.up()
+
+    def keep_logs(self, name: str) -> Path:
+        """Put all logs where the next ground leaves them, for whoever wants to know what happened."""
+        kept = self.settings.state_dir / "kept" / name
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(self.layout.data / "logs", kept / "servers")
+        shutil.copytree(self.layout.home("neo4j") / "logs", kept / "neo4j")
+        shutil.copytree(self._services, kept / "services")
+        return kept
+
+    @property
+    def _services(self) -> Path:
+        return self.settings.state_dir / "services"
 
     # -- the end ------------------------------------------------------------------------------
 

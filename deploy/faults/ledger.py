@@ -15,9 +15,10 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         fault: its name.
         time: which time this was, from 1; the random draws follow from both.
         lost, duplicated: how many differences of each kind (`deploy.faults.check`).
-        recover_s: seconds from the mending until the graph held everything committed before it; None: not in time.
+        recover_s: seconds from the beginning of the mending (a server's start, say) until the graph held all that was
+            committed before its end, and one commit behind it; None: not in time.
         held_s: how long the fault lasted.
-        behind: events committed, not in the graph at the moment of the mending.
+        behind: events committed, not in the graph at the moment of the mending; None: Neo4j was broken.
         state: what `ringwatch stack status` said of the server meanwhile.
         how: what a full disk was made of.
         failed: why it could not be played to its end; "" when it was.
@@ -30,7 +31,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicated: int = 0
     recover_s: float | None = None
     held_s: float = 0.0
-    behind: int = 0
+    behind: int | None = None
     state: str = ""
     how: str = ""
     failed: str = ""

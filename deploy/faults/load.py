@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 
@@ -16,6 +17,7 @@ from graph.mapping import Mapping
 from ingest.events import Op
 
 AGAIN_S = 0.2
+COMMIT_LIMIT_S = 30.0
 FOREVER_S = float("inf")
 
 Event = tuple[str, str]
@@ -69,6 +71,19 @@ class Load:
     def committed(self) -> list[Event]:
         """The events committed since `forget`."""
         return list(self._new)
+
+    def onwards(self) -> list[Event]:
+        """The same, once there is one more: the bank can commit (again).
+
+        Raises:
+            TimeoutError: it could not for half a minute.
+        """
+        before, deadline = len(self._new), time.monotonic() + COMMIT_LIMIT_S
+        while len(self._new) == before:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the bank has committed nothing for {COMMIT_LIMIT_S:g} s")
+            time.sleep(0.05)
+        return self.committed()
 
     def forget(self) -> None:
         """They are known to be in the graph."""

@@ -46,17 +46,18 @@ def _played(ground: Ground, check: Check, fault: Fault, number: int, draw: Rando
         time.sleep(draw.uniform(*MOMENT_S))
         fault.inject(ground, draw)
         broken = time.monotonic()
-        state = ground.state(fault.server) if fault.server else ""
         how = ground.disks[fault.server].how if fault.name.endswith("disk-full") else ""
         time.sleep(max(0.0, hold_s - (time.monotonic() - broken)))
-        committed, mended = ground.load.committed(), time.monotonic()
-        behind = 0 if fault.server == "neo4j" else check.behind(committed)
+        state = ground.state(fault.server) if fault.server else ""
+        behind = None if fault.server == "neo4j" else check.behind(ground.load.committed())  # it may not answer
+        mended = time.monotonic()
         fault.heal(ground, draw)
-        left_s = check.await_events(committed, RECOVER_LIMIT_S)
-        recover_s = None if left_s is None else round(time.monotonic() - mended, 2)
+        recovered = check.await_events(ground.load.onwards(), RECOVER_LIMIT_S)
+        recover_s = round(time.monotonic() - mended, 2) if recovered else None
         time.sleep(AFTER_S)
     finally:
         ground.load.pause()
+    check.await_events(ground.load.committed(), RECOVER_LIMIT_S)
     found = check.settle(SETTLE_LIMIT_S)
     return Outcome(
         fault.name, number, len(found.lost), len(found.duplicated), recover_s, round(mended - broken, 2), behind,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -17,7 +21,9 @@ from deploy.faults.ledger import Ledger, Outcome
 from deploy.faults.play import play
 from deploy.faults.table import figures, table
 from deploy.figures import report
+from deploy.stack.errors import StackError
 
+INTERRUPTED = 130
 Echo = Callable[[str], None]
 err = Console(stderr=True, highlight=False)
 
@@ -39,16 +45,19 @@ def run_faults(options: SeriesOptions, as_json: bool) -> int:
         StackError, ServiceFailed, StoreError: the ground itself did not start.
     """
     bootstrap.logs(settings())
-    ledger = Ledger(settings().state_dir / "faults.jsonl")
-    if options.fresh:
-        ledger.clear()
-
-    def tell(line: str) -> None:
-        err.print(line, markup=False, soft_wrap=True)
-
-    for outcome in series(apart(settings()), options, ledger, tell):
-        ledger.add(outcome)
-        tell(line(outcome))
+    for name in (signal.SIGINT, signal.SIGTERM):  # so that servers and mounts go behind either
+        signal.signal(name, signal.default_int_handler)
+    with _alone(settings().state_dir / "faults.lock"):
+        ledger = Ledger(settings().state_dir / "faults.jsonl")
+        if options.fresh:
+            ledger.clear()
+        try:
+            for outcome in series(apart(settings()), options, ledger, _tell):
+                ledger.add(outcome)
+                _tell(line(outcome))
+        except KeyboardInterrupt:
+            _tell("Interrupted. What was played is kept; the same command goes on behind it.")
+            return INTERRUPTED
     wanted = {fault.name for fault in options.faults}
     outcomes = [outcome for outcome in ledger.outcomes if outcome.fault in wanted]
     done = report("faults", figures(outcomes, options.times))
@@ -57,6 +66,26 @@ def run_faults(options: SeriesOptions, as_json: bool) -> int:
     else:
         Console(highlight=False).print(table(outcomes))
     return done.status
+
+
+def _tell(text: str) -> None:
+    err.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One series at a time on one state folder.
+
+    Raises:
+        StackError: another one is going on.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StackError(f"another `ringwatch bench faults` holds {path}; wait for it, or stop it") from None
+        yield
 
 
 def series(chosen: Settings, options: SeriesOptions, ledger: Ledger, tell: Echo) -> Iterator[Outcome]:
@@ -77,6 +106,7 @@ def series(chosen: Settings, options: SeriesOptions, ledger: Ledger, tell: Echo)
                 outcome = play(ground, check, fault, number)
                 yield outcome
                 if not outcome.good:
+                    tell(f"  the logs are kept in {ground.keep_logs(f'{fault.name}-{number}')}")
                     ground.stop()
                     ground = None
         finally:
@@ -91,6 +121,7 @@ def line(outcome: Outcome) -> str:
         return f"{named} failed: {outcome.failed}"
     seconds = "not recovered in time" if outcome.recover_s is None else f"recovered in {outcome.recover_s:.1f} s"
     marks = [outcome.how, f"stack status said {outcome.state}" if outcome.state else ""]
-    behind = f"{outcome.behind} events behind after {outcome.held_s:.0f} s"
+    after = f"after {outcome.held_s:.0f} s"
+    behind = after if outcome.behind is None else f"{outcome.behind} events behind {after}"
     told = [f"lost {outcome.lost}", f"duplicated {outcome.duplicated}", seconds, behind, *filter(None, marks)]
     return f"{named} {', '.join(told)}" + "".join(f"\n  {example[:300]}" for example in outcome.examples)

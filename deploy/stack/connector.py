@@ -120,6 +120,8 @@ def mariadb_config(endpoints: Servers, source: Source = Source()) -> dict[str, s
         "tombstones.on.delete": "true",
         "heartbeat.interval.ms": "0",
         "extended.headers.enabled": "false",     # four headers on each record that say what its topic says
+        # A connection that broke is made anew after that long; by default a restart of MariaDB costs a minute.
+        "connect.keep.alive.interval.ms": "2000",
         # Latency: look every 10 ms, hand over at once, and let no long queue build up.
         "poll.interval.ms": "10",
         "max.batch.size": "2048",
