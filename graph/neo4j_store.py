@@ -51,13 +51,8 @@ def _query(text: str) -> LiteralString:
 def connect(uri: str, user: str, password: str) -> neo4j.Driver:
     """A driver; TLS by the URI's scheme (bolt+s, neo4j+s). Notifications (say, that a property key is
     not in use yet) are turned off: they would fill the log of every empty database.
-
-    Callers try again, in short steps and counted; the driver's own 30 s of retries would sleep up to 19 s of
-    them while Neo4j is back already.
     """
-    return neo4j.GraphDatabase.driver(
-        uri, auth=(user, password), notifications_min_severity="OFF", max_transaction_retry_time=0
-    )
+    return neo4j.GraphDatabase.driver(uri, auth=(user, password), notifications_min_severity="OFF")
 
 
 class Neo4jStore:

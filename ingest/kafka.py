@@ -124,13 +124,16 @@ class KafkaSource:
             self._paused = False
 
     def _note_starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._paused = False  # what is new is not paused
+        self._paused = False  # what is new is not paused: `_forget` saw to that
         for at in consumer.committed(partitions, timeout=ASK_S):
             low, high = consumer.get_watermark_offsets(at, timeout=ASK_S)
             self._owned.add((at.topic, at.partition))
             self._starts[at.topic, at.partition] = (at.offset if at.offset >= 0 else low, high)
 
     def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._paused:  # librdkafka remembers it: given back, they would never be read again
+            consumer.resume(partitions)
+            self._paused = False
         gone = {(part.topic, part.partition) for part in partitions}
         self._owned -= gone
         for place in gone:
