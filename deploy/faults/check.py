@@ -13,7 +13,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 from deploy.faults.comparison import expected, held
 from deploy.faults.ground import Ground
 from deploy.faults.load import Event as Committed
-from graph.model import Event, version_id
+from graph.model import Event, split_version, version_id
 from ingest.events import Position
 from ingest.records import EVENTS
 
@@ -112,10 +112,11 @@ class Check:
             (t, e.role): e.relation for t, r in self._ground.mapping.file.tables.items() for e in r.edges if e.event
         }
         for (table, role), relation in events.items():
-            text = f"MATCH ()-[e:{relation}]->() WHERE e.id STARTS WITH $table RETURN e._owner AS owner, e._pos AS pos"
+            text = f"MATCH ()-[e:{relation}]->() WHERE e.id STARTS WITH $table RETURN e.id AS id"
             for row in self._ground.graph.execute_query(text, table=f"{table}:").records:
-                if row["owner"].endswith(f":{role}") and Position.parse(row["pos"]).stream:
-                    yield row["owner"], row["pos"]
+                owner, pos = split_version(row["id"])
+                if owner.endswith(f":{role}") and Position.parse(pos).stream:
+                    yield owner, pos
 
     def _follow(self) -> None:
         """Read `graph.events` on to its end."""

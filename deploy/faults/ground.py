@@ -148,7 +148,7 @@ class Ground:
         chosen = {
             "state_dir": self.settings.state_dir, "cache_dir": self.settings.cache_dir,
             "stack_port_shift": self.settings.stack_port_shift, "mapping": self.settings.mapping,
-            "kafka_bootstrap": ends.kafka_bootstrap, "kafka_options": "{}",
+            "ingest_port": 0, "kafka_bootstrap": ends.kafka_bootstrap, "kafka_options": "{}",
             "neo4j_uri": f"bolt://{HOST}:{self.network.port}", "neo4j_user": ends.neo4j.user,
             "neo4j_password": ends.neo4j.password,
         }  # fmt: skip
