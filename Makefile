@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-stack test test-fast fuzz check format lock bench train compose-env clean
+.PHONY: help install demo demo-stack test test-fast fuzz check format lock bench faults train compose-env clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ lock: .venv/installed ## pin the whole tree anew, with hashes
 
 bench: .venv/installed ## latency of each stage on the real servers, as JSON
 	@$(BIN)/ringwatch bench latency --json $(ARGS)
+
+faults: .venv/installed ## each fault 20 times on real servers (hours; goes on where it was interrupted; ARGS=--fresh begins anew)
+	@$(BIN)/ringwatch bench faults $(ARGS)
 
 train: .venv/installed ## train, evaluate and ship the demo bank's model (about ten minutes)
 	@$(BIN)/python -m deploy.demo.training $(ARGS)

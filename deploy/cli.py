@@ -201,6 +201,27 @@ def bench_ingest(
     raise typer.Exit(run_ingest_bench(plan, as_json=json))
 
 
+@bench_app.command("faults")
+def bench_faults(
+    json: Json = False,
+    times: Annotated[int, typer.Option(min=1, max=1_000, help="How many times each fault.")] = 20,
+    only: Annotated[str, typer.Option(help="Faults by name, comma-separated; default: all.")] = "",
+    per_s: Annotated[float, typer.Option("--rate", min=1, max=5_000, help="Changes committed a second.")] = 100,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew; default: go on where an earlier run ended.")
+    ] = False,
+) -> None:
+    """Break servers, disks, processes and the network under load; count what is lost and what is there twice."""
+    from deploy.faults.faults import chosen
+    from deploy.faults.series import SeriesOptions, run_faults
+
+    try:
+        faults = chosen(only)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--only") from None
+    raise typer.Exit(run_faults(SeriesOptions(faults, times, per_s, fresh), as_json=json))
+
+
 def _rates(text: str) -> list[float]:
     try:
         rates = [float(rate) for rate in text.split(",")]

@@ -86,7 +86,7 @@ class OnStack:
         ingest = self._start("ingest", ["ingest"])
         with driver(self.settings) as bolt:
             wanted = {"TRANSFER": len(tables.rows["transfers"]), "LOGIN": len(tables.rows["logins"])}
-            ingest.wait_until(lambda: _holds(bolt, wanted), READY_S, "the history in the graph")
+            ingest.wait_until(lambda: holds(bolt, wanted), READY_S, "the history in the graph")
         self.echo("the graph holds the history")
         scorer = self._start("scorer", ["score"], SCORER_NICENESS)
         scorer.wait_until(lambda: self._stable("scorer"), READY_S, "joining its consumer group")
@@ -194,7 +194,7 @@ class OnStack:
             bank.close()
 
 
-def _holds(bolt: neo4j.Driver, wanted: dict[str, int]) -> bool:
+def holds(bolt: neo4j.Driver, wanted: dict[str, int]) -> bool:
     """Whether the graph has that many edges of each relation (Neo4j keeps these counts)."""
     counts = (bolt.execute_query(f"MATCH ()-[e:{name}]->() RETURN count(e) AS n").records[0]["n"] for name in wanted)
     return all(found >= count for found, count in zip(counts, wanted.values(), strict=True))

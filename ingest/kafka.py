@@ -139,6 +139,9 @@ class KafkaSource:
             self._starts[at.topic, at.partition] = (at.offset if at.offset >= 0 else low, high)
 
     def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._paused:  # librdkafka remembers it: given back, they would never be read again
+            consumer.resume(partitions)
+            self._paused = False
         gone = {(part.topic, part.partition) for part in partitions}
         self._owned -= gone
         for place in gone:

@@ -34,6 +34,8 @@ def mariadb_config(endpoints: Servers, source: Source = BANK, kind: Kind = "mari
             "database.include.list": source.database or endpoints.mariadb.database,
             f"{history}.bootstrap.servers": endpoints.kafka_bootstrap,
             f"{history}.topic": f"schema-changes.{source.name}",
+            # A connection that broke is made anew after that long; by default a restart of MariaDB costs a minute.
+            "connect.keep.alive.interval.ms": "2000",
             "include.schema.changes": "false",  # the history above is for the connector; nobody reads a second one
         }
         | dict(source.overrides)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import neo4j
 import pytest
@@ -13,8 +11,6 @@ from deploy import bootstrap
 from deploy.config import Settings
 from deploy.observer import Observer
 from deploy.onstack import OnStack, StackOptions
-
-sys.path.insert(0, str(Path(__file__).parent))  # comparison.py
 
 
 @pytest.fixture(scope="package")

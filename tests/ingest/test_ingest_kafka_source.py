@@ -125,3 +125,24 @@ def test_a_broker_that_is_slow_during_an_assignment_ends_nothing(
     take(source, 1)
     monkeypatch.setattr(ingest.kafka, "ASK_S", 0.0001)
     source._note_starts(source._consumer, [TopicPartition(TOPIC, 0)])
+
+
+def test_what_was_paused_when_it_was_taken_away_is_read_when_it_is_given_back(broker: Broker) -> None:
+    """A rebalance in the middle of a batch being retried; librdkafka remembers the pause of a partition."""
+    broker.send(0, 1)
+    first = broker.open()
+    take(first, 2)
+    first.keep_alive()
+    second = broker.open()
+
+    def revoked() -> bool:
+        second.poll(1, 0.05)
+        first.keep_alive()
+        return not first.owns(TOPIC, 0) and not first.owns(TOPIC, 1)
+
+    wait(revoked)
+    second.close()
+    broker.opened.remove(second)
+    first.poll(100, 0)  # while nothing is ours to resume
+    broker.send(2, 3)
+    assert numbers(take(first, 4)) == [0, 1, 2, 3]
