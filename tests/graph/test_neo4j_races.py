@@ -68,9 +68,6 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        return self._session.run(*args, **kwargs)
-
     def execute_write(self, work: Callable[..., Any], *args: Any) -> Any:
         return self._session.execute_write(lambda tx: work(_Tx(tx, self._cut_in), *args))
 
