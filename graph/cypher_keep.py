@@ -7,7 +7,7 @@ more to keep for every write.
 
 from __future__ import annotations
 
-from graph.cypher import GONE, HORIZON, INCOMPLETE, LABEL, OWNER, PLANNED_ONCE, TAKE_TURN, name
+from graph.cypher import GONE, HORIZON, INCOMPLETE, LABEL, PLANNED_ONCE, TAKE_TURN, merge_kept, name
 from graph.schema import Relation
 
 # The lock is taken before the guard reads (Neo4j is read-committed), here and below.
@@ -70,11 +70,12 @@ IN_TURN = f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} "  # a deletion locks its end n
 
 # -- removing: $b holds ids and purge_ms -----------------------------------------------------------------
 
-# A deletion that closed what goes now closes nothing any more: it is a marker again, unless it is forgotten.
-_MARKER = (
-    "FOREACH (_ IN CASE WHEN {x}._closed_gone AND {x}._closed_ms >= $b.purge_ms THEN [1] ELSE [] END | "
-    f"MERGE (g:{GONE} {{{{id: {OWNER} + '@' + {{x}}._closed_pos}}}}) "
-    f"SET g.owner = {OWNER}, " + "g.pos = {x}._closed_pos, g.known = {x}._closed_ms, g.kind = {kind}) DELETE {x}"
+# Returns the deletions that closed what went: they close nothing any more, so they are markers again, unless they
+# are forgotten. (A MERGE of them in here made 20 rows take 2 s instead of 7 ms.)
+_CLOSED = (
+    "SET {x}._known = {x}._known WITH {x}, CASE WHEN {x}._closed_gone AND {x}._closed_ms >= $b.purge_ms "
+    "THEN {{version: {x}.id, pos: {x}._closed_pos, known: {x}._closed_ms}} END AS gone "
+    "DELETE {x} WITH gone WHERE gone IS NOT NULL RETURN gone"
 )
 
 
@@ -82,14 +83,12 @@ def drop_edges(relation: str) -> str:
     """Edges, by id."""
     return (
         f"{IN_TURN}UNWIND $b.ids AS id MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) "
-        f"WHERE e.id = id SET e._known = e._known WITH e " + _MARKER.format(x="e", kind=f"'{relation}'")
+        "WHERE e.id = id " + _CLOSED.format(x="e")
     )
 
 
-DROP_LABELS = (
-    f"{IN_TURN}UNWIND $b.ids AS id MATCH (n:{LABEL} {{id: id}}) SET n._known = n._known WITH n "
-    + _MARKER.format(x="n", kind="null")
-)
+DROP_LABELS = f"{IN_TURN}UNWIND $b.ids AS id MATCH (n:{LABEL} {{id: id}}) " + _CLOSED.format(x="n")
+PUT_MARKERS = f"{PLANNED_ONCE}{merge_kept(GONE, 'marked')}"
 DROP_MARKERS = f"{IN_TURN}UNWIND $b.ids AS id MATCH (n:{GONE} {{id: id}}) DELETE n"
 DROP_MARKS = (
     f"{IN_TURN}UNWIND $b.ids AS id MATCH (n:{INCOMPLETE} {{id: id}}) SET n.seq = n.seq "

@@ -17,7 +17,8 @@ import neo4j
 
 from graph import cypher_keep
 from graph.horizons import Horizons, newer
-from graph.model import Horizon, Incomplete, Upsert
+from graph.model import Gone, Horizon, Incomplete, Upsert, split_version
+from graph.neo4j_rows import marker_row
 from graph.schema import GraphSchema
 
 Params = dict[str, Any]
@@ -42,6 +43,7 @@ class _Step(msgspec.Struct, frozen=True):
     look: str
     drop: str
     before_ms: int
+    kind: str | None = None  # the relation, of edges
 
 
 class Keep:
@@ -137,7 +139,7 @@ class Keep:
         steps = []
         if (before_ms := horizons.before_ms("retention")) is not None:
             steps = [
-                _Step(cypher_keep.old_edges(relation), cypher_keep.drop_edges(relation.name), before_ms)
+                _Step(cypher_keep.old_edges(relation), cypher_keep.drop_edges(relation.name), before_ms, relation.name)
                 for relation in self._schema.relations
                 if self._schema.reach(relation) != "none"
             ]
@@ -170,8 +172,15 @@ class Keep:
         """Up to `limit` of what was found. Sorted by id, as writers lock."""
         ids, rest = sorted(self._old[:limit]), self._old[limit:]
         given = {"ids": ids, "purge_ms": self._horizons.purge_ms}
+
+        def remove(tx: neo4j.ManagedTransaction) -> None:
+            closed = [row["gone"] for row in tx.run(_query(step.drop), b=given)]
+            gone = [Gone(split_version(row["version"])[0], row["pos"], row["known"], step.kind) for row in closed]
+            if gone:
+                tx.run(_query(cypher_keep.PUT_MARKERS), b={"marked": list(map(marker_row, gone))}).consume()
+
         with self._session() as session:
-            session.execute_write(lambda tx: tx.run(_query(step.drop), b=given).consume())
+            session.execute_write(remove)
         self._old = rest
         return len(ids)
 

@@ -92,6 +92,7 @@ class Neo4jStore:
         with self._faults(), self._session() as session:
             for text, rows in ((self._read_state, nothing.reading()), (self._write, nothing.writing())):
                 session.run(text, b=rows).consume()
+            self._keep.horizons(now=True)
 
     # -- writing ------------------------------------------------------------------------------
 

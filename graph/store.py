@@ -74,7 +74,8 @@ class GraphStore(Protocol):
         ...
 
     def horizon(self, kind: Literal["retention", "purge"]) -> int | None:
-        """The horizon in force (`before_ms`), None where there is none. Another process's shows within a minute.
+        """The horizon in force (`before_ms`), None where there is none. Another process's shows within a
+        minute.
 
         Raises:
             StoreUnavailable: no answer.

@@ -338,3 +338,14 @@ async def test_the_page_shows_the_event_in_words_and_its_money(site: Site, brows
     page = (await browser.get("/")).text
     assert "Transfer from account 17 to account 99" in page
     assert "12,345.67 CZK" in page and ">provisional</span>" in page and "2026-10-14 17:46:40" in page
+
+
+async def test_the_page_says_that_part_of_the_neighbourhood_could_not_be_read(
+    site: Site, browser: httpx.AsyncClient
+) -> None:
+    """In a sentence where the reasons stand; nothing of it where all was read."""
+    await site.services.intake.accept([ring_score()])
+    assert "could not be read" not in (await browser.get("/alerts/1")).text
+    await site.services.intake.accept([ring_score(revision=2, incomplete=True)])
+    page = (await browser.get("/alerts/1")).text
+    assert "Part of this neighbourhood could not be read" in page and ">incomplete</span>" in page

@@ -414,3 +414,17 @@ def test_a_key_too_long_for_an_index_is_refused(wide: Mapping, cell: str) -> Non
     """Neo4j would refuse the whole batch, and say that it is its own fault: ingest would try for ever."""
     with pytest.raises(Reject, match="bytes, at most 7600"):
         widest(wide, cell)
+
+
+def test_tables_that_give_events_have_a_window() -> None:
+    """Their edges leave by age, whatever the relation; who owns what stays."""
+    schema = demo_mapping().schema
+    assert schema.windowed == ("logins", "profile_changes", "transfers")
+    reach = {relation.name: schema.reach(relation) for relation in schema.relations}
+    assert reach == {"CONNECT": "all", "LOGIN": "all", "MODIFY": "some", "OWNS": "none", "TRANSFER": "all"}
+
+
+def test_a_schema_knows_which_tables_say_something_of_a_node() -> None:
+    """A mark on one of their rows makes the node's neighbourhood incomplete."""
+    tables = demo_mapping().schema.tables
+    assert (tables["User"], tables["Account"], tables["IP"]) == (("users",), ("accounts",), ())

@@ -7,9 +7,10 @@ from histories import demo_mapping
 
 from graph.mapping import Plan
 from graph.mirror import Mirror
-from graph.model import EdgeUpsert, Event, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, Watermark
+from graph.model import EdgeUpsert, Event, Floor, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert, Upsert, Watermark
 from graph.sink import GraphSink
 from ingest.events import Change, Op, Position
+from ingest.labels import DECISIONS
 from ingest.records import CHANGES, EVENTS, Record, Trace
 from ingest.worker import Item
 
@@ -22,8 +23,10 @@ LABEL = LabelUpsert("fraud_reports:1:label", POS.token, 5, EDGE.owner, True)
 FLOOR = Floor("logins", POS.token, 5)
 
 
-def item(*upserts: Upsert, events: tuple[Event, ...] = ()) -> Item:
-    change = Change("transfers", {"id": 7}, Op.CREATE, None, {}, POS, 5)
+def item(
+    *upserts: Upsert, events: tuple[Event, ...] = (), table: str = "transfers", op: Op = Op.CREATE, ms: int = 5
+) -> Item:
+    change = Change(table, {"id": 7}, op, None, {}, POS, ms)
     return Item(Record("t", 0, 0, None, None), change, Plan(upserts, events), Trace.of(POS.token, 5, 6))
 
 
@@ -77,3 +80,20 @@ def test_what_is_written_is_what_was_planned() -> None:
     store = Mirror()
     sink(store).write([item(NODE, EDGE), item(LABEL), item()], [])
     assert sorted(type(u).__name__ for u in store.dump()) == ["EdgeUpsert", "LabelUpsert", "NodeUpsert"]
+
+
+def test_the_bank_s_clock_is_its_newest_commit() -> None:
+    """Not when a snapshot read a row, nor when an analyst decided: a replayed bank lives at another time."""
+    writing = sink(Mirror())
+    assert writing.newest_ms == 0
+    writing.write([item(EDGE, ms=70), item(ms=60), item(op=Op.READ, ms=900), item(table=DECISIONS, ms=901)])
+    assert writing.newest_ms == 70
+    writing.write([item(ms=65)])
+    assert writing.newest_ms == 70
+
+
+def test_horizons_go_to_every_partition_and_marks_to_their_row_s() -> None:
+    """A mirror reads all; what is about one row stays in order."""
+    mark, horizon = Incomplete("users:1", 7, True), Horizon("retention", 5)
+    sent = sink().messages([item(mark, horizon)], None)
+    assert [(m.key, m.everywhere) for m in sent] == [(b"users:1", False), (b"retention", True)]

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Message
 
 from graph.mirror import Mirror
-from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, Upsert, Watermark
+from graph.model import EdgeUpsert, Floor, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert, Upsert, Watermark
 from scoring.feed import MirrorFeed
 from scoring.watermarks import Watermarks
 
@@ -19,7 +19,7 @@ UPSERTS: list[Upsert] = [
     EdgeUpsert("transfers:1:transfer", "bank/3", 5, "TRANSFER", "Account:1", "Account:2", 4, {"amount": 1, "x": 0.5}),
     LabelUpsert("fraud_reports:1:label", "bank/4", 5, "transfers:1:transfer", True),
     Gone("transfers:2:transfer", "bank/5", 6, "TRANSFER"), Gone("fraud_reports:2:label", "bank/5", 6, None),
-    Floor("logins", "bank/6", 7),
+    Floor("logins", "bank/6", 7), Incomplete("users:1", 4, True), Horizon("retention", 1), Horizon("purge", 2),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, Subgraph
+from graph.model import Caps, EdgeUpsert, Event, Incomplete, Subgraph
 from scoring.engine import RuleEngine, Scored
 from scoring.registry import Thresholds
 from scoring.score import Contribution
@@ -97,3 +97,33 @@ def test_the_rules_are_a_scorer_too(mirror: Mirror) -> None:
     scorer = EventScorer(RuleEngine(), mirror)
     first, again = scorer.score([event(1, 50)]), scorer.score([event(1, 50)])
     assert first == again and 0.0 <= first[0].probability <= 1.0 and first[0].model == "rules"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [("transfers:1", True), ("transfers:0", True), ("accounts:2", True), ("accounts:3", False), ("users:1", False)],
+)
+def test_a_score_says_that_a_row_around_it_could_not_be_read(mirror: Mirror, row: str, said: bool) -> None:
+    """The event's own, one behind an edge, one that says something of a node; not a stranger's."""
+    tables = {"Account": ("accounts",), "User": ("users",)}
+    mirror.apply([Incomplete(row, 3, True)])
+    assert [s.incomplete for s in EventScorer(ByAmount(), mirror, tables).score([event(1, 20)])] == [said]
+    mirror.apply([Incomplete(row, 4, False)])
+    assert [s.incomplete for s in EventScorer(ByAmount(), mirror, tables).score([event(1, 20)])] == [False]
+
+
+def test_each_event_of_a_batch_speaks_for_itself(mirror: Mirror) -> None:
+    """A mark beside one says nothing of the other; a score with evidence says it as well."""
+    mirror.apply([Incomplete("transfers:4", 3, True)])
+    scores = EventScorer(ByAmount(), mirror).score([event(1, 20), event(4, 90), event(5, 90)])
+    assert [(score.incomplete, score.subgraph is not None) for score in scores] == [
+        (False, False), (True, True), (False, True)
+    ]  # fmt: skip
+
+
+def test_marks_change_no_probability_and_no_subgraph(mirror: Mirror) -> None:
+    """They are no evidence."""
+    before = EventScorer(ByAmount(), mirror).score([event(1, 90)])[0]
+    mirror.apply([Incomplete("transfers:1", 3, True)])
+    after = EventScorer(ByAmount(), mirror).score([event(1, 90)])[0]
+    assert after.incomplete and (after.probability, after.subgraph) == (before.probability, before.subgraph)

@@ -1,0 +1,84 @@
+"""A mirror gives back the memory of what it has forgotten."""
+
+from __future__ import annotations
+
+from histories import canonical, changes, demo_mapping
+from hypothesis import given, settings
+
+from graph.mirror import Mirror
+from graph.model import EdgeUpsert, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert
+from ingest.events import Change
+
+MAPPING = demo_mapping()
+
+
+def pos(n: int) -> str:
+    return f"bank/0001.1.00000001.{n:016x}.000000"
+
+
+def sizes(mirror: Mirror) -> dict[str, int]:
+    """How much it holds, structure by structure."""
+    return {
+        "nodes": len(mirror._nodes),
+        "chains": len(mirror._chains),
+        "held": sum(len(chain.items) for chain in mirror._chains.values()),
+        "adjacent": len(mirror._adjacent),
+        "ways": sum(map(len, mirror._adjacent.values())),
+        "entries": sum(len(entries) for ways in mirror._adjacent.values() for entries in ways.values()),
+        "labelled": len(mirror._labels),
+        "labels": sum(map(len, mirror._labels.values())),
+        "ages": len(mirror._versions) + len(mirror._deletions),
+        "marks": len(mirror._incomplete),
+    }
+
+
+def swept(mirror: Mirror, limit: int = 7) -> None:
+    while mirror.sweep(limit):
+        pass
+
+
+def test_nothing_is_left_of_what_is_forgotten() -> None:
+    """Edges, their ends, chains, labels, deletions, marks; a node with properties stays."""
+    mirror = Mirror({"transfers"})
+    mirror.apply([NodeUpsert("Account", "0", "accounts", pos(1), 5, {"kind": "current"})])
+    before = sizes(mirror)
+    for n in range(1, 200):
+        owner = f"transfers:{n}:transfer"
+        mirror.apply([
+            EdgeUpsert(owner, pos(n), n, "TRANSFER", "Account:0", f"Account:{n % 7}", n, {}),
+            LabelUpsert(f"fraud_reports:{n}:label", pos(n), n + 1, owner, True),
+            *([Gone(owner, pos(n + 500), n + 500, "TRANSFER")] if n % 3 == 0 else []),
+            Gone(f"transfers:{n + 1000}:transfer", pos(n), n, "TRANSFER"),
+            Incomplete(f"transfers:{n}", n, False),
+        ])  # fmt: skip
+    mirror.apply([Horizon("retention", 1_000), Horizon("purge", 1_000)])
+    swept(mirror)
+    assert sizes(mirror) == before
+
+
+def test_an_edge_that_stays_keeps_its_place() -> None:
+    """Between older ones that went and at an end it shares with them."""
+    mirror = Mirror({"transfers"})
+    mirror.apply([EdgeUpsert(f"{table}:{n}:x", pos(n), n, "PAID", "A:a", "A:b", n, {})
+                  for n in range(1, 9) for table in ("transfers", "cards")])  # fmt: skip
+    mirror.apply([Horizon("retention", 5)])
+    swept(mirror, 3)
+    left = [entry[1].partition("@")[0] for entry in mirror._adjacent["A:a"]["PAID", True]]
+    assert left == ["cards:1:x", "cards:2:x", "cards:3:x", "cards:4:x",
+                    "cards:5:x", "transfers:5:x", "cards:6:x", "transfers:6:x",
+                    "cards:7:x", "transfers:7:x", "cards:8:x", "transfers:8:x"]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes(40))
+def test_a_swept_mirror_is_as_large_as_a_new_one_of_its_dump(log: list[Change]) -> None:
+    """Both horizons through the middle of any history."""
+    mirror, middle_ms = Mirror(MAPPING.schema.windowed), log[len(log) // 2].committed_ms
+    for change in log:
+        mirror.apply(MAPPING.plan(change).upserts)
+    mirror.apply([Horizon("retention", middle_ms), Horizon("purge", middle_ms)])
+    swept(mirror)
+    copy = Mirror(MAPPING.schema.windowed)
+    copy.apply(list(mirror.dump()))
+    swept(copy)
+    assert sizes(mirror) == sizes(copy) and canonical(mirror.dump()) == canonical(copy.dump())
