@@ -201,6 +201,19 @@ def bench_ingest(
     raise typer.Exit(run_ingest_bench(plan, as_json=json))
 
 
+@bench_app.command("writers")
+def bench_writers(
+    json: Json = False,
+    processes: Annotated[int, typer.Option(min=1, max=16, help="Ingest processes at the same time.")] = 4,
+    per_s: Annotated[float, typer.Option("--rate", min=1, max=50_000, help="Rows a second in all.")] = 1_000,
+    for_: Annotated[str, typer.Option("--for", help="How long.", metavar="TIME")] = "10m",
+) -> None:
+    """Several ingest processes on one graph whose batches share nodes: deadlocks, retries, rows lost or doubled."""
+    from deploy.benches.writers import Plan, run_writers_bench
+
+    raise typer.Exit(run_writers_bench(Plan(processes, per_s, seconds(for_) or 600.0), as_json=json))
+
+
 @bench_app.command("faults")
 def bench_faults(
     json: Json = False,

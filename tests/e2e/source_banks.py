@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 import psycopg
@@ -71,7 +71,7 @@ class Database(Protocol):
 class OnMariaDb:
     """The bank on a MariaDB."""
 
-    words = {"text": "LONGTEXT", "local": "DATETIME(6)", "zoned": "TIMESTAMP(6) NULL"}
+    words: ClassVar = {"text": "LONGTEXT", "local": "DATETIME(6)", "zoned": "TIMESTAMP(6) NULL"}
     zone = "SET time_zone = '{}'"
     whole: tuple[str, ...] = ()
 
@@ -93,7 +93,7 @@ class OnMariaDb:
 class OnPostgres:
     """The bank on a PostgreSQL. Large values are kept uncompressed, so that they are kept outside the row."""
 
-    words = {"text": "TEXT", "local": "TIMESTAMP(6)", "zoned": "TIMESTAMPTZ(6)"}
+    words: ClassVar = {"text": "TEXT", "local": "TIMESTAMP(6)", "zoned": "TIMESTAMPTZ(6)"}
     zone = "SET TIME ZONE INTERVAL '{}' HOUR TO MINUTE"
     whole = (
         *(f"ALTER TABLE {table} REPLICA IDENTITY FULL" for table in TABLES),
