@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     mariadb_password: SecretStr | None = None
     mariadb_database: str = "bank"
     mariadb_ssl: Literal["disable", "trust", "verify-ca", "verify-full"] | None = None  # Debezium's words
+    source_url: SecretStr | None = None  # the bank's database where it is Postgres, for `graph verify`
     connect_url: str | None = None
     debezium_user: str = "dbz"
     debezium_password: SecretStr | None = None  # better a reference that Connect resolves: ${env:NAME}
