@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from socket import gethostname
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
+from deploy.commands_graph import graph_app
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -23,7 +23,6 @@ app.add_typer(stack_app, name="stack")
 app.add_typer(connect_app, name="connect")
 app.command("replay")(replay)
 app.add_typer(deadletter_app, name="deadletter")
-graph_app = typer.Typer(no_args_is_help=True, help="The graph in Neo4j.")
 app.add_typer(graph_app, name="graph")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
@@ -120,39 +119,6 @@ def evaluate(
     )
 
 
-@graph_app.command("init")
-def graph_init() -> None:
-    """Make the constraints and indexes the mapping needs. Harmless when they are there."""
-    from deploy.config import settings
-    from deploy.services import init_graph
-
-    typer.echo(init_graph(settings()))
-
-
-@graph_app.command("purge")
-def graph_purge(
-    older_than: Annotated[
-        str | None, typer.Option("--older-than", help="Age: 30d, 720h. Default: RINGWATCH_PURGE_DAYS.", metavar="TIME")
-    ] = None,
-    before: Annotated[
-        datetime | None, typer.Option(help="By date instead, in the bank's clock (UTC): for a replayed bank.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without: only say what would go.")] = False,
-    json: Json = False,
-) -> None:
-    """Forget deletions that close nothing. Changes older than that are no longer taken: no marker meets them."""
-    from msgspec import json as wire
-
-    from deploy.config import settings
-    from deploy.purge import purge
-
-    def said(text: str) -> None:
-        typer.echo(text, err=True)
-
-    found = purge(settings(), seconds(older_than), before, yes, said)
-    typer.echo(wire.encode(found).decode() if json else found.told())
-
-
 @mapping_app.command("check")
 def mapping_check(
     file: Annotated[
@@ -169,6 +135,18 @@ def mapping_check(
     read = Mapping.load(path, settings().contacts_key())
     relations = ", ".join(f"{r.name} ({r.source} → {r.target})" for r in read.relations)
     typer.echo(f"{path}: {len(read.file.tables)} tables; nodes {', '.join(read.labels)}; relations {relations}")
+
+
+@bench_app.command("verify")
+def bench_verify(
+    json: Json = False,
+    rows: Annotated[int, typer.Option(min=1_000, max=20_000_000, help="Rows of the table.")] = 1_000_000,
+    per_s: Annotated[float, typer.Option("--rate", min=0, max=5_000, help="Changes a second meanwhile.")] = 100,
+) -> None:
+    """Lose 3 rows of a large table in the graph, find exactly these, mend them; on the local stack, while it runs."""
+    from deploy.verify.bench import run_verify_bench
+
+    raise typer.Exit(run_verify_bench(rows, per_s, as_json=json))
 
 
 @bench_app.command("latency")

@@ -9,14 +9,15 @@ from deploy.config import PREFIX, ConfigError
 from deploy.ports import PortTaken
 from deploy.processes import ServiceFailed
 from deploy.stack.errors import StackError
+from deploy.verify.connector import CannotVerify
 from graph.mapping_file import MappingError
 from graph.store import StoreError
 from ingest.events import IngestError
 from scoring.registry import ModelRefused
 
 EXPECTED = (
-    AlertsError, ConfigError, IngestError, KafkaException, MappingError, ModelRefused, PortTaken, ServiceFailed,
-    StackError, StoreError,
+    AlertsError, CannotVerify, ConfigError, IngestError, KafkaException, MappingError, ModelRefused, PortTaken,
+    ServiceFailed, StackError, StoreError,
 )  # fmt: skip
 
 

@@ -1,0 +1,318 @@
+"""Compares the source tables with the graph while both are live, and has what differs mended.
+
+Two passes over each table, both in pages, so memory does not grow with it: along the table's key (what
+is missing or differs), then along the graph's index (what stands there without a row). What looks
+different is a suspect only. It counts if it is still there after ingest has passed a place in the log
+taken later than the row was read, and the row is the same before and after.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol
+
+import msgspec
+
+from graph.current import LABELS, NODE, Asked, Facts, GraphReader, Name, cells, facts_of, key_of, kinds_of, names_of
+from graph.difference import Difference, What, compare, shown
+from graph.mapping import Mapping
+from graph.mapping_file import TableRule
+from graph.source import Mark, SourceReader, SourceRow, digest
+from ingest.events import Change, Op, Position, Reject
+
+ROUNDS = 5  # a row that changes each time it is looked at is left to ingest
+NOWHERE = Position("verify", 0, False, 0, 0)
+Found = dict[Name, tuple[What, tuple[str, ...]]]
+
+
+class Ingest(Protocol):
+    """How far the stream has come."""
+
+    def wait(self, mark: Mark) -> None:
+        """Return once everything committed before the mark is in the graph.
+
+        Raises:
+            Transient: it is not within the time allowed; says what is behind.
+        """
+        ...
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """What differs under one key, while its row was as `digest` says."""
+
+    digest: bytes
+    found: Found
+    reason: str = ""  # why the mapping refuses the row
+
+
+class Mender(Protocol):
+    """Feeds keys again."""
+
+    def mend(self, table: str, keys: dict[str, Confirmed]) -> set[str]:
+        """Write what differs; returns the keys it did that for. The others' rows have changed meanwhile.
+
+        Raises:
+            Transient: a server did not answer, for longer than is patient.
+        """
+        ...
+
+
+class Options(msgspec.Struct, frozen=True):
+    """`chunk` rows are compared at a time; so many `suspects` are kept before they are looked at again.
+    `before_ms` is the retention horizon: what lies behind it may be in the graph or not.
+    """
+
+    chunk: int = 2_000
+    suspects: int = 20_000
+    before_ms: int | None = None
+
+
+class Tally(msgspec.Struct):
+    """What one table came to. `unsettled`: keys whose rows changed whenever they were looked at."""
+
+    table: str
+    rows: int = 0
+    nodes: int = 0
+    edges: int = 0
+    labels: int = 0
+    missing: int = 0
+    extra: int = 0
+    differing: int = 0
+    refused: int = 0
+    mended: int = 0
+    unsettled: int = 0
+    seconds: float = 0.0
+
+    @property
+    def left(self) -> int:
+        """Differences that are still there."""
+        return self.missing + self.extra + self.differing + self.refused - self.mended
+
+
+class _Suspect(msgspec.Struct):
+    """`digest` None: the row was not read yet. `told`: differences that have been mended, to be looked at again."""
+
+    digest: bytes | None
+    strays: set[Name]
+    told: list[Difference] = []
+    strays_only: bool = False
+
+
+class Reconciler:
+    """One run of `ringwatch graph verify` or `graph reread`."""
+
+    def __init__(
+        self, mapping: Mapping, source: SourceReader, graph: GraphReader, ingest: Ingest, options: Options | None = None
+    ) -> None:
+        """Give `mender` to have differences mended; `on_difference` is told each one, `on_progress` the tallies."""
+        self.tallies: dict[str, Tally] = {}
+        self.mender: Mender | None = None
+        self.on_difference: Callable[[Difference], None] = lambda _: None
+        self.on_progress: Callable[[Tally], None] = lambda _: None
+        self._mapping, self._source, self._graph, self._ingest = mapping, source, graph, ingest
+        self._options = options or Options()
+        self._roles = {table: _roles(rule) for table, rule in mapping.file.tables.items()}
+        self._windowed = frozenset(mapping.schema.windowed)
+        self._suspects: dict[tuple[str, str], _Suspect] = {}
+
+    # -- what is looked at --------------------------------------------------------------------
+
+    def verify(self, tables: Sequence[str]) -> list[Tally]:
+        """Compare these tables whole.
+
+        Raises:
+            Transient: a server did not answer, or ingest did not come along.
+        """
+        for table in tables:
+            tally, started = self._tally(table), time.monotonic()
+            self._forward(table, tally)
+            self._backward(table)
+            tally.seconds += time.monotonic() - started
+        self.settle()
+        return [self._tally(table) for table in tables]
+
+    def reread(self, table: str, keys: Iterable[str]) -> None:
+        """Compare the rows of these keys (`graph.columns.key_text`); end with `settle`."""
+        for some in _batches(keys, self._options.chunk):
+            for key in some:
+                self._suspects.setdefault((table, key), _Suspect(None, set()))
+            self._tally(table).rows += len(some)
+            self._settle_when_many()
+
+    def _forward(self, table: str, tally: Tally) -> None:
+        after = ""
+        while rows := self._source.chunk(table, after, self._options.chunk):
+            after = rows[-1].key
+            held = self._graph.held(table, Asked.of(self._names(table, (row.key for row in rows))))
+            for key, confirmed in self._differing(table, {row.key: row for row in rows}, held, {}, tally):
+                self._suspects[table, key] = _Suspect(confirmed.digest, set())
+            tally.rows += len(rows)
+            self.on_progress(tally)
+            self._settle_when_many()
+            if len(rows) < self._options.chunk:
+                break
+
+    def _backward(self, table: str) -> None:
+        kinds = kinds_of(self._rule(table))
+        for n, kind in enumerate(kinds):
+            after = ""
+            while names := self._graph.standing(table, kind, after, self._options.chunk):
+                after = names[-1]
+                self._stray(table, kind, names)
+                self._rowless(table, kind, names, {place for place, _ in kinds[:n]})
+                self.on_progress(self._tally(table))
+                self._settle_when_many()
+
+    def _stray(self, table: str, kind: Name, names: Sequence[str]) -> None:
+        """Suspect what stands under a role that no rule of the table gives, whether its row is there or not."""
+        roles = self._roles[table]
+        for name in names:
+            if kind[0] != NODE and (kind[0], name.rpartition(":")[2]) not in roles:
+                fresh = _Suspect(None, set(), strays_only=True)
+                self._suspects.setdefault((table, key_of(kind, name)), fresh).strays.add((kind[0], name))
+
+    def _rowless(self, table: str, kind: Name, names: Sequence[str], earlier: set[str]) -> None:
+        """Suspect what stands without a row. A key that gave something of an earlier kind was met there."""
+        keys = list(dict.fromkeys(key_of(kind, name) for name in names))
+        there = self._source.present(table, keys)
+        gone = [key for key in keys if key not in there]
+        of_earlier = {key: [n for n in self._names(table, [key]) if n[0] in earlier] for key in gone}
+        held = self._graph.held(table, Asked.of(n for of_key in of_earlier.values() for n in of_key)) if earlier else {}
+        for key in gone:
+            if not any(name in held for name in of_earlier[key]):
+                self._suspects.setdefault((table, key), _Suspect(None, set()))
+
+    # -- one page -----------------------------------------------------------------------------
+
+    def _names(self, table: str, keys: Iterable[str]) -> Iterator[Name]:
+        rule = self._rule(table)
+        for key in keys:
+            yield from names_of(rule, table, key, cells(key)[0])
+
+    def _differing(
+        self, table: str, rows: dict[str, SourceRow | None], held: Facts, strays: dict[str, set[Name]],
+        tally: Tally | None = None,
+    ) -> Iterator[tuple[str, Confirmed]]:  # fmt: skip
+        """The keys whose rows and facts differ. A `tally` is told what was compared."""
+        for key, row in rows.items():
+            names = {*self._names(table, [key]), *strays.get(key, ())}
+            mine = {name: held[name] for name in names if name in held}
+            try:
+                wanted = {} if row is None else self._wanted(table, row)
+            except Reject as reason:
+                yield key, Confirmed(digest(row), {}, str(reason))
+                continue
+            if tally is not None:
+                _count(tally, wanted)
+            if wanted != mine and (found := compare(wanted, mine, self._horizon(table))):
+                yield key, Confirmed(digest(row), found)
+
+    def _wanted(self, table: str, row: SourceRow) -> Facts:
+        key = {name: row.row.get(name) for name in self._rule(table).key}
+        change = Change(table, key, Op.READ, None, row.row, NOWHERE, 0)
+        return facts_of(self._mapping.plan(change, whole=True).upserts)
+
+    # -- suspects -----------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Look at the suspects again, behind ingest, until each is cleared, told, mended or left to ingest.
+
+        Raises:
+            Transient: a server did not answer, or ingest did not come along.
+        """
+        for _ in range(ROUNDS):
+            if not self._suspects:
+                return
+            self._ingest.wait(self._source.mark())
+            suspects, self._suspects = self._suspects, {}
+            for table in dict.fromkeys(table for table, _ in suspects):
+                mine = {key: suspect for (at, key), suspect in suspects.items() if at == table}
+                for keys in _batches(mine, self._options.chunk):
+                    self._settle_page(table, {key: mine[key] for key in keys})
+        for (table, _), suspect in self._suspects.items():
+            self._tally(table).unsettled += not suspect.told
+            self._tell(table, suspect.told, mended=True)  # it was, and the stream has gone on over it
+        self._suspects = {}
+
+    def _settle_when_many(self) -> None:
+        if len(self._suspects) >= self._options.suspects:
+            self.settle()
+
+    def _settle_page(self, table: str, suspects: dict[str, _Suspect]) -> None:
+        strays = {key: suspect.strays for key, suspect in suspects.items()}
+        names = [*self._names(table, suspects), *(name for some in strays.values() for name in some)]
+        held = self._graph.held(table, Asked.of(dict.fromkeys(names)))
+        read = self._source.rows(table, list(suspects))  # behind the graph: a row that is as it was, was so then
+        all_found = self._differing(table, {key: read.get(key) for key in suspects}, held, strays)
+        found = {key: mine for key, each in all_found if (mine := _of(suspects[key], each)) is not None}
+        confirmed: dict[str, Confirmed] = {}
+        for key, suspect in suspects.items():
+            if key not in found:
+                self._tell(table, suspect.told, mended=True)
+            elif suspect.digest != found[key].digest:
+                suspect.digest = found[key].digest
+                self._suspects[table, key] = suspect
+            elif suspect.told or found[key].reason or self.mender is None:
+                self._tell(table, _told(table, key, found[key]), mended=False)
+            else:
+                confirmed[key] = found[key]
+        if confirmed and self.mender is not None:
+            written = self.mender.mend(table, confirmed)
+            for key, each in confirmed.items():
+                told = _told(table, key, each) if key in written else []
+                digest_ = each.digest if told else None
+                self._suspects[table, key] = msgspec.structs.replace(suspects[key], digest=digest_, told=told)
+
+    def _tell(self, table: str, differences: list[Difference], mended: bool) -> None:
+        tally = self._tally(table)
+        for each in differences:
+            setattr(tally, each.what, getattr(tally, each.what) + 1)
+            tally.mended += mended
+            self.on_difference(msgspec.structs.replace(each, mended=mended))
+
+    def _tally(self, table: str) -> Tally:
+        return self.tallies.setdefault(table, Tally(table))
+
+    def _horizon(self, table: str) -> int | None:
+        """Retention takes the edges of windowed tables, and labels."""
+        return self._options.before_ms if table in self._windowed or self._rule(table).labels else None
+
+    def _rule(self, table: str) -> TableRule:
+        return self._mapping.file.tables[table]
+
+
+def _of(suspect: _Suspect, confirmed: Confirmed) -> Confirmed | None:
+    """What is suspected of it: of a key that was compared whole already, only what stands under unknown roles."""
+    if not suspect.strays_only:
+        return confirmed
+    found = {name: each for name, each in confirmed.found.items() if name in suspect.strays}
+    return Confirmed(confirmed.digest, found) if found else None
+
+
+def _roles(rule: TableRule) -> frozenset[Name]:
+    edges = ((edge.relation, edge.role) for edge in rule.edges)
+    return frozenset([*edges, *((LABELS, label.role) for label in rule.labels)])
+
+
+def _told(table: str, key: str, confirmed: Confirmed) -> list[Difference]:
+    if confirmed.reason:
+        return [Difference(table, key, "refused", "row", f"{table}:{key}", reason=confirmed.reason)]
+    return [shown(table, key, name, what, fields) for name, (what, fields) in sorted(confirmed.found.items())]
+
+
+def _count(tally: Tally, wanted: Facts) -> None:
+    for kind, _ in wanted:
+        if kind == NODE:
+            tally.nodes += 1
+        elif kind == LABELS:
+            tally.labels += 1
+        else:
+            tally.edges += 1
+
+
+def _batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,92 @@
+"""Feeds keys again: their rows as they stand, at a position newer than all that was committed before they
+were read and older than all that comes after. So the repair wins over what was lost or tampered with, and
+the next streamed change wins over the repair.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
+
+from graph.current import LABELS, NODE, Name, cells
+from graph.mapping import Mapping
+from graph.model import EdgeUpsert, Gone, Incomplete, LabelUpsert, NodeUpsert, Upsert
+from graph.reconcile import Confirmed
+from graph.sink import GraphSink
+from graph.source import ReadAt, SourceReader, digest
+from ingest.events import Change, Op, Transient
+from ingest.records import Publisher, Record, Trace
+from ingest.sink import Item
+from ingest.worker import BACKOFF_S
+
+Unmark = Callable[[Collection[str]], Sequence[Incomplete]]
+
+
+class Repairer:
+    """A `graph.reconcile.Mender`: writes as ingest does, then publishes, so that mirrors get it too."""
+
+    def __init__(
+        self, mapping: Mapping, source: SourceReader, sink: GraphSink, publisher: Publisher, unmark: Unmark
+    ) -> None:
+        """`unmark` says what to write of rows (`table:key`) that are whole again."""
+        self._mapping, self._source, self._sink, self._publisher = mapping, source, sink, publisher
+        self._unmark = unmark
+
+    def mend(self, table: str, keys: dict[str, Confirmed]) -> set[str]:
+        """See Mender.mend."""
+        at = self._source.read_at(table, list(keys))
+        same = {key: each for key, each in keys.items() if digest(at.rows.get(key)) == each.digest}
+        marks = self._unmark([f"{table}:{key}" for key in same])
+        items = [self._item(table, key, each, at) for key, each in same.items()]
+        _patiently(lambda: self._sink.write(items, marks))
+        _patiently(lambda: self._publisher.publish(self._sink.messages(items, marks, None)))
+        return set(same)
+
+    def _item(self, table: str, key: str, confirmed: Confirmed, at: ReadAt) -> Item:
+        found = at.rows.get(key)
+        columns = dict(zip(self._mapping.file.tables[table].key, cells(key), strict=True))
+        op, row = (Op.DELETE, None) if found is None else (Op.READ, found.row)
+        change = Change(table, columns, op, None, row, at.position, at.at_ms)
+        plan = self._mapping.plan(change, whole=True)
+        upserts = [upsert for upsert in plan.upserts if _name(upsert) in confirmed.found]
+        upserts += _closings(confirmed, upserts, at)
+        plan = msgspec.structs.replace(plan, upserts=tuple(upserts), events=())
+        now_ms = int(time.time() * 1000)
+        trace = Trace.of(at.position.token, at.at_ms, now_ms)
+        return Item(Record("ringwatch.verify", 0, 0, key.encode(), None, (), now_ms), change, plan, trace)
+
+
+def _closings(confirmed: Confirmed, upserts: Sequence[Upsert], at: ReadAt) -> list[Upsert]:
+    """A row that is read closes nothing by itself: what it no longer gives is closed here."""
+    done = {_name(upsert) for upsert in upserts}
+    extra = [name for name, (what, _) in confirmed.found.items() if what == "extra" and name[0] != NODE]
+    return [
+        Gone(owner, at.position.token, at.at_ms, None if kind == LABELS else kind)
+        for kind, owner in extra
+        if (kind, owner) not in done
+    ]
+
+
+def _name(upsert: Upsert) -> Name | None:
+    match upsert:
+        case NodeUpsert():
+            return NODE, upsert.key
+        case EdgeUpsert():
+            return upsert.relation, upsert.owner
+        case LabelUpsert():
+            return LABELS, upsert.owner
+        case Gone():
+            return upsert.kind or LABELS, upsert.owner
+    return None
+
+
+def _patiently(action: Callable[[], None]) -> None:
+    """A server may be away for a moment; past the last wait the run ends with its error."""
+    for wait_s in BACKOFF_S:
+        try:
+            return action()
+        except Transient:
+            time.sleep(wait_s)
+    return action()
