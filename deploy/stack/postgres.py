@@ -28,6 +28,7 @@ DEBEZIUM_USER = "dbz"
 # Debezium replicates and reads, and owns nothing. The bank's user owns its tables; REPLICATION lets it drop the
 # connector's slot, which `ringwatch connect resnapshot` has to.
 BANK_GRANTS = """\
+GRANT pg_monitor TO {bank}
 GRANT USAGE ON SCHEMA public TO {dbz}
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO {dbz}
 ALTER DEFAULT PRIVILEGES FOR ROLE {bank} GRANT SELECT ON TABLES TO {dbz}

@@ -138,18 +138,19 @@ def source_of(settings: Settings, connector: Connector, mapping: MappingFile) ->
         ConfigError: they are not set.
     """
     if connector.kind == "postgres":
-        return PostgresSource(_conninfo(settings), connector, mapping)
+        return PostgresSource(_conninfo(settings, connector), connector, mapping)
     at, databases = mariadb(settings), _listed(connector, "database.include.list")
     if len(databases) > 1:
         raise CannotVerify(f"connector {connector.name!r} reads {len(databases)} databases; one is expected")
     return MariaDbSource(replace(at, database=databases[0] if databases else at.database), connector, mapping)
 
 
-def _conninfo(settings: Settings) -> str:
+def _conninfo(settings: Settings, connector: Connector) -> str:
     at = postgres(settings)
+    database = connector.settings.get("database.dbname", at.database)
     ssl = {"sslmode": settings.postgres_ssl} if settings.postgres_ssl else {}
     return make_conninfo(
-        host=at.host, port=at.port, user=at.user, password=at.password, dbname=at.database, **ssl
+        host=at.host, port=at.port, user=at.user, password=at.password, dbname=database, **ssl
     )  # fmt: skip
 
 

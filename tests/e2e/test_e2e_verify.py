@@ -145,11 +145,9 @@ def test_the_command_says_by_its_status_whether_anything_is_left(bank: VerifyBan
 
 def command(bank: VerifyBank, *more: str) -> subprocess.CompletedProcess[str]:
     chosen = bank.settings
-    assert chosen.source_url is not None
     environment = {
         **os.environ, "RINGWATCH_STATE_DIR": str(chosen.state_dir), "RINGWATCH_MAPPING": str(chosen.mapping),
         "RINGWATCH_CACHE_DIR": str(chosen.cache_dir), "RINGWATCH_STACK_PORT_SHIFT": str(chosen.stack_port_shift),
-        "RINGWATCH_SOURCE_URL": chosen.source_url.get_secret_value(),
     }  # fmt: skip
     argv = [sys.executable, "-m", "deploy.cli", "graph", "verify", "--json", "--group", bank.group, *more]
     root = Path(__file__).parents[2]

@@ -14,10 +14,10 @@ import neo4j
 import psycopg
 import pymysql
 from confluent_kafka.admin import AdminClient
-from pydantic import SecretStr
 
 from deploy.config import Settings
-from deploy.stack.connector import Source, mariadb_config
+from deploy.stack.connector_mariadb import mariadb_config
+from deploy.stack.connector_settings import Source
 from deploy.stack.endpoints import Endpoints
 from deploy.stack.mariadb import further_database
 from deploy.stack.secrets import load_secrets
@@ -99,8 +99,7 @@ class VerifyBank:
         mapping.write_text(MAPPING.format(source=self.name))
         self._layout = settings.stack_layout()
         self.password = load_secrets(self._layout.secrets_file).postgres_admin
-        url = f"postgresql://postgres:{self.password}@127.0.0.1:{self._layout.ports.postgres}/{DATABASE}"
-        self.settings = settings.model_copy(update={"mapping": mapping, "source_url": SecretStr(url)})
+        self.settings = settings.model_copy(update={"mapping": mapping})
         self.mapping = Mapping.load(mapping, settings.contacts_key())
         self.store = Neo4jStore(driver, self.mapping.schema)
         self.group = f"{self.name}-{time.time_ns()}"
@@ -110,8 +109,9 @@ class VerifyBank:
     def open(self) -> Any:
         """A connection of its own; each statement commits."""
         if self.kind == "postgres":
-            assert self.settings.source_url is not None
-            return psycopg.connect(self.settings.source_url.get_secret_value(), autocommit=True)
+            pg = self.servers.postgres_capture.postgres
+            return psycopg.connect(host=pg.host, port=pg.port, user=pg.user, password=pg.password, dbname=DATABASE,
+                                   autocommit=True)  # fmt: skip
         at = self.servers.mariadb
         return pymysql.connect(
             host=at.host, port=at.port, user=at.user, password=at.password, database=DATABASE, autocommit=True
@@ -126,10 +126,11 @@ class VerifyBank:
     def create(self) -> None:
         """The database, empty tables, their rows."""
         if self.kind == "postgres":
-            url = self.settings.source_url.get_secret_value().replace(f"/{DATABASE}", "/postgres")  # type: ignore[union-attr]
-            with psycopg.connect(url, autocommit=True) as connection:
+            pg = self.servers.postgres_capture.postgres
+            with psycopg.connect(host=pg.host, port=pg.port, user="postgres", password=self.password, dbname="postgres",
+                                 autocommit=True) as connection:  # fmt: skip
                 connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)".encode())
-                connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+                connection.execute(f"CREATE DATABASE {DATABASE} OWNER {pg.user}".encode())
         else:
             further_database(self._layout, DATABASE)
             self.sql(";\n".join(f"DROP TABLE IF EXISTS {table}" for table in self.mapping.file.tables))
