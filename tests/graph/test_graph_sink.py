@@ -86,14 +86,14 @@ def test_the_bank_s_clock_is_its_newest_commit() -> None:
     """Not when a snapshot read a row, nor when an analyst decided: a replayed bank lives at another time."""
     writing = sink(Mirror())
     assert writing.newest_ms == 0
-    writing.write([item(EDGE, ms=70), item(ms=60), item(op=Op.READ, ms=900), item(table=DECISIONS, ms=901)])
+    writing.write([item(EDGE, ms=70), item(ms=60), item(op=Op.READ, ms=900), item(table=DECISIONS, ms=901)], [])
     assert writing.newest_ms == 70
-    writing.write([item(ms=65)])
+    writing.write([item(ms=65)], [])
     assert writing.newest_ms == 70
 
 
 def test_horizons_go_to_every_partition_and_marks_to_their_row_s() -> None:
     """A mirror reads all; what is about one row stays in order."""
     mark, horizon = Incomplete("users:1", 7, True), Horizon("retention", 5)
-    sent = sink().messages([item(mark, horizon)], None)
+    sent = sink().messages([item(mark, horizon)], [], None)
     assert [(m.key, m.everywhere) for m in sent] == [(b"users:1", False), (b"retention", True)]
