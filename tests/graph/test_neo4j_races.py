@@ -75,6 +75,9 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
     def begin_transaction(self, **config: Any) -> _Tx:
         return _Tx(self._session.begin_transaction(**config), self._cut_in)
 
