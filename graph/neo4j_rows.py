@@ -32,14 +32,19 @@ def node_row(node: NodeUpsert, names: tuple[str, ...]) -> Row:
 
 
 def closing(held: Held) -> Row:
-    """What ends a version; None where nothing does, which Neo4j takes for "not there"."""
+    """What closes a version; None where nothing does, which Neo4j takes for "not there"."""
     return {
         "_closed_pos": held.closed_pos,
         "_closed_ms": held.closed_ms,
         "_closed_gone": held.closed_gone or None,  # a deletion closed it, not the next version
-        "_floor_pos": held.floor_pos,
-        "_floor_ms": held.floor_ms,
     }
+
+
+def ending(held: Held) -> Row:
+    """What closes a new version, and the floor it lies below. Of stored ones the floor is not written: it may be
+    on its way over the table in chunks, and what was read is behind it.
+    """
+    return {**closing(held), "_floor_pos": held.floor_pos, "_floor_ms": held.floor_ms}
 
 
 def edge_row(held: Held) -> Row:
@@ -47,7 +52,7 @@ def edge_row(held: Held) -> Row:
     edge = held.op
     assert isinstance(edge, EdgeUpsert)
     row = open_edge_row(edge)
-    row["p"] |= {name: value for name, value in closing(held).items() if value is not None}
+    row["p"] |= {name: value for name, value in ending(held).items() if value is not None}
     return row
 
 
@@ -72,7 +77,7 @@ def label_row(held: Held) -> Row:
         "_known": label.known_ms,
         "event": label.event,
         "fraud": label.fraud,
-        **closing(held),
+        **ending(held),
     }
     return {"id": version_id(label.owner, label.pos), "p": properties}
 

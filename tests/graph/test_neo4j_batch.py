@@ -75,6 +75,11 @@ def test_a_writer_takes_its_turn_before_it_reads() -> None:
     assert statement.index(cypher.TAKE_TURN) < statement.index("UNWIND $b.")
 
 
+def test_a_turn_is_a_lock_in_a_database_that_never_had_one() -> None:
+    """A property set to itself is locked only where its name was used before (tried on Neo4j 5.26.12)."""
+    assert cypher.TAKE_TURN.endswith("SET w._turn = 1")
+
+
 def test_nodes_are_locked_before_the_guard_reads_them() -> None:
     """Neo4j is read-committed: without the lock two writers both find the older position."""
     statement = cypher.nodes("User", "users", "rows")

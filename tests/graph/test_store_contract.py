@@ -259,7 +259,6 @@ def test_a_batch_twice_changes_nothing(fresh: FreshStore) -> None:
     assert canonical(store.dump()) == before
 
 
-@pytest.mark.xfail(strict=True, reason="at one position the first to come wins; a row that is there has to")
 @pytest.mark.parametrize("together", [True, False])
 def test_a_row_that_changed_its_key_keeps_the_node_it_names(fresh: FreshStore, together: bool) -> None:
     """A key change comes as delete and insert at one position; where the node's id is no part of the key, both
