@@ -17,13 +17,12 @@ from deploy.sweeper import Sweeper
 from graph.neo4j_store import Neo4jStore
 from graph.retention import DAY_MS, Retention
 from graph.sink import GraphSink
-from ingest.deadletter import DeadLetter
 from ingest.events import Transient
 from ingest.health import Health
-from ingest.kafka import KafkaSource, read_all
+from ingest.kafka import KafkaSource
 from ingest.listener import Listener, Listeners
 from ingest.metrics import Metrics
-from ingest.records import DEAD_LETTERS, LABELS
+from ingest.records import LABELS
 from ingest.worker import Worker
 
 log = structlog.get_logger("ringwatch")
@@ -49,7 +48,6 @@ def run_ingest(worker: str, group: str) -> None:
         sink = GraphSink(plan, store, worker, store.purged_before_ms)
         running = Worker(source, sink, bootstrap.publisher(chosen), chosen.ingest_batch, listener=listener)
         on_stop(running.stopping.set)
-        running.remember(_letters(chosen))
         log.info("ingest is running", worker=worker, group=group)
         sweeper = _sweeper(chosen, store, sink, source)
         try:
@@ -74,12 +72,6 @@ def _sweeper(chosen: Settings, store: Neo4jStore, sink: GraphSink, source: Kafka
     )
     sweeper.start()
     return sweeper
-
-
-def _letters(chosen: Settings) -> list[DeadLetter]:
-    """What stands in the dead-letter topic."""
-    records = read_all(bootstrap.connections(chosen).kafka_bootstrap, DEAD_LETTERS, chosen.kafka_options)
-    return [letter for record in records if (letter := DeadLetter.read(record)) is not None]
 
 
 def _counters(worker: Worker) -> dict[str, object]:

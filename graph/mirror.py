@@ -138,6 +138,11 @@ class Mirror:
             marks = (self._incomplete.get(row) for row in rows) if self._incomplete else ()
             return {mark.row for mark in marks if mark is not None and mark.marked}
 
+    def marked(self) -> set[str]:
+        """See GraphStore.marked."""
+        with self._lock:
+            return {row for row, mark in self._incomplete.items() if mark.marked}
+
     def horizon(self, kind: Kind) -> int | None:
         """See GraphStore.horizon."""
         return self._horizons.before_ms(kind)

@@ -100,6 +100,11 @@ class Keep:
         with self._session() as session:
             return {row["row"] for row in session.run(cypher_keep.MARKED, b={"rows": list(rows)})}
 
+    def marked(self) -> set[str]:
+        """Every row that is marked."""
+        with self._session() as session:
+            return {row["row"] for row in session.run(cypher_keep.MARKS) if row["marked"]}
+
     def dump(self, session: neo4j.Session) -> Iterator[Upsert]:
         """Horizons and marks; reads the horizons anew."""
         horizons = self.horizons(now=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import neo4j
@@ -64,6 +65,7 @@ class Neo4jStore:
         self._read_state = _query(cypher.read_state(schema))
         self._write = _query(cypher.write(schema))
         self._queries: dict[tuple[int, ...], str] = {}
+        self._planned = False
         self._keep = Keep(schema, self._session)
 
     # -- constraints --------------------------------------------------------------------------
@@ -93,13 +95,25 @@ class Neo4jStore:
             for text, rows in ((self._read_state, nothing.reading()), (self._write, nothing.writing())):
                 session.run(text, b=rows).consume()
             self._keep.horizons(now=True)
+        self._planned = True
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """After a fault Neo4j may be another one, or have run out of time while it planned: plan again first."""
+        try:
+            yield
+        except StoreUnavailable:
+            self._planned = False
+            raise
 
     # -- writing ------------------------------------------------------------------------------
 
     def apply(self, upserts: Sequence[Upsert]) -> None:
         """See GraphStore.apply. Tried once: the caller retries, and so can count."""
         floors = [upsert for upsert in upserts if isinstance(upsert, Floor)]
-        with self._faults(), self._session() as session:
+        if not self._planned:  # planning takes seconds on a busy machine: not within a writer's turn
+            self._plan()
+        with self._writing(), self._faults(), self._session() as session:
             for floor in floors:
                 self._put_floor(session, floor)
             admitted = self._keep.horizons().moved(upserts).admitted(upserts)
@@ -149,6 +163,11 @@ class Neo4jStore:
         """See GraphStore.incomplete."""
         with self._faults():
             return self._keep.incomplete(sorted(rows)) if rows else set()
+
+    def marked(self) -> set[str]:
+        """See GraphStore.marked."""
+        with self._faults():
+            return self._keep.marked()
 
     def horizon(self, kind: Kind) -> int | None:
         """See GraphStore.horizon."""

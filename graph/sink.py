@@ -32,10 +32,17 @@ class GraphSink:
         """See ingest.sink.Sink."""
         return self._mapping.plan(change, whole)
 
-    def mark(self, record: Record, marked: bool) -> Incomplete | None:
+    def row(self, record: Record) -> str | None:
         """See ingest.sink.Sink."""
-        row = self._mapping.row_of_key(record.topic, record.key)
-        return None if row is None else Incomplete(row, record.offset, marked)
+        return self._mapping.row_of_key(record.topic, record.key)
+
+    def mark(self, row: str, seq: int, marked: bool) -> Incomplete:
+        """See ingest.sink.Sink."""
+        return Incomplete(row, seq, marked)
+
+    def marked(self) -> set[str]:
+        """See ingest.sink.Sink."""
+        return self._store.marked()
 
     def passed_over(self, change: Change) -> bool:
         """See ingest.sink.Sink."""

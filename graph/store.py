@@ -73,6 +73,14 @@ class GraphStore(Protocol):
         """
         ...
 
+    def marked(self) -> set[str]:
+        """Every row that waits for a record that was refused.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        ...
+
     def horizon(self, kind: Literal["retention", "purge"]) -> int | None:
         """The horizon in force (`before_ms`), None where there is none. Another process's shows within a
         minute.

@@ -53,6 +53,7 @@ class KafkaSource:
             }
         )
         self._owned: set[tuple[str, int]] = set()
+        self._fresh = False
         self._held: list[Received] = []
         self._paused = False
         self._starts: dict[tuple[str, int], tuple[int, int]] = {}
@@ -75,6 +76,11 @@ class KafkaSource:
     def owns(self, topic: str, partition: int) -> bool:
         """Whether the group has given this partition to us. Asks nobody, so any thread may."""
         return (topic, partition) in self._owned
+
+    def reassigned(self) -> bool:
+        """See Source.reassigned."""
+        fresh, self._fresh = self._fresh, False
+        return fresh
 
     def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """See Source.commit. What another worker took over is left to it: it repeats it, which changes nothing."""
@@ -126,6 +132,7 @@ class KafkaSource:
             self._paused = False
 
     def _note_starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._fresh = True
         self._paused = False  # what is new is not paused
         self._owned |= {(at.topic, at.partition) for at in partitions}
         try:

@@ -17,8 +17,6 @@ from ingest.sink import Item, Sink
 
 log = structlog.get_logger("ingest")
 
-Row = tuple[str, bytes]  # topic and key: a row, as Kafka knows it
-
 INCOMPLETE_LIMIT = 100_000  # keys remembered after a dead letter, about 20 MB
 
 
@@ -30,7 +28,7 @@ class Batch(msgspec.Struct):
     letters: list[DeadLetter] = []
     marks: list[Any] = []
     rereads: list[Message] = []
-    mends: list[Row] = []  # the rows that waited for a good record and have it here
+    mends: list[str] = []  # the rows that waited for a good record and have it here
     too_old: int = 0
     size: int = 0  # bytes as read
     through: str | None = None
@@ -43,12 +41,12 @@ class Batch(msgspec.Struct):
 
 
 class Reading:
-    """Reads records into batches. Remembers the keys with a refused record, until a good row supersedes it."""
+    """Reads records into batches. Remembers the rows with a refused record, until a good one supersedes it."""
 
     def __init__(self, sink: Sink) -> None:
         """`sink` says what each change will do."""
         self._sink = sink
-        self._incomplete: set[Row] = set()
+        self._incomplete: set[str] = set()
         self._all_whole = False
 
     @property
@@ -56,10 +54,12 @@ class Reading:
         """How many keys wait for a good row, as far as is remembered."""
         return len(self._incomplete)
 
-    def remember(self, letters: Iterable[DeadLetter]) -> None:
-        """Rows refused before this start: their next change is written whole, whether or not one came since."""
-        for letter in letters:
-            self._keep(letter.topic, letter.key)
+    def remember(self, rows: Iterable[str]) -> None:
+        """Rows (`table:key`) refused before, here or by whoever had our share before us: their next change is
+        written whole.
+        """
+        for row in rows:
+            self._keep(row)
 
     def read(self, records: Sequence[Record], batch: Batch) -> None:
         """Decode and plan into a batch.
@@ -102,13 +102,13 @@ class Reading:
         Raises:
             Reject: it can't be used.
         """
-        row = (record.topic, record.key or b"")
+        row = self._sink.row(record) if self._incomplete else None
         waited = row in self._incomplete
         planned = self._planned(record, captured, self._all_whole or waited)
-        if waited:
+        if row is not None and waited:
             self._incomplete.discard(row)
             batch.mends.append(row)
-            self._mark(record, False, batch)
+            batch.marks.append(self._sink.mark(row, record.offset, False))
         return planned
 
     def _planned(self, record: Record, captured: Captured, whole: bool) -> Item:
@@ -118,21 +118,18 @@ class Reading:
 
     def refuse(self, record: Record, captured: Captured | None, reason: str, batch: Batch) -> None:
         """Put a record aside; its row is incomplete until a later one supersedes it."""
-        self._keep(record.topic, record.key)
-        self._mark(record, True, batch)
+        if (row := self._sink.row(record)) is not None:
+            self._keep(row)
+            batch.marks.append(self._sink.mark(row, record.offset, True))
         log.warning("dead letter", at=record.place, reason=reason[:500])
         batch.letters.append(DeadLetter.of(record, captured.change.position.token if captured else "", reason))
 
     def waits(self, record: Record) -> bool:
         """Whether an earlier record of its key was refused."""
-        return (record.topic, record.key or b"") in self._incomplete
+        return bool(self._incomplete) and self._sink.row(record) in self._incomplete
 
-    def _mark(self, record: Record, marked: bool, batch: Batch) -> None:
-        if (mark := self._sink.mark(record, marked)) is not None:
-            batch.marks.append(mark)
-
-    def _keep(self, topic: str, key: bytes | None) -> None:
+    def _keep(self, row: str) -> None:
         if len(self._incomplete) < INCOMPLETE_LIMIT:
-            self._incomplete.add((topic, key or b""))
+            self._incomplete.add(row)
         else:
             self._all_whole = True  # costs writes, but forgets no key

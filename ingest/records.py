@@ -94,6 +94,10 @@ class Source(Protocol):
         """
         ...
 
+    def reassigned(self) -> bool:
+        """Whether partitions were given to us since this was last asked: what others knew of them, we don't."""
+        ...
+
     def keep_alive(self) -> None:
         """Called while there is no room for more, so that the source does not give us up. Takes nothing."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -32,9 +32,19 @@ class Sink(Protocol):
         """
         ...
 
-    def mark(self, record: Record, marked: bool) -> Any | None:
-        """What says that the record's row waits for it (it was refused), or no longer does; None where the
-        record does not tell its row.
+    def row(self, record: Record) -> str | None:
+        """Which row a record speaks of (`table:key`); None where it does not tell."""
+        ...
+
+    def mark(self, row: str, seq: int, marked: bool) -> Any:
+        """What says that a row waits for a record that was refused, or no longer does. The highest `seq` wins."""
+        ...
+
+    def marked(self) -> Collection[str]:
+        """The rows that wait, as the store knows them.
+
+        Raises:
+            Transient: it does not answer.
         """
         ...
 

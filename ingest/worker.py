@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import msgspec
 import structlog
 
-from ingest.deadletter import DeadLetter
 from ingest.debezium import Captured
 from ingest.events import Reject, Transient
 from ingest.listener import Listener, Silent
@@ -80,10 +79,6 @@ class Worker:
     def through(self) -> str:
         """Everything this worker was given, up to this position, is in the graph or on its way there."""
         return self._progress.through
-
-    def remember(self, letters: Iterable[DeadLetter]) -> None:
-        """See Reading.remember."""
-        self.reading.remember(letters)
 
     def run(self) -> None:
         """Until `stopping` is set; what was polled is finished first.
@@ -147,6 +142,8 @@ class Worker:
             records = self._source.poll(room, wait_s)
             self._listener.polled(len(records))
             self._listener.paused(False)
+            if self._source.reassigned():  # another worker may have refused rows of what is ours now
+                self.reading.remember(self._retry("asking for incomplete rows", self._sink.marked))
             if time.monotonic() >= self._lag_told_s + LAG_EVERY_S:
                 self._tell_lag()
             self.reading.read(records, batch)

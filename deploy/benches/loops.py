@@ -109,7 +109,8 @@ class _Counted:
     def __init__(self, source: KafkaSource, rows: int) -> None:
         self._source, self._left = source, rows
         self.finished: Callable[[], None] = lambda: None
-        self.commit, self.lag, self.keep_alive = source.commit, source.lag, source.keep_alive
+        self.commit, self.lag = source.commit, source.lag
+        self.keep_alive, self.reassigned = source.keep_alive, source.reassigned
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
         records = self._source.poll(min(limit, self._left), timeout_s) if self._left else []

@@ -82,6 +82,10 @@ class Replay:
         """One stream in log order: what was polled is everything up to there."""
         return {}
 
+    def reassigned(self) -> bool:
+        """Never: there is one reader."""
+        return False
+
     def keep_alive(self) -> None:
         """Nobody gives a replay up."""
 

@@ -60,7 +60,7 @@ class LogSource:
         for record in records:
             self.log[record.topic, record.partition].append(record)
         self.committed: dict[tuple[str, int], int] = defaultdict(int)
-        self.alive = 0
+        self.alive, self._fresh = 0, True
         self.commits: list[int] = []
         self.when_empty: Callable[[], None] = lambda: None
         self._faults = faults
@@ -68,6 +68,7 @@ class LogSource:
 
     def reopen(self) -> None:
         """A new process: reads on from what was committed."""
+        self._fresh = True
         for part, records in self.log.items():
             self._taken[part] = sum(record.offset < self.committed[part] for record in records)
 
@@ -91,6 +92,11 @@ class LogSource:
     def lag(self) -> dict[tuple[str, int], int]:
         """See Source.lag."""
         return {part: len(records) - self._taken[part] for part, records in self.log.items()}
+
+    def reassigned(self) -> bool:
+        """See Source.reassigned."""
+        fresh, self._fresh = self._fresh, False
+        return fresh
 
     def keep_alive(self) -> None:
         """See Source.keep_alive."""

@@ -77,7 +77,6 @@ def work(kafka: str, topic: str, mapping: Mapping, mirror: Mirror, records: int)
     """A worker until it has dealt with that many records."""
     source = KafkaSource(kafka, f"g-{topic}", [topic])
     worker = Worker(source, GraphSink(mapping, mirror, "w"), KafkaPublisher(kafka))
-    worker.remember([each for at in KafkaLetters(kafka).read() if (each := DeadLetter.read(at)) is not None])
     while worker.counters.records < records:
         worker.step()
     source.close()
