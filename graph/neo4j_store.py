@@ -40,7 +40,7 @@ from graph.versions import Chain
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 FETCH = 5_000  # rows a dump takes at a time
-WRITE_S = 20.0  # a writer that is gone, or was stopped, loses its turn after this long
+WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after this long
 # Client errors that no row is to blame for: passwords, a database that is away, a transaction past its time.
 _OURS = re.compile(r"Neo\.ClientError\.(Security|Database|Cluster|Transaction|Request)\.")
 

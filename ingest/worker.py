@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # then every 5 s: a restart of Neo4j takes about 20
 GLANCE_S = 0.002  # how long a poll waits while a batch is under way: it may be done any moment
+LEAST_PART = 50  # rows of a transaction: even a server in trouble writes these in its time
 LAG_EVERY_S = 2.0
 HOLD_S = 0.05  # how often the source hears from us while there is nothing to do but wait
 
@@ -175,7 +176,16 @@ class Worker:
             Reject: the store refuses something in it; nothing was written or published.
         """
         started = time.perf_counter()
-        self._retry("write", lambda: self._sink.write(batch.items, batch.marks))
+        size = max(LEAST_PART, len(batch.items))
+
+        def in_parts() -> None:
+            nonlocal size
+            now, size = size, max(LEAST_PART, size // 2)  # what took too long as a whole may go in halves
+            for at in range(0, max(1, len(batch.items)), now):
+                last = at + now >= len(batch.items)
+                self._sink.write(batch.items[at : at + now], batch.marks if last else ())
+
+        self._retry("write", in_parts)
         self._publish(batch, started)
 
     def _carry_out_singly(self, batch: Batch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -226,6 +226,21 @@ def test_a_dead_letter_is_named_by_its_place_and_bounded() -> None:
     world.drain()
     letter = next(m for m in world.publisher.messages if m.topic == DEAD_LETTERS)
     assert letter.key == b"bank.bank.transfers[0]@1" and len(world.publisher.of(DEAD_LETTERS)[0]["reason"]) < 1_100  # type: ignore[arg-type]
+
+
+def test_what_fails_as_a_whole_is_tried_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that never fits a transaction's time would be tried for ever."""
+    monkeypatch.setattr(ingest.worker, "LEAST_PART", 1)
+    world = World([row(n, "c", None, transfer(n + 1)) for n in range(8)])
+    sizes: list[int] = []
+    monkeypatch.setattr(world.sink, "write", lambda items, marks: sizes.append(len(items)) or _slow(items))
+    world.worker.step()
+    assert sizes == [8, 4, 2, 2, 2, 2] and world.source.commits == [8]
+
+
+def _slow(items: Sequence[Item]) -> None:
+    if len(items) > 2:
+        raise Transient("it took too long")
 
 
 def test_stopping_while_retrying_leaves_the_batch_uncommitted() -> None:
