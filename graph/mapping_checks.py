@@ -30,7 +30,7 @@ def _table_problems(mapping: MappingFile) -> Iterator[Problem]:
     for name, rule in mapping.tables.items():
         if name == RESERVED_TABLE:
             yield ("tables", name), "is Ringwatch's own table of analysts' decisions; it can't be mapped"
-        if rule.key is None and rule.file is None:
+        if not rule.key and rule.file is None:
             yield ("tables", name, "key"), "is missing; only a table of a flat file may go without (rows are numbered)"
         if name in mapping.ignore:
             yield ("tables", name), "is named under ignore too; leave it out of one of the two"
@@ -51,7 +51,7 @@ def _node_problems(mapping: MappingFile) -> Iterator[Problem]:
         labels = [node.label for node in table.nodes]
         for i, node in enumerate(table.nodes):
             at: Loc = ("tables", name, "nodes", i)
-            if sorted(columns_in(node.id)) != sorted(table.key or ()):
+            if sorted(columns_in(node.id)) != sorted(table.key):
                 yield (
                     (*at, "id"),
                     (

@@ -72,7 +72,7 @@ def _meant(name: str, known: dict[str, KnownColumn] | Tables) -> str:
 
 def _keys(at: Loc, rule: TableRule, table: KnownTable) -> Iterator[Finding]:
     here: Loc = (*at, "key")
-    if rule.key is None:
+    if not rule.key:
         yield Finding(here, f"is missing; the database's rows have the key {list(table.key)}")
     elif not table.key:
         said = "but the table has no primary key: give it one, or set the connector's message.key.columns"

@@ -249,7 +249,7 @@ class TableRule(_Part):
     default, what only says who owns what stays.
     """
 
-    key: Annotated[list[Column], Field(min_length=1)] | None = None
+    key: Annotated[list[Column], Field(min_length=1)] = []  # none: only of a flat file
     missing: Literal["refuse", "ignore", "stop"] = "refuse"
     keep: Literal["window", "forever"] | None = None
     file: FileRule | None = None

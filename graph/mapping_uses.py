@@ -31,7 +31,7 @@ class Use(msgspec.Struct, frozen=True):
 
 def uses(table: TableRule) -> Iterator[Use]:
     """Every column the table's rules read; a column read twice comes twice."""
-    for i, name in enumerate(table.key or ()):
+    for i, name in enumerate(table.key):
         yield Use(("key", i), name, "identity")
     for i, node in enumerate(table.nodes):
         yield from _named(("nodes", i, "id"), node.id)
