@@ -11,6 +11,7 @@ import typer
 from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
 from deploy.commands_graph import graph_app
+from deploy.commands_mapping import mapping_app
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -26,7 +27,6 @@ app.add_typer(deadletter_app, name="deadletter")
 app.add_typer(graph_app, name="graph")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
-mapping_app = typer.Typer(no_args_is_help=True, help="The mapping from a bank's tables to the graph.")
 app.add_typer(mapping_app, name="mapping")
 
 FASTEST_PER_S = 100_000
@@ -117,24 +117,6 @@ def evaluate(
     typer.echo(
         wire.format(wire.encode(report(found, Plan(), named)), indent=2).decode() if json else table(found, SHOWN)
     )
-
-
-@mapping_app.command("check")
-def mapping_check(
-    file: Annotated[
-        str | None, typer.Argument(help="A mapping; default: RINGWATCH_MAPPING, else the demo bank's.")
-    ] = None,
-) -> None:
-    """Validate a mapping; every problem with its line, field and what was expected."""
-    from pathlib import Path
-
-    from deploy.config import settings
-    from graph.mapping import Mapping
-
-    path = Path(file) if file else settings().mapping
-    read = Mapping.load(path, settings().contacts_key())
-    relations = ", ".join(f"{r.name} ({r.source} → {r.target})" for r in read.relations)
-    typer.echo(f"{path}: {len(read.file.tables)} tables; nodes {', '.join(read.labels)}; relations {relations}")
 
 
 @bench_app.command("verify")

@@ -24,6 +24,7 @@ INT64 = 2**63
 INT64_DIGITS = 19
 NUMBER_LIMIT = 100  # characters of a number; MariaDB's longest DECIMAL has 65 digits
 EXACT = Context(prec=2 * NUMBER_LIMIT)
+STEP_MS = 1_000  # an index that is no clock: its steps count as seconds
 MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -161,11 +162,12 @@ READERS: dict[str, Callable[[Any, int], Scalar]] = {
     "number": _number,
     "text": _text,
     "bool": _truth,
+    "category": _text,
 }
 
 
 def typed(value: Any, kind: str, scale: int, name: str) -> Scalar:
-    """A property's value: integer, decimal (exact, in 10^-scale units), number, text or bool. NULL stays None.
+    """A property's value: integer, decimal (exact, in 10^-scale units), number, text, bool, category. NULL stays None.
 
     Raises:
         Reject: the value is not of that kind.
@@ -201,6 +203,7 @@ UNITS: dict[str, Callable[[Any], int]] = {
     "days": lambda value: int(value) * DAY_MS,
     "iso": _from_text,
     "yymmdd": _from_yymmdd,
+    "order": lambda value: int(value) * STEP_MS,
 }
 
 

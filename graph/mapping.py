@@ -7,22 +7,24 @@ from pathlib import Path
 
 import msgspec
 
-from graph.columns import (
-    Missing,
-    NullWhereMissing,
-    column,
-    hashed,
-    identifier,
-    key_text,
-    shown,
-    time_ms,
-    typed,
+from graph.cells import contact_text, holds, id_text, key_of, row_id, verdict
+from graph.columns import Missing, NullWhereMissing, column, hashed, shown, typed
+from graph.mapping_file import (
+    EdgeRule,
+    EventRef,
+    LabelRule,
+    MappingFile,
+    NodeRef,
+    NodeRule,
+    Property,
+    TableRule,
+    read_mapping,
 )
-from graph.mapping_file import EdgeRule, LabelRule, MappingFile, NodeRef, NodeRule, Property, TableRule, read_mapping
 from graph.model import Attributes, EdgeUpsert, Floor, LabelUpsert, NodeUpsert, node_key
 from graph.plan import Plan as Plan  # its readers name the mapping
 from graph.plan import RowImage, Step, owner_of
 from graph.schema import GraphSchema, Relation
+from graph.times import moment_ms
 from ingest.debezium import read_key
 from ingest.events import Change, Halt, Op, Reject, Row
 from ingest.labels import DECISIONS
@@ -69,19 +71,21 @@ class Mapping:
         found: dict[str, Relation] = {}
         for table, rule in sorted(self.file.tables.items()):
             for edge in rule.edges:
-                numeric = {n for n, p in edge.attributes.items() if p.type in ("integer", "decimal", "number")}
                 before = found.get(edge.relation, Relation(edge.relation, edge.source.label, edge.target.label))
                 found[edge.relation] = msgspec.structs.replace(
                     before,
-                    numeric=tuple(sorted(numeric | set(before.numeric))),
+                    numeric=_named(edge, ("integer", "decimal", "number"), before.numeric),
+                    categories=_named(edge, ("category",), before.categories),
                     tables=tuple(dict.fromkeys((*before.tables, table))),
                 )
         return tuple(found[name] for name in sorted(found))
 
     @property
     def windowed(self) -> tuple[str, ...]:
-        """Tables whose edges leave the graph behind the retention horizon, sorted: those that give events."""
-        return tuple(sorted({table for table, _ in self._event_roles}))
+        """Tables whose edges leave the graph behind the retention horizon, sorted: those that give events,
+        unless the mapping's `keep` says otherwise.
+        """
+        return tuple(sorted(table for table, rule in self.file.tables.items() if rule.windowed))
 
     @property
     def schema(self) -> GraphSchema:
@@ -146,7 +150,7 @@ class Mapping:
             return None
         try:
             read = read_key(key)
-            return f"{table}:{key_text([identifier(column(read, name), name) for name in rule.key])}"
+            return f"{table}:{key_of(rule.keys, read)}"
         except Reject:
             return None
 
@@ -178,13 +182,14 @@ class Mapping:
             if edge := self._edge(change, edge_rule, key, row):
                 image.edges[edge_rule.role] = edge
         for label_rule in rule.labels:
-            image.labels[label_rule.role] = self._label(change, label_rule, key, row)
+            if label := self._label(change, label_rule, key, row, image.edges.get(label_rule.of or "")):
+                image.labels[label_rule.role] = label
         return image
 
     def _node(self, change: Change, rule: NodeRule, row: Row) -> NodeUpsert:
         return NodeUpsert(
             label=rule.label,
-            id=identifier(column(row, rule.id), rule.id),
+            id=row_id(rule.id, row),
             role=change.table,
             pos=change.position.token,
             known_ms=change.committed_ms,
@@ -192,10 +197,12 @@ class Mapping:
         )
 
     def _edge(self, change: Change, rule: EdgeRule, key: str, row: Row) -> EdgeUpsert | None:
+        if rule.when and not holds(rule.when, row):
+            return None
         src, dst = self._end(rule.source, row), self._end(rule.target, row)
         if src is None or dst is None:
             return None
-        at = time_ms(column(row, rule.time.column), rule.time.unit, rule.time.column)
+        at = moment_ms(rule.time, row)
         return EdgeUpsert(
             owner=owner_of(change.table, key, rule.role),
             pos=change.position.token,
@@ -207,35 +214,32 @@ class Mapping:
             attributes=_attributes(rule.attributes, row),
         )
 
-    def _label(self, change: Change, rule: LabelRule, key: str, row: Row) -> LabelUpsert:
-        ref = rule.event
-        table = ref.table or column(row, ref.table_column or "")
-        if not isinstance(table, str) or table not in ref.roles:
-            raise Reject(f"column {ref.table_column!r} names {shown(table)}, expected one of {sorted(ref.roles)}")
-        reported = time_ms(column(row, rule.reported.column), rule.reported.unit, rule.reported.column)
-        fraud = typed(column(row, rule.fraud), "bool", 0, rule.fraud)
-        if fraud is None:
-            raise Reject(f"column {rule.fraud!r} is NULL, but a report says fraud or not")
+    def _label(self, change: Change, rule: LabelRule, key: str, row: Row, own: EdgeUpsert | None) -> LabelUpsert | None:
+        """None where the row does not say, or where the event it is `of` (`own`) is none."""
+        fraud = verdict(rule.fraud, row)
+        if fraud is None or (rule.of is not None and own is None):
+            return None
+        since = moment_ms(rule.reported, row) if rule.reported is not None else own.time_ms if own is not None else 0
+        reported = since + rule.delay_ms
         return LabelUpsert(
             owner=owner_of(change.table, key, rule.role),
             pos=change.position.token,
             known_ms=reported if change.op is Op.READ else max(reported, change.committed_ms),
-            event=owner_of(table, key_text([identifier(column(row, ref.key), ref.key)]), ref.roles[table]),
-            fraud=bool(fraud),
+            event=_reported(rule.event, row) if own is None or rule.event is not None else own.owner,
+            fraud=fraud,
         )
 
     def _end(self, ref: NodeRef, row: Row) -> str | None:
-        value = column(row, ref.id)
-        if value is None or value == "":
-            return None
         if ref.hash is None and ref.hash_column is None:
-            return node_key(ref.label, identifier(value, ref.id))
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise Reject(f"column {ref.id!r} holds no text, expected a contact")  # which is not repeated in a log
+            id = id_text(ref.id, row)
+            return None if id is None else node_key(ref.label, id)
+        text = contact_text(ref.id, row)
+        if text is None:
+            return None
         kind = ref.hash if ref.hash_column is None else column(row, ref.hash_column)
         if kind not in CONTACT_KINDS:  # NULL too: unhashed it must not get in
             raise Reject(f"column {ref.hash_column!r} holds {shown(kind)}, expected one of {CONTACT_KINDS}")
-        contact = hashed(identifier(value, ref.id), kind, self._contact_key)
+        contact = hashed(text, kind, self._contact_key)
         return None if contact is None else node_key(ref.label, contact)
 
     def _decided(self, change: Change) -> LabelUpsert:
@@ -250,11 +254,25 @@ class Mapping:
         return LabelUpsert(owner, change.position.token, change.committed_ms, event, row["fraud"])
 
 
+def _named(edge: EdgeRule, types: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    """The edge's attributes of these types, beside those known of the relation, sorted."""
+    return tuple(sorted({name for name, p in edge.attributes.items() if p.type in types} | set(known)))
+
+
+def _reported(ref: EventRef | None, row: Row) -> str:
+    """The event a report in a table of its own speaks of."""
+    assert ref is not None  # the format asks for one of the two
+    table = ref.table or column(row, ref.table_column or "")
+    if not isinstance(table, str) or table not in ref.roles:
+        raise Reject(f"column {ref.table_column!r} names {shown(table)}, expected one of {sorted(ref.roles)}")
+    return owner_of(table, key_of(ref.key, row), ref.roles[table])
+
+
 def _key(change: Change, rule: TableRule) -> str:
-    key = key_text([identifier(column(change.key, name), name) for name in rule.key])
+    key = key_of(rule.keys, change.key)
     size, most = len(key.encode()), OWNER_LIMIT - NAMES_LIMIT
     if size > most:
-        raise Reject(f"the key ({', '.join(rule.key)}) has {size} bytes, at most {most} fit an index: map another")
+        raise Reject(f"the key ({', '.join(rule.keys)}) has {size} bytes, at most {most} fit an index: map another")
     return key
 
 

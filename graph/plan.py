@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from graph.columns import identifier
+from graph.cells import row_id
 from graph.mapping_file import TableRule
 from graph.model import EdgeUpsert, Event, Gone, LabelUpsert, NodeUpsert, Upsert
 from ingest.events import Change, Op
@@ -55,7 +55,7 @@ def _nodes(step: Step) -> list[Upsert]:
         return [
             NodeUpsert(
                 rule.label,
-                identifier(change.key[rule.id], rule.id),
+                row_id(rule.id, change.key),
                 change.table,
                 change.position.token,
                 change.committed_ms,

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A relation, the labels it joins, and those of its attributes that are numbers.
+    """A relation, the labels it joins, and those of its attributes that are numbers, and categories.
 
     `tables` are those that give it, sorted; empty where nobody said.
     """
@@ -18,6 +18,7 @@ class Relation(msgspec.Struct, frozen=True):
     target: str
     numeric: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 class GraphSchema(msgspec.Struct, frozen=True):

@@ -2,10 +2,6 @@
 --   since            the files date neither dispositions nor standing orders. An owner holds the account from its
 --                    opening on; of all else only is known that it was there at the end of the data, 1998-12-31.
 --                    Counting it earlier could show an event what came after it.
---   payer, payee     an outside account is named by two columns, a node by one: BANK/ACCOUNT
---   cash             the account itself where a booking is cash over the counter or by card, else NULL
--- The generated columns are STORED: only those are in the binlog's rows. VARCHAR, since what CHAR gives depends on
--- sql_mode, which MariaDB then refuses.
 CREATE TABLE account (
   account_id INT NOT NULL PRIMARY KEY,
   district_id SMALLINT NOT NULL,
@@ -34,8 +30,7 @@ CREATE TABLE `order` (
   account_to VARCHAR(12) NOT NULL,
   amount DECIMAL(12,2) NOT NULL,
   k_symbol VARCHAR(12) NULL,
-  since DATE NOT NULL,
-  payee VARCHAR(16) GENERATED ALWAYS AS (CONCAT(bank_to, '/', account_to)) STORED
+  since DATE NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE loan (
@@ -84,8 +79,5 @@ CREATE TABLE trans (
   balance DECIMAL(12,2) NOT NULL,
   k_symbol VARCHAR(12) NULL,
   bank VARCHAR(2) NULL,
-  account VARCHAR(12) NULL,
-  payer VARCHAR(16) GENERATED ALWAYS AS (IF(type = 'PRIJEM', CONCAT(bank, '/', account), NULL)) STORED,
-  payee VARCHAR(16) GENERATED ALWAYS AS (IF(type = 'PRIJEM', NULL, CONCAT(bank, '/', account))) STORED,
-  cash INT GENERATED ALWAYS AS (IF(operation IN ('VKLAD', 'VYBER', 'VYBER KARTOU'), account_id, NULL)) STORED
+  account VARCHAR(12) NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

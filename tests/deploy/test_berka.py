@@ -49,7 +49,7 @@ def booking(**changed: object) -> dict[str, EdgeUpsert]:
     row: dict[str, object] = {
         "trans_id": 11, "account_id": 7, "date": 7309, "type": "PRIJEM", "operation": "PREVOD Z UCTU",
         "amount": "7123456.00", "balance": "7123956.00", "k_symbol": "DUCHOD", "bank": "QX",
-        "account": "777000222", "payer": "QX/777000222", "payee": None, "cash": None,
+        "account": "777000222",
     }  # fmt: skip
     return edges("trans", **(row | changed))
 
@@ -107,19 +107,19 @@ def test_money_that_comes_in_points_at_the_account() -> None:
 
 def test_money_that_goes_out_points_away_from_the_account() -> None:
     """The same relation, the other direction."""
-    made = booking(type="VYDAJ", operation="PREVOD NA UCET", payer=None, payee="QX/777000222")
+    made = booking(type="VYDAJ", operation="PREVOD NA UCET")
     assert [(edge.src, edge.dst) for edge in made.values()] == [("Account:7", "Account:QX/777000222")]
 
 
 def test_cash_stays_with_its_account() -> None:
     """A till for each account: one for all would join every account with every other."""
-    made = booking(operation="VYBER", type="VYDAJ", bank=None, account=None, payer=None, cash=7)
+    made = booking(operation="VYBER", type="VYDAJ", bank=None, account=None)
     assert [(edge.relation, edge.src, edge.dst) for edge in made.values()] == [("CASH", "Account:7", "Cash:7")]
 
 
 def test_interest_is_no_edge() -> None:
     """It has no other side."""
-    assert booking(operation=None, k_symbol="UROK", bank=None, account=None, payer=None) == {}
+    assert booking(operation=None, k_symbol="UROK", bank=None, account=None) == {}
 
 
 def test_bookings_are_what_is_scored() -> None:

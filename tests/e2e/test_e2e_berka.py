@@ -204,7 +204,7 @@ def test_ten_accounts_have_the_neighbourhoods_of_the_files(loaded: Loaded) -> No
 
 
 def test_a_booking_committed_now_joins_the_two_accounts(loaded: Loaded) -> None:
-    """The generated columns that name the other side are in the binlog's rows as well."""
+    """The other side is named by two columns."""
     payer, payee = loaded.tables["account"][0]["account_id"], loaded.tables["order"][0]
     with loaded.bank.cursor() as cursor:
         cursor.execute(

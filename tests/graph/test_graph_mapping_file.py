@@ -67,7 +67,7 @@ BROKEN: list[tuple[str, str, str, int, str, str]] = [
      "is missing"),
     ("missing field", 'relation = "PAID"\n', "", 10, "edges.0.relation", "is missing"),
     ("missing field of the second", 'relation = "FEE"\n', "", 22, "edges.1.relation", "is missing"),
-    ("missing field of a dotted key", 'time.column = "at"\n', "", 25, "edges.1.time.column", "is missing"),
+    ("missing field of a dotted key", 'time.column = "at"\n', "", 25, "edges.1.time column", "is missing"),
     ("missing source", 'source = "bank"\n', "", 1, "source", "is missing"),
     ("label injection", 'label = "Account", id = "src" }\ntarget = { label = "C',
      'label = "A) DETACH DELETE (n", id = "src" }\ntarget = { label = "C', 13,
@@ -117,6 +117,43 @@ BROKEN: list[tuple[str, str, str, int, str, str]] = [
     ("our own table", "[tables.accounts]", "[tables.analyst_decisions]", 30, "tables.analyst_decisions",
      "Ringwatch's own"),
     ("our own source", 'source = "bank"', 'source = "analysts"', 1, "source", "Ringwatch's own"),
+    ("a template with a loose brace", 'id = "src" }\ntarget = { label = "C', 'id = "{src" }\ntarget = { label = "C', 13,
+     "edges.0.source.id", "expected '}'"),
+    ("a template without a column", 'id = "src" }\ntarget = { label = "C', 'id = "{}" }\ntarget = { label = "C', 13,
+     "edges.0.source.id", "text with columns in braces"),
+    ("a time without column and value", 'time = { column = "at", unit = "ms" }', "time = {}", 15, "edges.0.time",
+     "column is missing; give it, or value"),
+    ("a value that is no date", '{ column = "at", unit = "ms" }', '{ value = "soon" }', 15, "time.value", "1998-12-31"),
+    ("a constant time of an event", '{ column = "at", unit = "ms" }', '{ value = "1970-01-01" }', 15, "edges.0.time",
+     "an event needs its own"),
+    ("unit beside format", 'unit = "ms" }', 'unit = "ms", format = "%d" }', 15, "edges.0.time", "not both"),
+    ("a format without codes", 'unit = "ms" }', 'format = "dd.mm" }', 15, "time.format", "strptime's codes"),
+    ("a format of unknown codes", 'unit = "ms" }', 'format = "%Q" }', 15, "time.format", "strptime's codes"),
+    ("a zone that is none", 'unit = "ms" }', 'zone = "Mars/Base" }', 15, "time.zone", "Europe/Prague"),
+    ("no values to compare with", "event = true", "event = true\nwhen = { kind = [] }", 17, "when.kind", "at least 1"),
+    ("no key and no file", 'key = ["id"]\nnodes', "nodes", 30, "accounts.key", "only a table of a flat file"),
+    ("an unknown word of keep", 'key = ["id"]\nnodes', 'keep = "always"\nkey = ["id"]\nnodes', 31, "accounts.keep",
+     "'window' or 'forever'"),
+    ("a label of both", 'fraud = "fraud"', 'fraud = "fraud"\nof = "payment"', 36, "labels.0",
+     "event is missing; give it"),
+    ("a report without its time", 'reported = "at"\n', "", 36, "labels.0", "reported is missing"),
+    ("a delay that is none", 'fraud = "fraud"', 'fraud = "fraud"\ndelay = "a week"', 39, "labels.0.delay", "7d"),
+    ("rows on a clock", 'fraud = "fraud"', 'fraud = "fraud"\ndelay = "9 rows"', 39, "labels.0.delay", "is a clock"),
+    ("half a verdict", 'fraud = "fraud"', 'fraud = { column = "f", fraud = 1 }', 38, "labels.0.fraud",
+     "both fraud and legit"),
+    ("a verdict both ways", 'fraud = "fraud"', 'fraud = { column = "f", fraud = 1, legit = "1" }', 38, "labels.0.fraud",
+     "two things of '1'"),
+    ("a path out of the folder", 'key = ["id"]\nnodes', 'key = ["id"]\nfile = { path = "../x.csv" }\nnodes', 32,
+     "file.path", "inside the folder"),
+    ("a file without names", 'key = ["id"]\nnodes', 'key = ["id"]\nfile = { path = "x", header = false }\nnodes', 32,
+     "accounts.file", "columns is missing"),
+    ("an encoding that is none", 'key = ["id"]\nnodes', 'key = ["id"]\nfile = { path = "x", encoding = "x" }\nnodes',
+     32, "accounts.file", "which is none"),
+    ("a lookup in no file", 'key = ["id"]\nnodes',
+     'key = ["id"]\nfile = { path = "x", lookup = { a = { table = "reports", key = "id", column = "b" } } }\nnodes', 32,
+     "lookup.a.table", "no mapped table with a file"),
+    ("a time the file writes wrongly", 'key = ["id"]\nnodes',
+     'key = ["id"]\nfile = { path = "x", times = { at = "dd" } }\nnodes', 32, "times.at", "strptime's codes"),
 ]  # fmt: skip
 
 
@@ -177,6 +214,27 @@ def test_text_that_is_not_utf8(path: Path) -> None:
     """The line and byte where it stops being it."""
     path.write_bytes(b'source = "bank"\nignore = ["caf\xe9"]\n')
     assert refused(path) == f"{path}:2: not UTF-8 text (byte 30); save it as UTF-8"
+
+
+@pytest.mark.parametrize(("delay", "role", "says"), [
+    ("7d", "payment", "is an order index; give rows"), ("7d", "fee", "has the events ['payment']"),
+])  # fmt: skip
+def test_a_label_of_the_row_fits_its_event(path: Path, delay: str, role: str, says: str) -> None:
+    """Its role is an event of the table, and the delay counts as the event's time does."""
+    own = f'fraud = "f"\nof = "{role}"\ndelay = "{delay}"\n'
+    path.write_text(GOOD.replace('unit = "ms" }', 'unit = "order" }') + f"[[tables.payments.labels]]\n{own}")
+    assert says in refused(path)
+
+
+def test_tables_with_events_are_windowed_unless_the_mapping_says_otherwise(path: Path) -> None:
+    """`keep` overrules either way."""
+    from graph.mapping import Mapping
+
+    path.write_text(GOOD)
+    assert Mapping.load(path, b"k" * 16).schema.windowed == ("payments",)
+    path.write_text(GOOD.replace('[tables.payments]', '[tables.payments]\nkeep = "forever"')
+                    .replace('[tables.reports]', '[tables.reports]\nkeep = "window"'))  # fmt: skip
+    assert Mapping.load(path, b"k" * 16).schema.windowed == ("reports",)
 
 
 def test_lines_are_counted_through_all_of_toml() -> None:

@@ -1,0 +1,1 @@
+"""What `ringwatch mapping` looks at: the bank's live database."""
