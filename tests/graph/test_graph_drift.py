@@ -1,4 +1,4 @@
-"""Columns that go while running, values that were left out, rows that end a snapshot: what the mapping makes of them."""
+"""Columns that go while running, values that were left out, a snapshot's end: what the mapping makes of them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def properties(plan: Plan) -> list[object]:
 
 def test_a_missing_column_is_refused_by_name(mapping: Mapping) -> None:
     """The default."""
-    with pytest.raises(Reject, match="column 'city' is missing from the row .it has id, name"):
+    with pytest.raises(Reject, match=r"column 'city' is missing from the row .it has id, name"):
         mapping.plan(change(Op.UPDATE, {"id": 1, "name": "a"}, {"id": 1, "name": "b"}))
 
 
@@ -73,7 +73,7 @@ def test_a_missing_column_that_is_ignored_reads_as_null(tmp_path: Path) -> None:
 )
 def test_a_missing_column_that_stops_says_where_and_what(tmp_path: Path, op: Op, before: Any, after: Any) -> None:
     """No dead letter: the process ends with this."""
-    with pytest.raises(Halt, match="table 'users' at bank/0002.*'(city|name)' is missing.*Mend the mapping"):
+    with pytest.raises(Halt, match=r"table 'users' at bank/0002.*'(city|name)' is missing.*Mend the mapping"):
         mapped(tmp_path, "stop").plan(change(op, before, after))
 
 
@@ -99,7 +99,7 @@ def test_only_three_answers_are_known(tmp_path: Path) -> None:
 
 def test_a_value_that_was_left_out_is_refused_with_the_mend(mapping: Mapping) -> None:
     """Where it is mapped; where not, it is in nobody's way."""
-    with pytest.raises(Reject, match="column 'city' is large and unchanged.*REPLICA IDENTITY FULL"):
+    with pytest.raises(Reject, match=r"column 'city' is large and unchanged.*REPLICA IDENTITY FULL"):
         mapping.plan(change(Op.UPDATE, None, {"id": 1, "name": "b", "city": UNAVAILABLE}))
     row = {"id": 1, "name": "b", "city": "c", "essay": UNAVAILABLE}
     assert properties(mapping.plan(change(Op.UPDATE, None, row))) == [{"name": "b", "city": "c"}]
