@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import neo4j
 import pytest
@@ -11,6 +13,8 @@ from deploy import bootstrap
 from deploy.config import Settings
 from deploy.observer import Observer
 from deploy.onstack import OnStack, StackOptions
+
+sys.path.insert(0, str(Path(__file__).parent))  # source_banks.py, verify_bank.py
 
 
 @pytest.fixture(scope="package")
