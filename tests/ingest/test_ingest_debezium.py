@@ -20,7 +20,7 @@ KEY = {"id": 1}
 
 def read(*args: Any, **kwargs: Any) -> Captured:
     captured = decode(record(*args, **kwargs))
-    assert captured is not None
+    assert isinstance(captured, Captured)
     return captured
 
 
@@ -172,7 +172,7 @@ JSON = st.recursive(
 )
 
 
-def total(rec: Record) -> Captured | Reject | None:
+def total(rec: Record) -> Captured | Reread | Reject | None:
     try:
         return decode(rec)
     except Reject as refused:
@@ -194,7 +194,7 @@ def test_an_envelope_mended_wrongly_is_read_or_refused(op: str, data: st.DataObj
         else:
             del part[name]
     key = data.draw(st.sampled_from([KEY, None, {}, b"{", b"null"]) | JSON)
-    assert isinstance(total(record(envelope, key)), Captured | Reject | None)
+    assert isinstance(total(record(envelope, key)), Captured | Reread | Reject | None)
 
 
 @settings(max_examples=300, deadline=None)
@@ -207,4 +207,4 @@ def test_an_envelope_of_spoilt_bytes_is_read_or_refused(at: int, put: bytes, cut
     at %= len(value)
     headers = EPOCH if epoch is None else (("epoch", epoch),)
     spoilt = record(value[:at] + put + value[at + cut :], key[: at % 5] + put + key[at % 5 + cut :], headers=headers)
-    assert isinstance(total(spoilt), Captured | Reject | None)
+    assert isinstance(total(spoilt), Captured | Reread | Reject | None)

@@ -1,0 +1,123 @@
+"""What the connectors are told, for each database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from deploy.bankside import postgres_capture
+from deploy.config import ConfigError, Settings
+from deploy.stack import connect
+from deploy.stack.connector_mariadb import mariadb_config, mysql_config
+from deploy.stack.connector_postgres import postgres_config
+from deploy.stack.connector_settings import Source, kind_of
+from deploy.stack.endpoints import Capture, Endpoints, MariaDb, Postgres, PostgresCapture, endpoints_of
+from deploy.stack.layout import Layout, Ports
+from deploy.stack.publication import slot_name
+from deploy.stack.secrets import Secrets, ensure_secrets
+
+SOURCE = Source(name="bank", epoch=3, tables=("users", "a.b"))
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "data", tmp_path / "cache", Ports().shifted(1000))
+
+
+@pytest.fixture
+def ends(layout: Layout) -> Endpoints:
+    return endpoints_of(layout, Secrets())
+
+
+@pytest.fixture
+def configs(ends: Endpoints) -> dict[str, dict[str, str]]:
+    return {
+        "mariadb": mariadb_config(ends, SOURCE),
+        "mysql": mysql_config(ends, SOURCE),
+        "postgres": postgres_config(ends.postgres_capture, SOURCE),
+    }
+
+
+def test_every_database_s_changes_read_the_same(configs: dict[str, dict[str, str]]) -> None:
+    """Exact decimals, one unit of time, TRUNCATE and tombstones, the epoch in a header."""
+    wanted = {
+        "decimal.handling.mode": "string", "time.precision.mode": "adaptive_time_microseconds",
+        "skipped.operations": "none", "tombstones.on.delete": "true", "transforms.epoch.value.literal": "3",
+        "heartbeat.interval.ms": "2000", "read.only": "true", "signal.enabled.channels": "kafka",
+    }  # fmt: skip
+    assert all(config.items() >= wanted.items() for config in configs.values())
+
+
+def test_a_connector_s_settings_say_which_database_it_reads(configs: dict[str, dict[str, str]]) -> None:
+    """`resnapshot` goes by it."""
+    assert {name: kind_of(config) for name, config in configs.items()} == {name: name for name in configs}
+    assert kind_of({"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector"}) is None
+
+
+def test_postgres_is_read_by_pgoutput_from_a_publication_of_the_mapped_tables(
+    configs: dict[str, dict[str, str]],
+) -> None:
+    """Debezium makes no publication: it would have to own the tables."""
+    config = configs["postgres"]
+    assert (config["plugin.name"], config["publication.autocreate.mode"]) == ("pgoutput", "disabled")
+    assert config["slot.name"] == config["publication.name"] == "ringwatch_bank"
+    assert config["table.include.list"] == r"public\.a\.b,public\.users"
+    assert config["offset.mismatch.strategy"] == "trust_offset"
+
+
+def test_a_slot_is_named_as_postgres_takes_it() -> None:
+    """Small letters, digits, underscores; 63 at most."""
+    assert slot_name("Bank.EU-1") == "ringwatch_bank_eu_1" and len(slot_name("x" * 100)) == 63
+
+
+def test_no_password_of_postgres_is_in_the_settings(layout: Layout) -> None:
+    """What Kafka Connect stores is a reference to its own file."""
+    secrets = Secrets()
+    config = postgres_config(endpoints_of(layout, secrets).postgres_capture, SOURCE)
+    assert config["database.password"] == f"${{file:{connect.passwords_file(layout)}:dbz_postgres}}"
+    assert secrets.postgres_dbz not in str(config)
+
+
+@pytest.mark.parametrize(("host", "mode"), [("127.0.0.1", "disable"), ("10.0.0.5", "require"), ("db.bank", "require")])
+def test_the_way_to_a_postgres_elsewhere_is_encrypted(host: str, mode: str) -> None:
+    """How strictly is a setting."""
+    at = PostgresCapture(Postgres(host, 5432, "bank", "pw", "bank"), "kafka:9092", "http://connect:8083", "dbz", "pw")
+    assert postgres_config(at, SOURCE)["database.sslmode"] == mode
+    assert postgres_config(at, Source(ssl="verify-full"))["database.sslmode"] == "verify-full"
+
+
+def test_mysql_s_own_words_are_used() -> None:
+    """Its driver says required where MariaDB's says trust."""
+    at = Capture(MariaDb("db.bank", 3306, "bank", "pw", "bank"), "kafka:9092", "http://connect:8083", "dbz", "pw")
+    config = mysql_config(at, SOURCE)
+    assert (config["connector.class"], config["database.ssl.mode"]) == (
+        "io.debezium.connector.mysql.MySqlConnector", "required",
+    )  # fmt: skip
+
+
+def test_a_new_account_gets_its_password_once(tmp_path: Path) -> None:
+    """A stack that is older than the account: its other passwords stay."""
+    path = tmp_path / "secrets.json"
+    old = msgspec.json.decode(msgspec.json.encode(Secrets()), type=dict[str, str])
+    path.write_bytes(msgspec.json.encode({k: v for k, v in old.items() if not k.startswith("postgres_dbz")}))
+    first = ensure_secrets(path)
+    assert first.neo4j == old["neo4j"] and ensure_secrets(path) == first
+
+
+@pytest.mark.parametrize("missing", ["POSTGRES_HOST", "POSTGRES_PASSWORD", "CONNECT_URL", "DEBEZIUM_PASSWORD"])
+def test_a_bank_on_postgres_is_given_whole_or_not_at_all(
+    tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never a server of the bank's with one of the local stack's."""
+    whole = {
+        "KAFKA_BOOTSTRAP": "kafka:9093", "POSTGRES_HOST": "db.bank", "POSTGRES_PASSWORD": "pw",
+        "CONNECT_URL": "http://connect:8083/", "DEBEZIUM_PASSWORD": "${env:DBZ}",
+    }  # fmt: skip
+    for name, value in whole.items():
+        monkeypatch.setenv(f"RINGWATCH_{name}", value)
+    assert postgres_capture(Settings(state_dir=tmp_path)).postgres.host == "db.bank"
+    monkeypatch.delenv(f"RINGWATCH_{missing}")
+    with pytest.raises(ConfigError, match=f"RINGWATCH_{missing} is not set"):
+        postgres_capture(Settings(state_dir=tmp_path))
