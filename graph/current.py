@@ -137,4 +137,3 @@ def escaped(cell: str) -> str:
 def cells(key: str) -> list[str]:
     """The cells of a key's text, as they were."""
     return [cell.replace("%7C", "|").replace("%3A", ":").replace("%25", "%") for cell in key.split("|")]
-

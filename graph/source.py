@@ -30,7 +30,7 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class ReadAt(msgspec.Struct, frozen=True):
-    """Rows as they stood at a position: above all changes they show, below all that will come.
+    """Rows as they stood at a position: above all changes they show, below all that will come, whatever its `row`.
 
     `at_ms` is the database's clock, ms since 1970 UTC.
     """

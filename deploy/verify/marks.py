@@ -31,4 +31,3 @@ def unmarking(store: GraphStore, bootstrap: str, extra: dict[str, str], mapping:
         return [Incomplete(row, last[row] + 1, marked=False) for row in sorted(waiting & last.keys())]
 
     return unmark
-

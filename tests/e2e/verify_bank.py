@@ -186,7 +186,7 @@ class VerifyBank:
         if named := [topic for topic in admin.list_topics(timeout=30).topics if topic.startswith(starts)]:
             for deleted in admin.delete_topics(named).values():
                 deleted.result(timeout=30)
-        ours = "(x:_Label|_Gone) WHERE x.id STARTS WITH 'vt_'"
+        ours = "(x:_Label|_Gone|_Floor) WHERE x.id STARTS WITH 'vt_'"  # floors too: both banks have these tables
         for match in ("()-[x:VT_PAYS|VT_REACHED]->()", "(x:VtUser|VtContact)", ours):
             self.driver.execute_query(f"MATCH {match} DELETE x")  # type: ignore[arg-type]
 

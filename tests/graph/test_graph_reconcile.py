@@ -15,7 +15,7 @@ from graph.current import LABELS, NODE, Facts, cells, escaped, key_of
 from graph.difference import Difference, compare, shown
 from graph.mirror import Mirror
 from graph.mirror_current import DumpedCurrent
-from graph.model import EdgeUpsert, Incomplete, Upsert
+from graph.model import EdgeUpsert, Incomplete, NodeUpsert, Upsert
 from graph.reconcile import Options, Reconciler
 from graph.repair import Repairer
 from graph.sink import GraphSink
@@ -76,6 +76,10 @@ class Bank:
             self.run.mender = Repairer(MAPPING, self.source, sink, self.kept, lambda rows: self.incomplete)
         self.run.verify(tuple(MAPPING.file.tables))
         return found
+
+    def node_pos(self) -> str:
+        """Where the properties of the first user come from."""
+        return next(u.pos for u in self.graph.dump() if isinstance(u, NodeUpsert) and u.key == "User:1")
 
     def facts(self) -> Facts:
         current = DumpedCurrent(self.graph)
@@ -209,6 +213,16 @@ def test_a_repair_takes_the_mark_of_an_incomplete_row_away(bank: Bank) -> None:
     bank.verify(repair=True)
     assert bank.graph.marks == bank.incomplete
     assert bank.kept.messages[-1].key == b"users:3"
+
+
+def test_a_second_repair_of_a_bank_in_which_nothing_was_committed_since_is_not_taken_for_the_first(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is where it was; without a position of its own the second one would be an old duplicate."""
+    for second in (1_000, 1_001):
+        monkeypatch.setattr("time.time", lambda second=second: second)
+        bank.graph.apply([NodeUpsert("User", "1", "users", bank.node_pos() + "f", 0, {"name": "x"})])
+        assert [each.mended for each in bank.verify(repair=True)] == [True]
 
 
 def test_a_later_change_wins_over_a_repair_and_an_old_duplicate_does_not(bank: Bank) -> None:
