@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import neo4j
@@ -29,6 +30,7 @@ from deploy.services import init_graph
 from deploy.stack import control
 from deploy.stack.connector import register_mariadb
 from deploy.stack.endpoints import Endpoints
+from deploy.stack.errors import StartFailed
 from deploy.stack.process import recall
 from deploy.stack.server import HOST
 from deploy.stack.topics import create_topics
@@ -41,6 +43,7 @@ BANK = BankSettings(seed=7, users=300)
 HISTORY_MS = 2 * DAY_MS
 PORTS_APART = 500  # from the stack of the same settings, which may be up
 READY_S = 180.0
+PATIENCE = 2  # more calls of `stack up`, each of which waits on for what is starting, or starts what died
 GROUP = "ingest"
 
 
@@ -82,7 +85,7 @@ class Ground:
         self._delete()
         for disk in self.disks.values():
             disk.mount()
-        self.ends = control.up(self.layout, SERVERS, self.echo)
+        self.ends = self._servers(self.echo)
         create_topics(self.ends.kafka_bootstrap)
         tables = self._bank()
         init_graph(self.settings)
@@ -171,7 +174,14 @@ class Ground:
         Raises:
             StackError: what did not come back.
         """
-        control.up(self.layout, SERVERS, lambda _: None)
+        self._servers(lambda _: None)
+
+    def _servers(self, echo: Echo) -> Endpoints:
+        """On a machine that is busy with other things a server may take longer than it is given: it is waited for."""
+        for _ in range(PATIENCE):
+            with suppress(StartFailed):
+                return control.up(self.layout, SERVERS, echo)
+        return control.up(self.layout, SERVERS, echo)
 
     def restart(self, server: str) -> None:
         """Stop it and what needs it, start them again."""
