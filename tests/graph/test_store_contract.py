@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import permutations
 
 import neo4j
 import pytest
@@ -270,3 +271,15 @@ def test_a_row_that_changed_its_key_keeps_the_node_it_names(fresh: FreshStore, t
     for batch in [[left, come]] if together else [[left], [come]]:
         store.apply(batch)
     assert next(store.dump()).properties == {"name": "n"}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=lambda order: "".join(map(str, order)))
+def test_a_row_read_again_stands_at_the_floor_its_snapshot_sets(fresh: FreshStore, order: tuple[int, ...]) -> None:
+    """The floor takes what is below it, and the row read again at that very position stays; in any order."""
+    below = NodeUpsert("User", "1", "users", pos(5), 5, {"name": "old"})
+    floor = Floor("users", pos(9), 9)
+    again = NodeUpsert("User", "1", "users", pos(9), 9, {"name": "new"})
+    store = fresh()
+    for n in order:
+        store.apply([(below, floor, again)[n]])
+    assert [u.properties for u in store.dump() if isinstance(u, NodeUpsert)] == [{"name": "new"}]
