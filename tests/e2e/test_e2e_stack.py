@@ -67,8 +67,8 @@ def replaying(on_stack: OnStack, observer: Observer, per_s: float) -> Iterator[N
 
 def test_5000_changes_end_in_the_graph_row_by_row(on_stack: OnStack, observer: Observer, graph: neo4j.Driver) -> None:
     """Inserts, updates and deletes: what Neo4j holds open is what the tables say."""
-    on_stack.replay(400, 12.6, lambda: False, observer.sent)
-    assert on_stack.written >= 5_000
+    while on_stack.written < 5_000:  # a busy machine takes a little longer
+        on_stack.replay(400, 5, lambda: False, observer.sent)
     assert observer.drain(DRAIN_S) == {"kafka": 0, "graph": 0, "score": 0}
     assert same_as_the_tables(on_stack, graph) == []
 
