@@ -21,7 +21,7 @@ from ingest.events import IngestError
 
 MOMENT_S = (0.5, 4.0)  # the fault comes that long after the bank began
 AFTER_S = 1.0  # and the bank goes on that long behind the recovery
-RECOVER_LIMIT_S = 180.0
+RECOVER_LIMIT_S = 400.0
 SETTLE_LIMIT_S = 60.0
 PROBLEMS = (StackError, ServiceFailed, IngestError, KafkaException, DriverError, Neo4jError, MySQLError, OSError)
 
