@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -89,6 +90,9 @@ def _pause_in_transaction(ground: Ground, draw: Random) -> None:
 
 def _fill(server: str, ground: Ground, draw: Random) -> None:
     ground.disks[server].fill(_pid(ground, server))
+    if server == "neo4j":  # else it writes to its log's reserve, and its memory, until the next checkpoint (15 min)
+        with suppress(DriverError, Neo4jError):
+            ground.graph.execute_query("CALL db.checkpoint()")
 
 
 def _free(server: str, ground: Ground, draw: Random) -> None:

@@ -49,7 +49,8 @@ def _played(ground: Ground, check: Check, fault: Fault, number: int, draw: Rando
         how = ground.disks[fault.server].how if fault.name.endswith("disk-full") else ""
         time.sleep(max(0.0, hold_s - (time.monotonic() - broken)))
         state = ground.state(fault.server) if fault.server else ""
-        behind = None if fault.server == "neo4j" else check.behind(ground.load.committed())  # it may not answer
+        silent = fault.server == "neo4j" and state != "up"  # nobody to ask
+        behind = None if silent else check.behind(ground.load.committed())
         mended = time.monotonic()
         fault.heal(ground, draw)
         recovered = check.await_events(ground.load.onwards(), RECOVER_LIMIT_S)

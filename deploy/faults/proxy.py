@@ -89,10 +89,8 @@ class Proxy:
 
     async def _finish(self) -> None:
         await self._set("cut")
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(rest, timeout=CALL_S / 2)  # their connections have ended, so they do
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link([writer], lost=self._mode == "silent")
