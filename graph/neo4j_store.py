@@ -40,6 +40,7 @@ from graph.versions import Chain
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 FETCH = 5_000  # rows a dump takes at a time
+CONNECT_S = 5.0  # to be let in, and as long again to be greeted; by default a network that swallows all costs 60 s
 WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after this long
 # Client errors that no row is to blame for: passwords, a database that is away, a transaction past its time.
 _OURS = re.compile(r"Neo\.ClientError\.(Security|Database|Cluster|Transaction|Request)\.")
@@ -53,7 +54,10 @@ def connect(uri: str, user: str, password: str) -> neo4j.Driver:
     """A driver; TLS by the URI's scheme (bolt+s, neo4j+s). Notifications (say, that a property key is
     not in use yet) are turned off: they would fill the log of every empty database.
     """
-    return neo4j.GraphDatabase.driver(uri, auth=(user, password), notifications_min_severity="OFF")
+    return neo4j.GraphDatabase.driver(
+        uri, auth=(user, password), notifications_min_severity="OFF",
+        connection_timeout=CONNECT_S, connection_acquisition_timeout=2 * CONNECT_S,
+    )  # fmt: skip
 
 
 class Neo4jStore:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -21,8 +22,8 @@ KILLED_S, PAUSED_S, NETWORK_S, FULL_S = 2.0, 30.0, 20.0, 8.0
 OPEN_S = 0.3  # a transaction of ingest's takes some 15 ms; one this old belongs to a process that stands still
 TRIES = 100
 OPEN_TRANSACTIONS = (
-    "SHOW TRANSACTIONS YIELD transactionId, elapsedTime, currentQuery "
-    "WHERE elapsedTime > duration({milliseconds: $ms}) AND NOT currentQuery STARTS WITH 'SHOW' RETURN transactionId"
+    "SHOW TRANSACTIONS YIELD transactionId, elapsedTime, currentQuery WHERE elapsedTime.milliseconds >= $ms "
+    "AND NOT coalesce(currentQuery, '') STARTS WITH 'SHOW TRANSACTIONS' RETURN transactionId"
 )
 
 Do = Callable[[Ground, Random], None]
@@ -80,7 +81,7 @@ def _pause_in_transaction(ground: Ground, draw: Random) -> None:
     for _ in range(TRIES):
         _signal_ingest(signal.SIGSTOP, ground, draw)
         time.sleep(OPEN_S)
-        if ground.graph.execute_query(OPEN_TRANSACTIONS, ms=int(OPEN_S * 900)).records:
+        if ground.graph.execute_query(OPEN_TRANSACTIONS, ms=OPEN_S * 900).records:
             return
         _signal_ingest(signal.SIGCONT, ground, draw)
         time.sleep(draw.uniform(0.05, 0.3))
@@ -89,6 +90,9 @@ def _pause_in_transaction(ground: Ground, draw: Random) -> None:
 
 def _fill(server: str, ground: Ground, draw: Random) -> None:
     ground.disks[server].fill(_pid(ground, server))
+    if server == "neo4j":  # else it writes to its log's reserve, and its memory, until the next checkpoint (15 min)
+        with suppress(DriverError, Neo4jError):
+            ground.graph.execute_query("CALL db.checkpoint()")
 
 
 def _free(server: str, ground: Ground, draw: Random) -> None:

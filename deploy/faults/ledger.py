@@ -18,7 +18,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
         recover_s: seconds from the beginning of the mending (a server's start, say) until the graph held all that was
             committed before its end, and one commit behind it; None: not in time.
         held_s: how long the fault lasted.
-        behind: events committed, not in the graph at the moment of the mending; None: Neo4j was broken.
+        behind: events committed, not in the graph at the moment of the mending; None: Neo4j did not answer.
         state: what `ringwatch stack status` said of the server meanwhile.
         how: what a full disk was made of.
         failed: why it could not be played to its end; "" when it was.

@@ -62,9 +62,10 @@ class Proxy:
 
     def stop(self) -> None:
         """End all connections and the thread."""
-        self._call(self._set("cut"))
+        self._call(self._finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CALL_S)
+        self._loop.close()
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_S)
@@ -85,6 +86,11 @@ class Proxy:
                 self._end(link)
         if before == "cut" and mode != "cut":
             await self._listen()
+
+    async def _finish(self) -> None:
+        await self._set("cut")
+        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(rest, timeout=CALL_S / 2)  # their connections have ended, so they do
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link([writer], lost=self._mode == "silent")

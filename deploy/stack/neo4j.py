@@ -77,6 +77,9 @@ def _health(layout: Layout, secrets: Secrets) -> None:
 
 def _run(layout: Layout, password: str, database: str, statement: LiteralString, **parameters: str) -> None:
     """Run one statement, once: a managed transaction would retry, with a warning line for each try."""
-    driver = GraphDatabase.driver(uri(layout), auth=(USER, password), connection_timeout=3)
+    driver = GraphDatabase.driver(
+        uri(layout), auth=(USER, password), connection_timeout=3,
+        connection_acquisition_timeout=5,  # the handshake too: a server that stands still accepts connections
+    )
     with driver, driver.session(database=database) as session:
         session.run(statement, parameters).consume()

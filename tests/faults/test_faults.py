@@ -12,7 +12,7 @@ from deploy.faults.faults import FAULTS, Fault
 from deploy.faults.ground import Ground, apart
 from deploy.faults.play import play
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1_200)]
 
 PER_S = 60.0
 # Shorter than `make faults` has it, for the time it takes. Of two workers the paused one has to be given up by its

@@ -51,7 +51,7 @@ def writer(folder: Path) -> Iterator[Writer]:
     running = Writer(folder / "log")
     yield running
     running.process.kill()
-    running.process.wait()
+    running.process.communicate()
 
 
 def test_without_a_mount_a_full_disk_is_a_limit_on_file_sizes(folder: Path, writer: Writer) -> None:
@@ -81,6 +81,6 @@ def test_a_mounted_disk_is_filled_to_the_last_byte_and_freed(folder: Path) -> No
         assert running.append() == "ok"
     finally:
         running.process.kill()
-        running.process.wait()
+        running.process.communicate()
         disk.unmount()
     assert not disk.small
