@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,11 @@ from deploy.stack.endpoints import Endpoints
 from graph.neo4j_store import connect
 
 sys.path.insert(0, str(Path(__file__).parent / "graph"))  # histories.py
+
+# A folder of this session's own: a further pytest closes the common one to other users, and the databases run as such.
+os.environ["PYTEST_DEBUG_TEMPROOT"] = ROOM = tempfile.mkdtemp(prefix="rw-")
+os.chmod(ROOM, 0o755)
+atexit.register(shutil.rmtree, ROOM, ignore_errors=True)
 
 KEPT = os.environ.get("RINGWATCH_TEST_STACK")  # a stack's data folder to reuse between runs while developing
 
@@ -45,7 +53,8 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting
     folder = tmp_path_factory.mktemp("state")
     for parent in (folder, folder.parent, folder.parent.parent):
         parent.chmod(0o755)  # the databases run as users of their own
-    settings = Settings(state_dir=folder, stack_port_shift=20_000, port=free_port())
+    # Below the ports that the system gives to clients (32768 on): one of those may be taken at any moment.
+    settings = Settings(state_dir=folder, stack_port_shift=10_000, port=free_port())
     yield settings
     if settings.stack_layout().secrets_file.exists():
         delete(settings.stack_layout(), lambda _: None)
