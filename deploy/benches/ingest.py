@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from statistics import median
 
 import msgspec
@@ -15,6 +14,7 @@ from rich.console import Console
 from deploy import bootstrap
 from deploy.benches.loops import BareLoop, OurLoop
 from deploy.benches.memory import peak_of_backlog
+from deploy.benches.topics import bank_topic
 from deploy.benches.transfers import START_MS, Shape, messages
 from deploy.config import Settings, settings
 from deploy.figures import Beside, Figure, figure, report
@@ -52,22 +52,22 @@ class _Bench:
         self.store: Neo4jStore = bootstrap.store(chosen, driver)
         self.store.init()
         self.store.check()
-        self._numbers, self._runs = count(1), count(1)
         self._next = 1
-
-    def fill(self, rows: int, shape: Shape, topic: str) -> None:
-        """Put transfers nobody has seen yet into a topic of their own."""
         create_topics(self.at.kafka_bootstrap)
+
+    def fill(self, rows: int, shape: Shape) -> str:
+        """Put transfers nobody has seen yet into a topic of their own; returns its name."""
+        topic = bank_topic(self.at.kafka_bootstrap, "bench")
         publisher = KafkaPublisher(self.at.kafka_bootstrap)
         for start in range(self._next, self._next + rows, 20_000):
             publisher.publish(list(messages(range(start, min(start + 20_000, self._next + rows)), shape, topic)))
         self._next += rows
+        return topic
 
     def pair(self, batch: int, shape: Shape) -> tuple[list[float], list[float]]:
         """Seconds of each round: bare and ours take turns on rows of the same topic."""
         rounds, rows = self.plan.rounds, self.plan.rows
-        topic = f"bank.bench{next(self._runs)}.transfers"
-        self.fill((rounds + 1) * rows, shape, topic)
+        topic = self.fill((rounds + 1) * rows, shape)
         bare = BareLoop(self.at.kafka_bootstrap, topic, f"{topic}-bare", self.driver, batch)
         ours = self.ours(topic, batch)
         bare.run(rows)
@@ -83,8 +83,7 @@ class _Bench:
 
     def alone(self, shape: Shape, rows: int, batch: int = 1_000) -> float:
         """Rows per second of ours: the median of the rounds."""
-        topic = f"bank.bench{next(self._runs)}.transfers"
-        self.fill((self.plan.rounds + 1) * rows, shape, topic)
+        topic = self.fill((self.plan.rounds + 1) * rows, shape)
         ours = self.ours(topic, batch)
         ours.run(rows)
         taken = [ours.run(rows) for _ in range(self.plan.rounds)]
@@ -125,8 +124,7 @@ def run_ingest_bench(plan: Plan, as_json: bool, echo: Callable[[str], None] = er
         if plan.edges:
             figures += _flat(bench)
         if plan.backlog:
-            bench.fill(plan.backlog, Shape(), "bank.backlog.transfers")
-            peak, rate = peak_of_backlog(chosen, plan.backlog)
+            peak, rate = peak_of_backlog(chosen, bench.fill(plan.backlog, Shape()), plan.backlog)
             figures += [figure("worker_peak_rss_mb", peak, "MB", MEMORY_BAR_MB),
                         figure("backlog_rows_per_s", rate, "rows/s", None, "higher")]  # fmt: skip
     done = report("ingest", figures)

@@ -14,7 +14,7 @@ from ingest.kafka import committed
 LIMIT_S = 900.0
 
 
-def peak_of_backlog(chosen: Settings, rows: int) -> tuple[float, float]:
+def peak_of_backlog(chosen: Settings, topic: str, rows: int) -> tuple[float, float]:
     """Peak resident memory in MB of `ringwatch ingest` taking `rows` records, and rows per second.
 
     Raises:
@@ -31,7 +31,7 @@ def peak_of_backlog(chosen: Settings, rows: int) -> tuple[float, float]:
 
     def finished() -> bool:
         peaks.append(process.memory_info().rss / 1e6)
-        done = committed(at, group, "bank.backlog.transfers")
+        done = committed(at, group, topic)
         if done and not reached[0]:
             reached[0] = time.monotonic()
         reached[1] = time.monotonic()

@@ -10,7 +10,7 @@ import msgspec
 
 from ingest.records import Message
 
-SOURCE, TOPIC = "bank", "bank.bench.transfers"
+SOURCE = "bank"
 START_MS = 1_767_225_600_000  # 1 January 2026
 DATABASES = ("mariadb", "postgres")
 _encode = msgspec.json.Encoder().encode
@@ -49,7 +49,7 @@ def _source(number: int, at_ms: int, database: str) -> dict[str, object]:
             "pos": 400 + number * 300, "row": 0, "thread": 7, "query": None}  # fmt: skip
 
 
-def message(number: int, shape: Shape, topic: str = TOPIC) -> Message:
+def message(number: int, shape: Shape, topic: str) -> Message:
     """The record of one inserted transfer."""
     after = row(number, shape)
     at_ms = START_MS + number
@@ -58,6 +58,6 @@ def message(number: int, shape: Shape, topic: str = TOPIC) -> Message:
     return Message(topic, _encode({"id": number}), _encode(value), (("epoch", b"1"),))
 
 
-def messages(numbers: range, shape: Shape, topic: str = TOPIC) -> Iterator[Message]:
+def messages(numbers: range, shape: Shape, topic: str) -> Iterator[Message]:
     """The records of a range of transfers."""
     return (message(number, shape, topic) for number in numbers)

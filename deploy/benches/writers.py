@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 from rich.console import Console
 
 from deploy import bootstrap
+from deploy.benches.topics import bank_topic
 from deploy.benches.transfers import Shape, messages
 from deploy.config import Settings, settings
 from deploy.figures import figure, report
@@ -47,9 +46,7 @@ def run_writers_bench(plan: Plan, as_json: bool) -> int:
     control.up(chosen.stack_layout(), ["kafka", "neo4j"], err.print)
     at = bootstrap.connections(chosen).kafka_bootstrap
     create_topics(at)
-    topic, group = f"bank.writers{time.time_ns() % 10**9}.transfers", f"writers-{time.time_ns()}"
-    made = AdminClient({"bootstrap.servers": at}).create_topics([NewTopic(topic, PARTITIONS, 1)])
-    made[topic].result(30)
+    topic, group = bank_topic(at, "writers", PARTITIONS), f"writers-{time.time_ns()}"
     with bootstrap.driver(chosen) as driver:
         store = bootstrap.store(chosen, driver)
         store.init()

@@ -77,11 +77,12 @@ def test_what_was_not_committed_comes_again(broker: Broker) -> None:
 
 
 def test_no_more_than_the_limit_is_taken(broker: Broker) -> None:
-    """And what is left is told as lag."""
+    """And what is left is told as lag; fewer come where only one partition has been fetched yet."""
     broker.send(*range(10))
     source = broker.open()
-    assert len(take(source, 1, limit=3)) == 3 and sum(source.lag().values()) > 0
-    assert len(take(source, 7, limit=3)) == 7 and sum(source.lag().values()) == 0
+    first = take(source, 1, limit=3)
+    assert len(first) <= 3 and sum(source.lag().values()) > 0
+    assert len(first + take(source, 10 - len(first), limit=3)) == 10 and sum(source.lag().values()) == 0
 
 
 def test_polling_on_while_paused_takes_nothing_and_loses_nothing(broker: Broker) -> None:
