@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 from neo4j.exceptions import DriverError, Neo4jError
 
-from deploy.faults.comparison import expected, held
-from deploy.faults.ground import Ground
+from deploy.faults.ground import GROUP, Ground
 from deploy.faults.load import Event as Committed
+from deploy.verify.run import Request, verify
 from graph.model import Event, split_version, version_id
 from ingest.events import Position
 from ingest.records import EVENTS
@@ -39,6 +40,10 @@ class Found:
     def nothing(self) -> bool:
         """Whether all is as it should be."""
         return not self.lost and not self.duplicated
+
+
+def _unheard(_: object) -> None:
+    """What a comparison tells meanwhile."""
 
 
 class Check:
@@ -88,14 +93,13 @@ class Check:
         rows, events = self._rows(), self._events()
         return Found(rows.lost + events.lost, rows.duplicated + events.duplicated)
 
-    # `ringwatch graph verify --json` finds the same differences (missing, extra, differing) in bounded memory.
     def _rows(self) -> Found:
-        with self._ground.bank() as bank:
-            wanted = expected(bank, self._ground.mapping)
-        there = held(self._ground.graph, self._ground.mapping)
-        lost = [f"missing {key}" for key in wanted.keys() - there.keys()]
-        lost += [f"differing {k}: {wanted[k]} but {there[k]}" for k in wanted if k in there and wanted[k] != there[k]]
-        return Found(tuple(lost), tuple(f"extra {key}" for key in there.keys() - wanted.keys()))
+        """As `ringwatch graph verify` has it."""
+        outcome = verify(self._ground.settings, Request(group=GROUP), _unheard, _unheard)
+        with closing(outcome.differences):
+            extra = tuple(each.line for each in outcome.differences if each.what == "extra")
+            lost = tuple(each.line for each in outcome.differences if each.what != "extra")
+        return Found(lost, extra)
 
     def _events(self) -> Found:
         """Each version of an event the log told of has been announced, at its position, and none at two."""

@@ -17,13 +17,18 @@ from deploy.faults.ground import READY_S, Ground
 from deploy.faults.ledger import Outcome
 from deploy.processes import ServiceFailed
 from deploy.stack.errors import StackError
+from deploy.verify.connector import CannotVerify
+from graph.store import StoreError
 from ingest.events import IngestError
 
 MOMENT_S = (0.5, 4.0)  # the fault comes that long after the bank began
 AFTER_S = 1.0  # and the bank goes on that long behind the recovery
 RECOVER_LIMIT_S = 400.0
 SETTLE_LIMIT_S = 60.0
-PROBLEMS = (StackError, ServiceFailed, IngestError, KafkaException, DriverError, Neo4jError, MySQLError, OSError)
+PROBLEMS = (
+    CannotVerify, StackError, StoreError, ServiceFailed, IngestError, KafkaException, DriverError, Neo4jError,
+    MySQLError, OSError,
+)  # fmt: skip
 
 
 def play(ground: Ground, check: Check, fault: Fault, number: int, hold_s: float | None = None) -> Outcome:

@@ -12,11 +12,11 @@ import httpx
 import msgspec
 import neo4j
 import pytest
+from comparison import differences, expected, held
 from confluent_kafka import Producer
 
 from deploy import bootstrap
 from deploy.demo.ring import plant
-from deploy.faults.comparison import differences, expected, held
 from deploy.observer import Observer
 from deploy.onstack import OnStack
 from deploy.stack import control
