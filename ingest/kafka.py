@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ log = structlog.get_logger("kafka")
 
 ASK_S = 10.0
 LOOK_S = 0.5
+PAUSE_S = 2.0  # of no polls, before fetching is paused; a group waits so long for a member's answer
 NEAR = 500  # records that are sooner read past than jumped over
 PARTITION_UA = -1  # librdkafka: let the key decide
 MOVED_ON = (KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID)
@@ -44,6 +46,7 @@ class KafkaSource:
                 "partition.assignment.strategy": "range",
                 "fetch.wait.max.ms": 5,
                 "fetch.error.backoff.ms": 50,
+                "fetch.queue.backoff.ms": 5,
                 "queued.max.messages.kbytes": 8_192,
                 "fetch.max.bytes": 8_388_608,
                 "topic.metadata.refresh.interval.ms": 5_000,
@@ -55,7 +58,7 @@ class KafkaSource:
         self._owned: set[tuple[str, int]] = set()
         self._fresh = False
         self._held: list[Received] = []
-        self._paused = False
+        self._paused, self._polled_s = False, float("-inf")
         self._starts: dict[tuple[str, int], tuple[int, int]] = {}
         self._consumer.subscribe(
             list(topics), on_assign=self._note_starts, on_revoke=self._forget, on_lost=self._forget
@@ -63,6 +66,7 @@ class KafkaSource:
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
         """See Source.poll: waits for the first record only, then takes what is there."""
+        self._polled_s = time.monotonic()
         self._resume()
         received, self._held = self._held, []
         if not received:
@@ -115,7 +119,13 @@ class KafkaSource:
         return behind
 
     def keep_alive(self) -> None:
-        """See Source.keep_alive: polls with everything paused; what a rebalance lets through is kept."""
+        """See Source.keep_alive: polls with everything paused; what a rebalance lets through is kept.
+
+        Not before PAUSE_S without a poll: a pause throws away what was fetched ahead, and librdkafka takes
+        up to a second to fetch again. A busy worker comes back within one batch.
+        """
+        if time.monotonic() < self._polled_s + PAUSE_S:
+            return
         if not self._paused:
             self._consumer.pause(self._consumer.assignment())
             self._paused = True
