@@ -34,8 +34,12 @@ def id_text(template: str, row: Row) -> str | None:
     Raises:
         Reject: a column is missing, no text or whole number, or the id is too long.
     """
+    parts = _parts(template)
+    if len(parts) == 1 and parts[0][0] == "" and parts[0][1] is not None:
+        value = column(row, parts[0][1])
+        return None if value is None or value == "" else identifier(value, parts[0][1])
     made = ""
-    for text, name in _parts(template):
+    for text, name in parts:
         made += text
         if name is None:
             continue

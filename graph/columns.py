@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +24,7 @@ LONGEST_SHOWN = 60
 INT64 = 2**63
 INT64_DIGITS = 19
 NUMBER_LIMIT = 100  # characters of a number; MariaDB's longest DECIMAL has 65 digits
+_PLAIN = re.compile(r"(-?[0-9]{1,9})(?:\.([0-9]{1,9}))?").fullmatch
 EXACT = Context(prec=2 * NUMBER_LIMIT)
 STEP_MS = 1_000  # an index that is no clock: its steps count as seconds
 MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +78,11 @@ def identifier(value: Any, name: str) -> str:
 
 def key_text(values: list[str]) -> str:
     """Join the cells of a key so that no two keys read the same and none holds an owner's colon."""
-    return "|".join(v.replace("%", "%25").replace(":", "%3A").replace("|", "%7C") for v in values)
+    return "|".join([v if v.isalnum() else _escaped(v) for v in values])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace(":", "%3A").replace("|", "%7C")
 
 
 def hashed(text: str, kind: str, secret: bytes) -> str | None:
@@ -114,6 +120,8 @@ def _decimal(value: Any, scale: int) -> int:
 
 def _minor(value: Any, scale: int, inexact: str) -> int:
     """Value times 10^scale. Looks at the size first: int(Decimal("1E+3000000")) takes minutes."""
+    if type(value) is str and (plain := _PLAIN(value)) and len(fraction := plain[2] or "") <= scale:
+        return int(plain[1] + fraction.ljust(scale, "0"))  # as databases write an amount: eight times as quick
     if not isinstance(value, str | int | float):
         raise ValueError("not a number")
     text = value if isinstance(value, str) else repr(value)
@@ -164,6 +172,7 @@ READERS: dict[str, Callable[[Any, int], Scalar]] = {
     "bool": _truth,
     "category": _text,
 }
+TEXTS = ("category", "text")
 
 
 def typed(value: Any, kind: str, scale: int, name: str) -> Scalar:
@@ -172,8 +181,8 @@ def typed(value: Any, kind: str, scale: int, name: str) -> Scalar:
     Raises:
         Reject: the value is not of that kind.
     """
-    if value is None:
-        return None
+    if value is None or (type(value) is str and kind in TEXTS and len(value) <= TEXT_LIMIT):
+        return value
     try:
         read = READERS[kind](value, scale)
         if isinstance(read, int) and not -INT64 <= read < INT64:

@@ -270,13 +270,17 @@ def _reported(ref: EventRef | None, row: Row) -> str:
 
 def _key(change: Change, rule: TableRule) -> str:
     key = key_of(rule.keys, change.key)
-    size, most = len(key.encode()), OWNER_LIMIT - NAMES_LIMIT
-    if size > most:
+    most = OWNER_LIMIT - NAMES_LIMIT
+    if 4 * len(key) > most and (size := len(key.encode())) > most:  # a character has at most four bytes
         raise Reject(f"the key ({', '.join(rule.keys)}) has {size} bytes, at most {most} fit an index: map another")
     return key
 
 
 def _attributes(wanted: MappingType[str, Property], row: Row) -> Attributes:
     """What the row gives; a NULL gives nothing, as in a graph database."""
-    read = ((name, typed(column(row, p.column), p.type, p.scale, p.column)) for name, p in wanted.items())
-    return {name: value for name, value in read if value is not None}
+    read: Attributes = {}
+    for name, p in wanted.items():
+        value = typed(column(row, p.column), p.type, p.scale, p.column)
+        if value is not None:
+            read[name] = value
+    return read

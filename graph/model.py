@@ -19,7 +19,7 @@ Scalar = str | int | float | bool | None
 Attributes = dict[str, Scalar]
 
 
-class NodeUpsert(msgspec.Struct, frozen=True, tag="node"):
+class NodeUpsert(msgspec.Struct, frozen=True, tag="node", gc=False):
     """The properties one row gives a node; None when the row is gone.
 
     Mutable properties are shown to people and are no features. `role` is the table (and role) that
@@ -46,7 +46,7 @@ class NodeUpsert(msgspec.Struct, frozen=True, tag="node"):
         return self.pos, self.properties is not None
 
 
-class EdgeUpsert(msgspec.Struct, frozen=True, tag="edge"):
+class EdgeUpsert(msgspec.Struct, frozen=True, tag="edge", gc=False):
     """One version of an edge. `relation` runs from `src` to `dst`, both `Label:id`."""
 
     owner: str
@@ -59,7 +59,7 @@ class EdgeUpsert(msgspec.Struct, frozen=True, tag="edge"):
     attributes: Attributes
 
 
-class LabelUpsert(msgspec.Struct, frozen=True, tag="label"):
+class LabelUpsert(msgspec.Struct, frozen=True, tag="label", gc=False):
     """One version of a fraud report: it says of `event` (an edge's owner) whether it is fraud.
 
     `known_ms` is the later of reported and committed: before it the label is no evidence.
@@ -72,7 +72,7 @@ class LabelUpsert(msgspec.Struct, frozen=True, tag="label"):
     fraud: bool
 
 
-class Gone(msgspec.Struct, frozen=True, tag="gone"):
+class Gone(msgspec.Struct, frozen=True, tag="gone", gc=False):
     """The row behind an edge (`kind` names its relation) or a label (`kind` is None) was deleted."""
 
     owner: str
@@ -126,7 +126,7 @@ class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
     pos: str
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """An edge that asks for a score.
 
     `kind` is a function of the row's change alone: created → new, a scoreable column changed →

@@ -13,14 +13,14 @@ from graph.model import EdgeUpsert, Event, Gone, LabelUpsert, NodeUpsert, Upsert
 from ingest.events import Change, Op
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, gc=False):
     """What one Change does: upserts in writing order (nodes, edges, labels) and the events to score."""
 
     upserts: tuple[Upsert, ...] = ()
     events: tuple[Event, ...] = ()
 
 
-class RowImage(msgspec.Struct):
+class RowImage(msgspec.Struct, gc=False):
     """What one image of a row amounts to."""
 
     nodes: dict[str, NodeUpsert] = {}
@@ -28,7 +28,7 @@ class RowImage(msgspec.Struct):
     labels: dict[str, LabelUpsert] = {}
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One change with both images. `known`: whether there is a before to compare with."""
 
     change: Change
@@ -50,6 +50,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def _nodes(step: Step) -> list[Upsert]:
+    if not step.rule.nodes:
+        return []
     change, before, after = step.change, step.before.nodes, step.after.nodes
     if change.op is Op.DELETE and not step.known:
         return [
@@ -70,9 +72,9 @@ def _nodes(step: Step) -> list[Upsert]:
 
 def _edges_and_labels(step: Step) -> list[Upsert]:
     before, after = step.before, step.after
-    edges = (_version(step, rule.role, rule.relation, before.edges, after.edges) for rule in step.rule.edges)
-    labels = (_version(step, rule.role, None, before.labels, after.labels) for rule in step.rule.labels)
-    return [upsert for upsert in (*edges, *labels) if upsert is not None]
+    edges = [_version(step, rule.role, rule.relation, before.edges, after.edges) for rule in step.rule.edges]
+    labels = [_version(step, rule.role, None, before.labels, after.labels) for rule in step.rule.labels]
+    return [upsert for upsert in edges + labels if upsert is not None]
 
 
 def _version(

@@ -23,6 +23,8 @@ def moment_ms(time: TimeColumn, row: Row) -> int:
     if time.column is None:
         return _constant(time.value or "", time.zone)
     value = column(row, time.column)
+    if type(value) is int and time.unit == "ms" and time.zone is time.format is None and abs(value) <= CENTURY_MS:
+        return value  # nearly all of them
     if isinstance(value, date):
         return _bounded(_ms_of(value, time.zone), time.column, value)
     if time.format is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ LATEST_MS = 253_402_300_800_000  # year 10000: later is a unit mistake, and woul
 _SOURCE = re.compile(r"[A-Za-z0-9._\-]{1,249}")  # what Kafka takes as a topic's prefix
 
 
-class _Source(msgspec.Struct):
+class _Source(msgspec.Struct, gc=False):
     name: str
     table: str
     ts_ms: int
@@ -30,7 +31,7 @@ class _Source(msgspec.Struct):
     lsn: int | None = None
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, gc=False):
     source: _Source
     op: str
     before: dict[str, Any] | None = None
@@ -47,9 +48,10 @@ class _Wrapped(msgspec.Struct):
 _plain = msgspec.json.Decoder(_Envelope)
 _wrapped = msgspec.json.Decoder(_Wrapped)
 _key = msgspec.json.Decoder(dict[str, Any])
+_OPS = {op.value: op for op in Op}
 
 
-class Captured(msgspec.Struct, frozen=True):
+class Captured(msgspec.Struct, frozen=True, gc=False):
     """A Change and when the connector saw it (this machine's clock, ms)."""
 
     change: Change
@@ -71,7 +73,7 @@ def decode(record: Record) -> Captured | Reread | None:
         return None
     envelope = _envelope(record.value)
     source = envelope.source
-    _named(source)
+    _named(source.name, source.table)
     if source.snapshot == "incremental":
         return Reread(source.table, read_key(record.key))
     position = _position(source, record)
@@ -91,10 +93,9 @@ def decode(record: Record) -> Captured | Reread | None:
 
 
 def _op(envelope: _Envelope, position: Position) -> Op:
-    try:
-        op = Op(envelope.op)
-    except ValueError:
-        raise Reject(f"op {envelope.op[:40]!r} is not one of Debezium's {', '.join(Op)}: drop it by a filter") from None
+    op = _OPS.get(envelope.op)
+    if op is None:
+        raise Reject(f"op {envelope.op[:40]!r} is not one of Debezium's {', '.join(Op)}: drop it by a filter")
     # Some connectors send a snapshot's rows as inserts; they are rows that were there, never to be scored.
     return Op.READ if op is Op.CREATE and not position.stream else op
 
@@ -143,10 +144,11 @@ def _after(envelope: _Envelope, op: Op) -> Row | None:
     return completed(envelope.after, envelope.before) if envelope.source.connector == POSTGRES else envelope.after
 
 
-def _named(source: _Source) -> None:
-    if source.table == RESERVED_TABLE or source.name == RESERVED_SOURCE or not _SOURCE.fullmatch(source.name):
+@lru_cache(maxsize=256)  # what is good is remembered, what is raised is not
+def _named(name: str, table: str) -> None:
+    if table == RESERVED_TABLE or name == RESERVED_SOURCE or not _SOURCE.fullmatch(name):
         raise Reject(
-            f"source {source.name[:60]!r}, table {source.table[:60]!r}: {RESERVED_SOURCE!r} and {RESERVED_TABLE!r} are "
+            f"source {name[:60]!r}, table {table[:60]!r}: {RESERVED_SOURCE!r} and {RESERVED_TABLE!r} are "
             "Ringwatch's own, a source is named by letters, digits, dots, dashes, underscores; rename it, or filter it"
         )
 
@@ -158,7 +160,7 @@ def _position(source: _Source, record: Record) -> Position:
             f"no {EPOCH_HEADER!r} header: add the InsertHeader transform to the connector (deploy/stack/connector.py)"
         )
     try:
-        epoch = int(stamp.decode("ascii").strip('"'))
+        epoch = _epoch(stamp)
         file, offset, row = _place(source)
     except ValueError as error:
         raise Reject(
@@ -180,5 +182,14 @@ def _place(source: _Source) -> tuple[int, int, int]:
         return 0, source.lsn if source.lsn is not None else -1, 0
     if source.connector not in BINLOG:
         raise ValueError(f"connector {source.connector[:60]!r}")
-    file = int((source.file or "").rpartition(".")[2])
-    return file, source.pos if source.pos is not None else -1, source.row or 0
+    return _file(source.file or ""), source.pos if source.pos is not None else -1, source.row or 0
+
+
+@lru_cache(maxsize=16)
+def _epoch(stamp: bytes) -> int:
+    return int(stamp.decode("ascii").strip('"'))
+
+
+@lru_cache(maxsize=16)
+def _file(name: str) -> int:
+    return int(name.rpartition(".")[2])

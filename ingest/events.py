@@ -46,7 +46,7 @@ _TOKEN = re.compile(r"(.+)/([0-9a-f]{4})\.([01])\.([0-9a-f]{8})\.([0-9a-f]{16})\
 
 
 @total_ordering
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, dict=True):
     """A place in one source's log.
 
     Within an epoch every snapshot row comes before every streamed row; streamed rows are ordered by
@@ -70,7 +70,11 @@ class Position(msgspec.Struct, frozen=True):
 
         16 hex digits hold a Postgres LSN (64 bits), more than any binlog offset needs.
         """
-        return f"{self.source}/{self.epoch:04x}.{self.stream:d}.{self.file:08x}.{self.offset:016x}.{self.row:06x}"
+        token: str | None = self.__dict__.get("token")
+        if token is None:  # asked for five times a record
+            order = f"{self.epoch:04x}.{self.stream:d}.{self.file:08x}.{self.offset:016x}.{self.row:06x}"
+            token = self.__dict__["token"] = f"{self.source}/{order}"
+        return token
 
     @classmethod
     def parse(cls, token: str) -> Position:
@@ -101,7 +105,7 @@ class Position(msgspec.Struct, frozen=True):
 Row = Mapping[str, Any]
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One row-level change of one table.
 
     Attributes:

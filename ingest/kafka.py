@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -290,29 +290,29 @@ class KafkaPublisher:
     def publish(self, messages: Sequence[Message]) -> None:
         """See Publisher.publish."""
         failed: list[str] = []
+
+        def done(error: KafkaError | None, _: Received) -> None:
+            if error is not None:
+                failed.append(str(error))
+
         try:
             for message in messages:
                 for part in self._parts(message):
-                    self._produce(message, part, failed)
+                    self._produce(message, part, done)
             left = self._producer.flush(self._timeout_s)
         except (KafkaException, BufferError) as error:
             raise Transient(f"Kafka did not take the messages: {error}") from error
         if left or failed:
             raise Transient(f"Kafka did not confirm {left + len(failed)} of {len(messages)} messages: {failed[:1]}")
 
-    def _produce(self, message: Message, part: int, failed: list[str]) -> None:
-        def done(error: KafkaError | None, _: Received) -> None:
-            if error is not None:
-                failed.append(str(error))
-
+    def _produce(self, message: Message, part: int, done: Callable[[KafkaError | None, Received], None]) -> None:
         headers: list[tuple[str, str | bytes | None]] = list(message.headers)
         while True:
             try:
                 self._producer.produce(message.topic, message.value, message.key, part, done, headers=headers)
-                break
+                return
             except BufferError:  # the local queue is full: let it drain
                 self._producer.poll(0.1)
-        self._producer.poll(0)
 
     def _parts(self, message: Message) -> range | tuple[int]:
         if not message.everywhere:

@@ -16,7 +16,7 @@ DEAD_LETTERS = "ringwatch.deadletter"
 REREAD = "ringwatch.reread"  # keys an incremental snapshot named
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record as it was read. `timestamp_ms` is the log's own (wall clock)."""
 
     topic: str
@@ -29,7 +29,10 @@ class Record(msgspec.Struct, frozen=True):
 
     def header(self, name: str) -> bytes | None:
         """The last header of that name."""
-        return next((value for key, value in reversed(self.headers) if key == name), None)
+        for key, value in reversed(self.headers):
+            if key == name:
+                return value
+        return None
 
     @property
     def place(self) -> str:
@@ -37,7 +40,7 @@ class Record(msgspec.Struct, frozen=True):
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One record to be written: to the partition of its key, or to `partition`, or `everywhere` in the topic."""
 
     topic: str
@@ -48,7 +51,7 @@ class Message(msgspec.Struct, frozen=True):
     partition: int | None = None
 
 
-class Trace(msgspec.Struct, frozen=True):
+class Trace(msgspec.Struct, frozen=True, gc=False):
     """The `trace` header: where a message's latency counts from.
 
     `committed_ms` is the bank's commit in the bank's clock, `captured_ms` when the connector saw it

@@ -11,7 +11,7 @@ from ingest.events import Change
 from ingest.records import Message, Record, Trace
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A record on its way: its change, what the sink planned for it, and its trace."""
 
     record: Record

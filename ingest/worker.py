@@ -3,14 +3,16 @@
 A crash between any two steps repeats the batch, which changes nothing: the store guards by position,
 what is published is a function of the change, and consumers deduplicate.
 
-While one batch is being written and published, the next is polled, decoded and planned. One batch at a
-time is carried out, so what a partition brings is written, and committed, in its order.
+While one batch is being written, the one before it is published and the next is polled, decoded and
+planned. One batch at a time is in each of the three, so what a partition brings is written, published
+and committed in its order.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -75,6 +77,7 @@ class Worker:
         self._progress = Progress()
         self._listener: Listener = listener or Silent()
         self._reader, self._lag_told_s = 0, float("-inf")
+        self._outgoing: deque[tuple[Batch, Future[None]]] = deque()  # written, being published; in order
 
     @property
     def through(self) -> str:
@@ -88,13 +91,17 @@ class Worker:
             Halt: the mapping says to stop here; what came before it is finished.
         """
         self._reader = threading.get_ident()
-        with ThreadPoolExecutor(1, thread_name_prefix="ingest-write") as writer:
+        with ThreadPoolExecutor(1, "ingest-publish") as posts, ThreadPoolExecutor(1, "ingest-write") as writer:
             ahead = Batch()
-            while ahead.records or not self.stopping.is_set():
-                if not ahead.records:
-                    self._fill(ahead, self._poll_s)
-                if ahead.records:
-                    ahead = self._overlap(writer, self._sealed(ahead))
+            try:
+                while ahead.records or not self.stopping.is_set():
+                    if not ahead.records:
+                        self._fill(ahead, GLANCE_S if self._outgoing else self._poll_s)
+                    if ahead.records:
+                        ahead = self._overlap(writer, posts, self._sealed(ahead))
+                    self._settle_published()
+            finally:
+                self._settle_published(0)
 
     def step(self) -> int:
         """One batch from poll to commit, nothing at the same time. Returns how many records it took."""
@@ -104,7 +111,8 @@ class Worker:
         if batch.records:
             self._sealed(batch)
             try:
-                self._carry_out(batch)
+                self._write(batch)
+                self._publish(batch)
             except Reject:
                 self._carry_out_singly(batch)
             self._settle(batch)
@@ -112,30 +120,39 @@ class Worker:
 
     # -- one batch under way, the next being read -----------------------------------------------
 
-    def _overlap(self, writer: ThreadPoolExecutor, batch: Batch) -> Batch:
-        """Carry out a batch; returns what was read meanwhile."""
-        running, ahead = writer.submit(self._carry_out, batch), Batch()
+    def _overlap(self, writer: ThreadPoolExecutor, posts: ThreadPoolExecutor, batch: Batch) -> Batch:
+        """Write a batch and hand it on to be published; returns what was read meanwhile."""
+        self._settle_published(1)
+        running, ahead = writer.submit(self._write_and_post, batch, posts), Batch()
         try:
             while not running.done() and not self.stopping.is_set():
                 self._fill(ahead, GLANCE_S)
+                self._settle_published()
         finally:
-            refused = self._await(running)
-            if refused:
+            try:
+                self._outgoing.append((batch, self._await(running)))
+            except Reject:
+                self._settle_published(0)
                 self._carry_out_singly(batch)
-            self._settle(batch)
-        return self.reading.again(ahead) if refused else ahead
+                self._settle(batch)
+                ahead = self.reading.again(ahead)
+        return ahead
 
-    def _await(self, running: Future[None]) -> bool:
-        """Wait for the batch under way; returns whether the store refuses something in it."""
+    def _await(self, running: Future[T]) -> T:
+        """Wait for something under way; what it raises is raised."""
         while not running.done():
             self._source.keep_alive()
             self._listener.polled(0)
             wait([running], HOLD_S)
-        try:
-            running.result()
-        except Reject:
-            return True
-        return False
+        return running.result()
+
+    def _settle_published(self, most: int | None = None) -> None:
+        """Commit what has been published, waiting until at most so many batches are left (None: for none)."""
+        while self._outgoing and (self._outgoing[0][1].done() or (most is not None and len(self._outgoing) > most)):
+            batch, published = self._outgoing[0]
+            self._await(published)
+            self._settle(batch)
+            self._outgoing.popleft()  # only now: nothing behind a batch that failed may be committed
 
     def _fill(self, batch: Batch, wait_s: float) -> None:
         """Take what is there, as far as there is room; else only tell the source that we live."""
@@ -169,11 +186,21 @@ class Worker:
 
     # -- one batch --------------------------------------------------------------------------------
 
-    def _carry_out(self, batch: Batch) -> None:
-        """Write, then publish.
+    def _write_and_post(self, batch: Batch, posts: ThreadPoolExecutor) -> Future[None]:
+        """Write, and queue for publishing without a look from the reader between: a bank's lone change waits for
+        neither.
 
         Raises:
-            Reject: the store refuses something in it; nothing was written or published.
+            Reject: as `_write`.
+        """
+        self._write(batch)
+        return posts.submit(self._publish, batch)
+
+    def _write(self, batch: Batch) -> None:
+        """All of it, in one transaction if the store manages.
+
+        Raises:
+            Reject: the store refuses something in it; nothing was written.
         """
         started = time.perf_counter()
         size = max(LEAST_PART, len(batch.items))
@@ -186,7 +213,7 @@ class Worker:
                 self._sink.write(batch.items[at : at + now], batch.marks if last else ())
 
         self._retry("write", in_parts)
-        self._publish(batch, started)
+        self._written(batch, started)
 
     def _carry_out_singly(self, batch: Batch) -> None:
         """Write one by one, to find what the store refuses."""
@@ -202,11 +229,14 @@ class Worker:
             except Reject as reason:
                 self.reading.refuse(item.record, captured, str(reason), batch)
         self._retry("write", lambda: self._sink.write([], batch.marks))
-        self._publish(batch, started)
+        self._written(batch, started)
+        self._publish(batch)
 
-    def _publish(self, batch: Batch, started: float) -> None:
+    def _written(self, batch: Batch, started: float) -> None:
         batch.write_s = time.perf_counter() - started
         self._listener.written(batch.items, batch.write_s)
+
+    def _publish(self, batch: Batch) -> None:
         messages = self._sink.messages(batch.items, batch.marks, batch.through)
         messages += [*batch.rereads, *(letter.message() for letter in batch.letters)]
         self._retry("publish", lambda: self._publisher.publish(messages))
