@@ -119,6 +119,14 @@ def evaluate(
     )
 
 
+@bench_app.callback()
+def bench() -> None:
+    """Measure; one JSON object with --json."""
+    from deploy.signals import unwind_on_stop
+
+    unwind_on_stop()
+
+
 @bench_app.command("verify")
 def bench_verify(
     json: Json = False,

@@ -23,6 +23,7 @@ from ingest.kafka import KafkaSource
 from ingest.listener import Listener, Listeners
 from ingest.metrics import Metrics
 from ingest.records import LABELS
+from ingest.tuning import tune
 from ingest.worker import Worker
 
 log = structlog.get_logger("ringwatch")
@@ -50,6 +51,7 @@ def run_ingest(worker: str, group: str) -> None:
         on_stop(running.stopping.set)
         log.info("ingest is running", worker=worker, group=group)
         sweeper = _sweeper(chosen, store, sink, source)
+        tune()
         try:
             running.run()
         except Transient as error:  # told to stop while a server was away: the batch comes again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -26,6 +27,11 @@ def patiently(check: Callable[[], None]) -> None:
             log.warning("not there yet, trying again", in_s=wait_s, error=str(error)[:200])
             threading.Event().wait(wait_s)
     return check()
+
+
+def unwind_on_stop() -> None:
+    """Let SIGTERM end what is running by way of its `finally`s: a command must not leave behind what it started."""
+    signal.signal(signal.SIGTERM, lambda signum, _: sys.exit(128 + signum))
 
 
 def on_stop(action: Callable[[], None]) -> None:

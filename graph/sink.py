@@ -58,13 +58,15 @@ class GraphSink:
 
     def messages(self, items: Sequence[Item], marks: Sequence[Incomplete], through: str | None) -> list[Message]:
         """Upserts first, then the watermark behind them, then the events that wait for both."""
-        changes, events = [], []
+        changes: list[Message] = []
+        events: list[Message] = []
         for item in items:
             trace = (item.trace.header(),)
-            for u in item.plan.upserts:
-                changes.append(Message(CHANGES, _key(u), _encode(u), trace, everywhere=isinstance(u, Floor | Horizon)))
-            for event in item.plan.events:
-                events.append(Message(EVENTS, event.id.encode(), _encode(event), trace))
+            changes += [
+                Message(CHANGES, _key(u), _encode(u), trace, everywhere=isinstance(u, Floor | Horizon))
+                for u in item.plan.upserts
+            ]
+            events += [Message(EVENTS, event.id.encode(), _encode(event), trace) for event in item.plan.events]
         changes += [Message(CHANGES, _key(mark), _encode(mark)) for mark in marks]
         if through:
             changes.append(Message(CHANGES, b"", _encode(Watermark(self._worker, through)), everywhere=True))

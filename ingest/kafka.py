@@ -276,7 +276,7 @@ class KafkaPublisher:
             {
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
-                "linger.ms": 1,
+                "linger.ms": 50,
                 "compression.type": "none",  # Faust's client reads gzip only; give it by `extra` on a thin network
                 "queue.buffering.max.messages": 200_000,
                 "message.max.bytes": 16_000_000,  # a dead letter holds the record it is about, in base64

@@ -3,9 +3,8 @@
 A crash between any two steps repeats the batch, which changes nothing: the store guards by position,
 what is published is a function of the change, and consumers deduplicate.
 
-While one batch is being written, the one before it is published and the next is polled, decoded and
-planned. One batch at a time is in each of the three, so what a partition brings is written, published
-and committed in its order.
+While one batch is being written, in a thread of its own, the one before it is published and the next is
+polled, decoded and planned. What a partition brings is written, published and committed in its order.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class Worker:
         self._progress = Progress()
         self._listener: Listener = listener or Silent()
         self._reader, self._lag_told_s = 0, float("-inf")
-        self._outgoing: deque[tuple[Batch, Future[None]]] = deque()  # written, being published; in order
+        self._written: deque[Batch] = deque()  # to be published, in order
 
     @property
     def through(self) -> str:
@@ -91,17 +90,17 @@ class Worker:
             Halt: the mapping says to stop here; what came before it is finished.
         """
         self._reader = threading.get_ident()
-        with ThreadPoolExecutor(1, "ingest-publish") as posts, ThreadPoolExecutor(1, "ingest-write") as writer:
+        with ThreadPoolExecutor(1, "ingest-write") as writer:
             ahead = Batch()
             try:
                 while ahead.records or not self.stopping.is_set():
                     if not ahead.records:
-                        self._fill(ahead, GLANCE_S if self._outgoing else self._poll_s)
+                        self._finish()
+                        self._fill(ahead, self._poll_s)
                     if ahead.records:
-                        ahead = self._overlap(writer, posts, self._sealed(ahead))
-                    self._settle_published()
+                        ahead = self._overlap(writer, self._sealed(ahead))
             finally:
-                self._settle_published(0)
+                self._finish()
 
     def step(self) -> int:
         """One batch from poll to commit, nothing at the same time. Returns how many records it took."""
@@ -112,50 +111,53 @@ class Worker:
             self._sealed(batch)
             try:
                 self._write(batch)
-                self._publish(batch)
             except Reject:
-                self._carry_out_singly(batch)
-            self._settle(batch)
+                self._write_singly(batch)
+            self._written.append(batch)
+            self._finish()
         return len(batch.records)
 
     # -- one batch under way, the next being read -----------------------------------------------
 
-    def _overlap(self, writer: ThreadPoolExecutor, posts: ThreadPoolExecutor, batch: Batch) -> Batch:
-        """Write a batch and hand it on to be published; returns what was read meanwhile."""
-        self._settle_published(1)
-        running, ahead = writer.submit(self._write_and_post, batch, posts), Batch()
+    def _overlap(self, writer: ThreadPoolExecutor, batch: Batch) -> Batch:
+        """Write a batch, and finish the one before; returns what was read meanwhile."""
+        running, ahead = writer.submit(self._write, batch), Batch()
         try:
+            self._finish()
             while not running.done() and not self.stopping.is_set():
-                self._fill(ahead, GLANCE_S)
-                self._settle_published()
+                if not self._fill(ahead, GLANCE_S):
+                    wait([running], GLANCE_S)
         finally:
-            try:
-                self._outgoing.append((batch, self._await(running)))
-            except Reject:
-                self._settle_published(0)
-                self._carry_out_singly(batch)
-                self._settle(batch)
+            if not self._await(running):
+                self._write_singly(batch)
                 ahead = self.reading.again(ahead)
+            self._written.append(batch)
         return ahead
 
-    def _await(self, running: Future[T]) -> T:
-        """Wait for something under way; what it raises is raised."""
+    def _await(self, running: Future[None]) -> bool:
+        """Wait for the batch under way; returns whether it was written, or else the store refuses something in it."""
         while not running.done():
             self._source.keep_alive()
             self._listener.polled(0)
             wait([running], HOLD_S)
-        return running.result()
+        try:
+            running.result()
+        except Reject:
+            return False
+        return True
 
-    def _settle_published(self, most: int | None = None) -> None:
-        """Commit what has been published, waiting until at most so many batches are left (None: for none)."""
-        while self._outgoing and (self._outgoing[0][1].done() or (most is not None and len(self._outgoing) > most)):
-            batch, published = self._outgoing[0]
-            self._await(published)
+    def _finish(self) -> None:
+        """Publish what is written, and commit. In the reader's thread: Kafka's confirmations come one by one, and in
+        another thread each of them would wait for the reader to let go of the interpreter.
+        """
+        while self._written:
+            batch = self._written[0]
+            self._publish(batch)
             self._settle(batch)
-            self._outgoing.popleft()  # only now: nothing behind a batch that failed may be committed
+            self._written.popleft()  # only now: nothing behind a batch that failed may be committed
 
-    def _fill(self, batch: Batch, wait_s: float) -> None:
-        """Take what is there, as far as there is room; else only tell the source that we live."""
+    def _fill(self, batch: Batch, wait_s: float) -> bool:
+        """Take what is there; returns whether there was room. If not, only tell the source that we live."""
         if room := self._pace.room(len(batch.records), batch.size):
             records = self._source.poll(room, wait_s)
             self._listener.polled(len(records))
@@ -165,11 +167,11 @@ class Worker:
             if time.monotonic() >= self._lag_told_s + LAG_EVERY_S:
                 self._tell_lag()
             self.reading.read(records, batch)
-        else:
-            self._source.keep_alive()
-            self._listener.polled(0)
-            self._listener.paused(True)
-            self.stopping.wait(GLANCE_S)
+            return True
+        self._source.keep_alive()
+        self._listener.polled(0)
+        self._listener.paused(True)
+        return False
 
     def _sealed(self, batch: Batch) -> Batch:
         """Nothing more joins it: put it in log order, and see how far it brings us."""
@@ -186,18 +188,8 @@ class Worker:
 
     # -- one batch --------------------------------------------------------------------------------
 
-    def _write_and_post(self, batch: Batch, posts: ThreadPoolExecutor) -> Future[None]:
-        """Write, and queue for publishing without a look from the reader between: a bank's lone change waits for
-        neither.
-
-        Raises:
-            Reject: as `_write`.
-        """
-        self._write(batch)
-        return posts.submit(self._publish, batch)
-
     def _write(self, batch: Batch) -> None:
-        """All of it, in one transaction if the store manages.
+        """In one transaction, if the store manages.
 
         Raises:
             Reject: the store refuses something in it; nothing was written.
@@ -213,9 +205,9 @@ class Worker:
                 self._sink.write(batch.items[at : at + now], batch.marks if last else ())
 
         self._retry("write", in_parts)
-        self._written(batch, started)
+        self._measure(batch, started)
 
-    def _carry_out_singly(self, batch: Batch) -> None:
+    def _write_singly(self, batch: Batch) -> None:
         """Write one by one, to find what the store refuses."""
         started = time.perf_counter()
         items, batch.items = batch.items, []
@@ -229,10 +221,9 @@ class Worker:
             except Reject as reason:
                 self.reading.refuse(item.record, captured, str(reason), batch)
         self._retry("write", lambda: self._sink.write([], batch.marks))
-        self._written(batch, started)
-        self._publish(batch)
+        self._measure(batch, started)
 
-    def _written(self, batch: Batch, started: float) -> None:
+    def _measure(self, batch: Batch, started: float) -> None:
         batch.write_s = time.perf_counter() - started
         self._listener.written(batch.items, batch.write_s)
 

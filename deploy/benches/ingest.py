@@ -14,8 +14,8 @@ from rich.console import Console
 from deploy import bootstrap
 from deploy.benches.loops import BareLoop, OurLoop
 from deploy.benches.memory import peak_of_backlog
-from deploy.benches.topics import bank_topic
-from deploy.benches.transfers import START_MS, Shape, messages
+from deploy.benches.topics import bank_topics
+from deploy.benches.transfers import START_MS, Shape, messages, unused
 from deploy.config import Settings, settings
 from deploy.figures import Beside, Figure, figure, report
 from deploy.stack import control
@@ -23,10 +23,12 @@ from deploy.stack.topics import create_topics
 from graph.mapping import Mapping
 from graph.neo4j_store import Neo4jStore
 from ingest.kafka import KafkaPublisher
+from ingest.tuning import tune
 
 RATIO_BAR, FLAT_BAR, MEMORY_BAR_MB = 0.85, 0.8, 300.0
 SMALL = 100_000  # edges a graph is called small with
 GROW_BATCH = 10_000
+PARTITIONS = 3  # as the demo bank has
 
 err = Console(stderr=True, highlight=False)
 
@@ -45,19 +47,18 @@ class Plan:
 
 
 class _Bench:
-    def __init__(self, chosen: Settings, plan: Plan, driver: neo4j.Driver) -> None:
-        self.chosen, self.plan, self.driver = chosen, plan, driver
+    def __init__(self, chosen: Settings, plan: Plan, driver: neo4j.Driver, topic: Callable[[int], str]) -> None:
+        self.chosen, self.plan, self.driver, self.topic = chosen, plan, driver, topic
         self.at = bootstrap.connections(chosen)
         self.mapping = Mapping.load(chosen.mapping, chosen.contacts_key())
         self.store: Neo4jStore = bootstrap.store(chosen, driver)
         self.store.init()
         self.store.check()
-        self._next = 1
-        create_topics(self.at.kafka_bootstrap)
+        self._next = unused()
 
     def fill(self, rows: int, shape: Shape) -> str:
         """Put transfers nobody has seen yet into a topic of their own; returns its name."""
-        topic = bank_topic(self.at.kafka_bootstrap, "bench")
+        topic = self.topic(PARTITIONS)
         publisher = KafkaPublisher(self.at.kafka_bootstrap)
         for start in range(self._next, self._next + rows, 20_000):
             publisher.publish(list(messages(range(start, min(start + 20_000, self._next + rows)), shape, topic)))
@@ -117,8 +118,11 @@ def run_ingest_bench(plan: Plan, as_json: bool, echo: Callable[[str], None] = er
     chosen = settings()
     bootstrap.logs(chosen)
     control.up(chosen.stack_layout(), ["kafka", "neo4j"], echo)
-    with bootstrap.driver(chosen) as driver:
-        bench = _Bench(chosen, plan, driver)
+    at = bootstrap.connections(chosen).kafka_bootstrap
+    create_topics(at)
+    with bootstrap.driver(chosen) as driver, bank_topics(at) as topic:
+        bench = _Bench(chosen, plan, driver, topic)
+        tune()  # as the product's process does; the bare loop gains by it too
         figures = [each for database in plan.databases for each in _against_bare(bench, database)]
         figures += _hub(bench)
         if plan.edges:

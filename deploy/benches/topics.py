@@ -1,18 +1,42 @@
-"""A topic of the bank's for one bench; Kafka Connect, which makes the real ones, has no part in it."""
+"""Topics of the bank's for a bench; Kafka Connect, which makes the real ones, has no part in it."""
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-MADE_S = 30.0
+ASK_S = 30.0
+_OURS = re.compile(r"bank\.bench\d+\.transfers")
 
 
-def bank_topic(bootstrap: str, kind: str, partitions: int = 3) -> str:
-    """Make a new topic of the demo bank's transfers; returns its name, which no run before had."""
-    name = f"bank.{kind}{time.time_ns()}.transfers"
-    admin = AdminClient({"bootstrap.servers": bootstrap})  # must outlive the wait for what it was asked
-    admin.create_topics([NewTopic(name, partitions, 1)])[name].result(MADE_S)
-    return name
+@contextmanager
+def bank_topics(bootstrap: str) -> Iterator[Callable[[int], str]]:
+    """Give what makes a new topic of the demo bank's transfers, of so many partitions, and returns its name.
+
+    They are deleted in the end, and so are those of a run that was killed: every ingest process that starts
+    would read them, as it reads all of the bank's.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def make(partitions: int) -> str:
+        name = f"bank.bench{time.time_ns()}.transfers"
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(ASK_S)
+        return name
+
+    _delete(admin)
+    try:
+        yield make
+    finally:
+        _delete(admin)
+
+
+def _delete(admin: AdminClient) -> None:
+    found: Collection[str] = [name for name in admin.list_topics(timeout=ASK_S).topics if _OURS.fullmatch(name)]
+    if found:
+        for done in admin.delete_topics(list(found)).values():
+            done.result(ASK_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ class Shape:
     database: str = "mariadb"
     accounts: int = 20_000
     hub: bool = False
+
+
+def unused() -> int:
+    """A number from which on no run before had any; as times they stay this side of 2060."""
+    return int(time.time() - START_MS / 1000) * 10_000  # nobody fills in more a second
 
 
 def row(number: int, shape: Shape) -> dict[str, object]:

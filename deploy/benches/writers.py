@@ -13,8 +13,8 @@ import msgspec
 from rich.console import Console
 
 from deploy import bootstrap
-from deploy.benches.topics import bank_topic
-from deploy.benches.transfers import Shape, messages
+from deploy.benches.topics import bank_topics
+from deploy.benches.transfers import Shape, messages, unused
 from deploy.config import Settings, settings
 from deploy.figures import figure, report
 from deploy.processes import Service
@@ -46,8 +46,9 @@ def run_writers_bench(plan: Plan, as_json: bool) -> int:
     control.up(chosen.stack_layout(), ["kafka", "neo4j"], err.print)
     at = bootstrap.connections(chosen).kafka_bootstrap
     create_topics(at)
-    topic, group = bank_topic(at, "writers", PARTITIONS), f"writers-{time.time_ns()}"
-    with bootstrap.driver(chosen) as driver:
+    group = f"writers-{time.time_ns()}"
+    with bootstrap.driver(chosen) as driver, bank_topics(at) as make:
+        topic = make(PARTITIONS)
         store = bootstrap.store(chosen, driver)
         store.init()
         count = "MATCH ()-[e:TRANSFER]->() RETURN count(e) AS n"
@@ -92,10 +93,10 @@ def _started(chosen: Settings, number: int, group: str) -> Service:
 
 def _send(plan: Plan, topic: str, bootstrap_servers: str) -> int:
     """Publish at a steady rate; returns how many."""
-    publisher, numbers = KafkaPublisher(bootstrap_servers), _due(plan)
+    publisher, numbers, first = KafkaPublisher(bootstrap_servers), _due(plan), unused()
     sent = 0
     for upto in numbers:
-        publisher.publish(list(messages(range(sent + 1, upto + 1), Shape(accounts=ACCOUNTS), topic)))
+        publisher.publish(list(messages(range(first + sent, first + upto), Shape(accounts=ACCOUNTS), topic)))
         sent = upto
     return sent
 
