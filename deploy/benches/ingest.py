@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -47,8 +48,8 @@ class Plan:
 
 
 class _Bench:
-    def __init__(self, chosen: Settings, plan: Plan, driver: neo4j.Driver, topic: Callable[[int], str]) -> None:
-        self.chosen, self.plan, self.driver, self.topic = chosen, plan, driver, topic
+    def __init__(self, chosen: Settings, plan: Plan, driver: neo4j.Driver) -> None:
+        self.chosen, self.plan, self.driver = chosen, plan, driver
         self.at = bootstrap.connections(chosen)
         self.mapping = Mapping.load(chosen.mapping, chosen.contacts_key())
         self.store: Neo4jStore = bootstrap.store(chosen, driver)
@@ -56,27 +57,29 @@ class _Bench:
         self.store.check()
         self._next = unused()
 
-    def fill(self, rows: int, shape: Shape) -> str:
-        """Put transfers nobody has seen yet into a topic of their own; returns its name."""
-        topic = self.topic(PARTITIONS)
-        publisher = KafkaPublisher(self.at.kafka_bootstrap)
-        for start in range(self._next, self._next + rows, 20_000):
-            publisher.publish(list(messages(range(start, min(start + 20_000, self._next + rows)), shape, topic)))
-        self._next += rows
-        return topic
+    @contextmanager
+    def filled(self, rows: int, shape: Shape) -> Iterator[str]:
+        """A topic of transfers nobody has seen yet, and of the bank's the only one."""
+        with bank_topics(self.at.kafka_bootstrap) as make:
+            topic = make(PARTITIONS)
+            publisher = KafkaPublisher(self.at.kafka_bootstrap)
+            for start in range(self._next, self._next + rows, 20_000):
+                publisher.publish(list(messages(range(start, min(start + 20_000, self._next + rows)), shape, topic)))
+            self._next += rows
+            yield topic
 
     def pair(self, batch: int, shape: Shape) -> tuple[list[float], list[float]]:
         """Seconds of each round: bare and ours take turns on rows of the same topic."""
         rounds, rows = self.plan.rounds, self.plan.rows
-        topic = self.fill((rounds + 1) * rows, shape)
-        bare = BareLoop(self.at.kafka_bootstrap, topic, f"{topic}-bare", self.driver, batch)
-        ours = self.ours(topic, batch)
-        bare.run(rows)
-        ours.run(rows)
-        taken = [(bare.run(rows), ours.run(rows)) if n % 2 else (ours.run(rows), bare.run(rows))[::-1]
-                 for n in range(rounds)]  # fmt: skip
-        bare.close()
-        ours.close()
+        with self.filled((rounds + 1) * rows, shape) as topic:
+            bare = BareLoop(self.at.kafka_bootstrap, topic, f"{topic}-bare", self.driver, batch)
+            ours = self.ours(topic, batch)
+            bare.run(rows)
+            ours.run(rows)
+            taken = [(bare.run(rows), ours.run(rows)) if n % 2 else (ours.run(rows), bare.run(rows))[::-1]
+                     for n in range(rounds)]  # fmt: skip
+            bare.close()
+            ours.close()
         return [one for one, _ in taken], [other for _, other in taken]
 
     def ours(self, topic: str, batch: int) -> OurLoop:
@@ -84,11 +87,11 @@ class _Bench:
 
     def alone(self, shape: Shape, rows: int, batch: int = 1_000) -> float:
         """Rows per second of ours: the median of the rounds."""
-        topic = self.fill((self.plan.rounds + 1) * rows, shape)
-        ours = self.ours(topic, batch)
-        ours.run(rows)
-        taken = [ours.run(rows) for _ in range(self.plan.rounds)]
-        ours.close()
+        with self.filled((self.plan.rounds + 1) * rows, shape) as topic:
+            ours = self.ours(topic, batch)
+            ours.run(rows)
+            taken = [ours.run(rows) for _ in range(self.plan.rounds)]
+            ours.close()
         return rows / median(taken)
 
     def edges(self) -> int:
@@ -118,17 +121,17 @@ def run_ingest_bench(plan: Plan, as_json: bool, echo: Callable[[str], None] = er
     chosen = settings()
     bootstrap.logs(chosen)
     control.up(chosen.stack_layout(), ["kafka", "neo4j"], echo)
-    at = bootstrap.connections(chosen).kafka_bootstrap
-    create_topics(at)
-    with bootstrap.driver(chosen) as driver, bank_topics(at) as topic:
-        bench = _Bench(chosen, plan, driver, topic)
+    create_topics(bootstrap.connections(chosen).kafka_bootstrap)
+    with bootstrap.driver(chosen) as driver:
+        bench = _Bench(chosen, plan, driver)
         tune()  # as the product's process does; the bare loop gains by it too
         figures = [each for database in plan.databases for each in _against_bare(bench, database)]
         figures += _hub(bench)
         if plan.edges:
             figures += _flat(bench)
         if plan.backlog:
-            peak, rate = peak_of_backlog(chosen, bench.fill(plan.backlog, Shape()), plan.backlog)
+            with bench.filled(plan.backlog, Shape()) as topic:
+                peak, rate = peak_of_backlog(chosen, topic, plan.backlog)
             figures += [figure("worker_peak_rss_mb", peak, "MB", MEMORY_BAR_MB),
                         figure("backlog_rows_per_s", rate, "rows/s", None, "higher")]  # fmt: skip
     done = report("ingest", figures)
