@@ -144,11 +144,12 @@ def bench_latency(
     json: Json = False,
     rates: Annotated[str, typer.Option(help="Committed changes a second, comma-separated.")] = "100,300,1000",
     for_: Annotated[str, typer.Option("--for", help="How long each rate is held.", metavar="TIME")] = "20s",
+    scoring: Annotated[bool, typer.Option(help="With the scorer and the alert service on the same machine.")] = True,
 ) -> None:
     """Commit → Kafka, graph, score, alert row and SSE client, on the local stack."""
     from deploy.bench import run_latency
 
-    raise typer.Exit(run_latency(_rates(rates), seconds(for_) or 20.0, as_json=json))
+    raise typer.Exit(run_latency(_rates(rates), seconds(for_) or 20.0, as_json=json, scoring=scoring))
 
 
 @bench_app.command("ingest")

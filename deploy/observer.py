@@ -31,19 +31,18 @@ STAGES = ("kafka", "graph", "score", "alert", "sse")
 class Observer:
     """Latencies of the stages of every event it was told of, in ms."""
 
-    def __init__(self, bootstrap: str, mapping: Mapping, url: str, token: str) -> None:
-        """`url` and `token` are the alert service's."""
+    def __init__(self, bootstrap: str, mapping: Mapping, url: str, token: str, scoring: bool = True) -> None:
+        """`url` and `token` are the alert service's; without `scoring` the path ends in the graph."""
         self.stages = {name: Latencies() for name in STAGES}
         self.expected = 0
         self.stopping = threading.Event()
-        self._pending: dict[str, dict[str, float]] = {name: {} for name in ("kafka", "graph", "score")}
+        self._pending: dict[str, dict[str, float]] = {name: {} for name in STAGES[: 3 if scoring else 2]}
         self._sent: OrderedDict[str, float] = OrderedDict()
         self._roles = {table: e.role for table, rule in mapping.file.tables.items() for e in rule.edges if e.event}
         self._bootstrap, self._bank, self._url, self._token = bootstrap, mapping.file.source, url, token
-        self._threads = [
-            threading.Thread(target=self._topics, name="observer-topics", daemon=True),
-            threading.Thread(target=self._stream, name="observer-sse", daemon=True),
-        ]
+        self._threads = [threading.Thread(target=self._topics, name="observer-topics", daemon=True)]
+        if scoring:
+            self._threads.append(threading.Thread(target=self._stream, name="observer-sse", daemon=True))
         self._listening = threading.Event()
 
     def start(self) -> None:
@@ -121,7 +120,7 @@ class Observer:
             self._reached("kafka", f"{table}:{row}:{self._roles[table]}", now_s)
 
     def _reached(self, stage: str, event: str, now_s: float) -> None:
-        before_s = self._pending[stage].pop(event, None)
+        before_s = self._pending.get(stage, {}).pop(event, None)
         if before_s is not None:
             self.stages[stage].add((now_s - before_s) * 1000)
 

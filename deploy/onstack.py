@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
+from math import ceil
 
 import httpx
 import neo4j
@@ -32,12 +33,16 @@ from deploy.stack.topics import create_topics
 Echo = Callable[[str], None]
 USED = "demo-was-here"  # a file in the stack's data: a demo has filled these servers
 READY_S = 180.0
+ROUND_TRIPS_PER_S = 1_000  # what one connection manages beside everything else; above it commits share round trips
+INGEST_ALONE = ("mariadb", "kafka", "connect", "neo4j")
 SCORER_NICENESS = 10  # everything shares this machine: a scorer that is behind must not hold the graph up
 
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What to replay: `history_days` as the snapshot, then `per_s` committed changes a second."""
+    """What to replay: `history_days` as the snapshot, then `per_s` committed changes a second. Without `scoring`
+    the path ends in the graph.
+    """
 
     seed: int = 7
     users: int = 2_000
@@ -45,6 +50,7 @@ class StackOptions:
     per_s: float = 100.0
     for_s: float | None = None
     fraud_share: float = 0.005
+    scoring: bool = True
 
 
 class OnStack:
@@ -82,12 +88,15 @@ class OnStack:
         self.echo(init_graph(self.settings))
         register_mariadb(ends)
         self.echo("Debezium has read them and follows the binlog")
-        self._start("alerts", ["alerts"]).wait_until(self._page_ready, READY_S, "an answer of /readyz")
+        if self.options.scoring:
+            self._start("alerts", ["alerts"]).wait_until(self._page_ready, READY_S, "an answer of /readyz")
         ingest = self._start("ingest", ["ingest"])
         with driver(self.settings) as bolt:
             wanted = {"TRANSFER": len(tables.rows["transfers"]), "LOGIN": len(tables.rows["logins"])}
             ingest.wait_until(lambda: holds(bolt, wanted), READY_S, "the history in the graph")
         self.echo("the graph holds the history")
+        if not self.options.scoring:
+            return
         scorer = self._start("scorer", ["score"], SCORER_NICENESS)
         scorer.wait_until(lambda: self._stable("scorer"), READY_S, "joining its consumer group")
         self.echo("the scorer's mirror is hydrated")
@@ -98,7 +107,7 @@ class OnStack:
         if mark.exists():
             self.echo(f"an earlier demo is in {layout.data}: emptying it, a demo starts afresh")
             control.delete(layout, self.echo)
-        ends = control.up(layout, None, self.echo)
+        ends = control.up(layout, None if self.options.scoring else INGEST_ALONE, self.echo)
         mark.touch()
         create_topics(ends.kafka_bootstrap)
         return ends
@@ -163,12 +172,13 @@ class OnStack:
 
         `sending` is told the changes of each transaction and the wall clock (s) right before it is sent.
         """
-        given = 0
-        for changes in paced(self._transactions, per_s, for_s, stop):
-            sending(changes, time.time())
-            self.writer.commit(changes)
-            given += len(changes)
-            self.bank_ms = changes[-1].at_ms
+        given, due = 0, paced(self._transactions, per_s, for_s, stop)
+        while together := list(islice(due, ceil(per_s / ROUND_TRIPS_PER_S))):
+            for changes in together:
+                sending(changes, time.time())
+            self.writer.commit_each(together)
+            given += sum(map(len, together))
+            self.bank_ms = together[-1][-1].at_ms
         self.written += given
         return given
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -57,8 +57,15 @@ class Writer:
 
     def commit(self, changes: list[RowChange]) -> None:
         """One transaction, in one round trip."""
+        self.commit_each([changes])
+
+    def commit_each(self, transactions: Sequence[list[RowChange]]) -> None:
+        """Several transactions, each with a commit of its own, in one round trip."""
+        self._run(";".join(map(self._transaction, transactions)))
+
+    def _transaction(self, changes: list[RowChange]) -> str:
         statements = ";".join(self._statement(change) for change in changes)
-        self._run(f"SET timestamp={changes[0].at_ms / 1000:.3f};BEGIN;{statements};COMMIT")
+        return f"SET timestamp={changes[0].at_ms / 1000:.3f};BEGIN;{statements};COMMIT"
 
     def _run(self, text: str) -> None:
         with self._connection.cursor() as cursor:
