@@ -14,7 +14,8 @@ from deploy.connections import connections as connections
 from deploy.logs import logs as logs
 from graph.mapping import Mapping
 from graph.mapping_file import read_mapping
-from graph.neo4j_store import Neo4jStore, connect
+from graph.neo4j_driver import connect
+from graph.neo4j_store import Neo4jStore
 from graph.schema import GraphSchema
 from ingest.kafka import KafkaPublisher, KafkaSource
 from ingest.records import LABELS

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import Any
 
 import neo4j
 
 from graph import cypher, cypher_current
 from graph.current import LABELS, NODE, Asked, Fact, Facts, Name, edge_fact, label_fact, several
 from graph.model import split_version
-from graph.neo4j_store import _Faults as Faults
+from graph.neo4j_driver import Faults, query
+from graph.neo4j_rows import attributes_of
 from graph.schema import GraphSchema
 
 BEHIND = "A"  # the character after the @ that ends an owner in a version's id: skips all its versions
@@ -53,19 +54,14 @@ class Neo4jCurrent:
             return (NODE, f"{kind}:{p['id']}"), Fact({name: p[name] for name in names if name in p})
         if kind == cypher.LABEL:
             return (LABELS, split_version(p["id"])[0]), label_fact(p["event"], p["fraud"], p["_known"])
-        attributes = {k: v for k, v in p.items() if not k.startswith("_") and k not in ("id", "time")}
-        return (kind, split_version(p["id"])[0]), edge_fact(p["_src"], p["_dst"], p["time"], attributes)
+        return (kind, split_version(p["id"])[0]), edge_fact(p["_src"], p["_dst"], p["time"], attributes_of(p))
 
     def _read(self, text: str, b: dict[str, Any]) -> list[list[Any]]:
         with (
             Faults(),
             self._driver.session(database=self._database, default_access_mode=neo4j.READ_ACCESS) as session,
         ):
-            return session.execute_read(lambda tx: tx.run(_query(text), b=b).values())
-
-
-def _query(text: str) -> LiteralString:
-    return text  # built in graph.cypher_current from checked names only
+            return session.execute_read(lambda tx: tx.run(query(text), b=b).values())
 
 
 def _count(fact: Fact) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, LiteralString
+from typing import Any
 
 import msgspec
 import neo4j
@@ -18,6 +18,7 @@ import neo4j
 from graph import cypher_keep
 from graph.horizons import Horizons, newer
 from graph.model import Gone, Horizon, Incomplete, Upsert, split_version
+from graph.neo4j_driver import query
 from graph.neo4j_rows import marker_row
 from graph.schema import GraphSchema
 
@@ -160,7 +161,7 @@ class Keep:
                  "windowed": sorted(self._horizons.windowed)}  # fmt: skip
         started = time.perf_counter()
         with self._session() as session:
-            rows = [(row["at"], row["old"]) for row in session.run(_query(step.look), b=asked)]
+            rows = [(row["at"], row["old"]) for row in session.run(query(step.look), b=asked)]
         if not rows:
             self._step, self._after = self._step + 1, ""
         ids: list[str] = []
@@ -179,16 +180,12 @@ class Keep:
         given = {"ids": ids, "purge_ms": self._horizons.purge_ms}
 
         def remove(tx: neo4j.ManagedTransaction) -> None:
-            closed = [row["gone"] for row in tx.run(_query(step.drop), b=given)]
+            closed = [row["gone"] for row in tx.run(query(step.drop), b=given)]
             gone = [Gone(split_version(row["version"])[0], row["pos"], row["known"], step.kind) for row in closed]
             if gone:
-                tx.run(_query(cypher_keep.PUT_MARKERS), b={"marked": list(map(marker_row, gone))}).consume()
+                tx.run(query(cypher_keep.PUT_MARKERS), b={"marked": list(map(marker_row, gone))}).consume()
 
         with self._session() as session:
             session.execute_write(remove)
         self._old = rest
         return len(ids)
-
-
-def _query(text: str) -> LiteralString:
-    return text  # built in graph.cypher_keep from checked names only

@@ -6,13 +6,11 @@ A batch is one transaction of two round trips: what is there is read and put in 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any
 
 import neo4j
-from neo4j.exceptions import ClientError, ConstraintError, DatabaseError, DriverError, Neo4jError
 
 from graph import cypher
 from graph.asof import Cut, assemble
@@ -31,33 +29,17 @@ from graph.model import (
     split_version,
 )
 from graph.neo4j_batch import Batch
+from graph.neo4j_driver import Faults, query
 from graph.neo4j_keep import Keep, Markers
 from graph.neo4j_rows import attributes_of, node_row, ops_of, read_label, read_marker
 from graph.schema import GraphSchema
-from graph.store import StoreNotReady, StoreRefused, StoreUnavailable
+from graph.store import StoreNotReady, StoreUnavailable
 from graph.versions import Chain
 
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 FETCH = 5_000  # rows a dump takes at a time
-CONNECT_S = 5.0  # to be let in, and as long again to be greeted; by default a network that swallows all costs 60 s
 WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after this long
-# Client errors that no row is to blame for: passwords, a database that is away, a transaction past its time.
-_OURS = re.compile(r"Neo\.ClientError\.(Security|Database|Cluster|Transaction|Request)\.")
-
-
-def _query(text: str) -> LiteralString:
-    return text  # built in graph.cypher from checked names only
-
-
-def connect(uri: str, user: str, password: str) -> neo4j.Driver:
-    """A driver; TLS by the URI's scheme (bolt+s, neo4j+s). Notifications (say, that a property key is
-    not in use yet) are turned off: they would fill the log of every empty database.
-    """
-    return neo4j.GraphDatabase.driver(
-        uri, auth=(user, password), notifications_min_severity="OFF",
-        connection_timeout=CONNECT_S, connection_acquisition_timeout=2 * CONNECT_S,
-    )  # fmt: skip
 
 
 class Neo4jStore:
@@ -66,8 +48,8 @@ class Neo4jStore:
     def __init__(self, driver: neo4j.Driver, schema: GraphSchema, database: str = "neo4j") -> None:
         """The driver stays the caller's to close."""
         self._driver, self._schema, self._database = driver, schema, database
-        self._read_state = _query(cypher.read_state(schema))
-        self._write = _query(cypher.write(schema))
+        self._read_state = query(cypher.read_state(schema))
+        self._write = query(cypher.write(schema))
         self._queries: dict[tuple[int, ...], str] = {}
         self._planned = False
         self._keep = Keep(schema, self._session)
@@ -76,14 +58,14 @@ class Neo4jStore:
 
     def init(self) -> None:
         """Make the constraints and indexes, and wait until they are online."""
-        with self._faults(), self._session() as session:
+        with Faults(), self._session() as session:
             for statement in cypher.constraints(self._schema).values():
-                session.run(_query(statement)).consume()
+                session.run(query(statement)).consume()
             session.run("CALL db.awaitIndexes(300)").consume()
 
     def check(self) -> None:
         """See GraphStore.check."""
-        with self._faults(), self._session() as session:
+        with Faults(), self._session() as session:
             there = {row["name"] for row in session.run("SHOW INDEXES YIELD name, state WHERE state = 'ONLINE'")}
         if missing := sorted(cypher.constraints(self._schema).keys() - there):
             raise StoreNotReady(
@@ -95,7 +77,7 @@ class Neo4jStore:
     def _plan(self) -> None:
         """Have the statements planned before the first batch waits for it, on a batch of nothing."""
         nothing = Batch(self._schema, ())
-        with self._faults(), self._session() as session:
+        with Faults(), self._session() as session:
             for text, rows in ((self._read_state, nothing.reading()), (self._write, nothing.writing())):
                 session.run(text, b=rows).consume()
             self._keep.horizons(now=True)
@@ -117,7 +99,7 @@ class Neo4jStore:
         floors = [upsert for upsert in upserts if isinstance(upsert, Floor)]
         if not self._planned:  # planning takes seconds on a busy machine: not within a writer's turn
             self._plan()
-        with self._writing(), self._faults(), self._session() as session:
+        with self._writing(), Faults(), self._session() as session:
             for floor in floors:
                 self._put_floor(session, floor)
             admitted = self._keep.horizons().moved(upserts).admitted(upserts)
@@ -141,7 +123,7 @@ class Neo4jStore:
     def _put_floor(self, session: neo4j.Session, floor: Floor) -> None:
         """First the floor itself, which every later writer sees, then what lies below it, in chunks."""
         at: Params = {"table": floor.table, "pos": floor.pos, "known": floor.known_ms}
-        session.run(_query(cypher.PUT_FLOOR), at).consume()
+        session.run(query(cypher.PUT_FLOOR), at).consume()
         for text in (*(cypher.floor_edges(relation.name) for relation in self._schema.relations), cypher.FLOOR_LABELS):
             _in_chunks(session, text, at)
         for (label, role), names in self._schema.properties.items():
@@ -155,32 +137,32 @@ class Neo4jStore:
         """See GraphStore.subgraphs. One round trip for all of them."""
         if caps.per_hop not in self._queries:
             self._queries[caps.per_hop] = cypher.subgraphs(self._schema, caps.per_hop)
-        with self._faults(), self._session(neo4j.READ_ACCESS) as session:
+        with Faults(), self._session(neo4j.READ_ACCESS) as session:
             horizons = self._keep.horizons()
             rows = [_event_row(i, event, horizons) for i, event in enumerate(events)]
             read = session.execute_read(
-                lambda tx: {r["i"]: r["edges"] for r in tx.run(_query(self._queries[caps.per_hop]), b={"events": rows})}
+                lambda tx: {r["i"]: r["edges"] for r in tx.run(query(self._queries[caps.per_hop]), b={"events": rows})}
             )
         return [assemble(event, _edges(read.get(i, ()))) for i, event in enumerate(events)]
 
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See GraphStore.incomplete."""
-        with self._faults():
+        with Faults():
             return self._keep.incomplete(sorted(rows)) if rows else set()
 
     def marked(self) -> set[str]:
         """See GraphStore.marked."""
-        with self._faults():
+        with Faults():
             return self._keep.marked()
 
     def horizon(self, kind: Kind) -> int | None:
         """See GraphStore.horizon."""
-        with self._faults():
+        with Faults():
             return self._keep.horizons().before_ms(kind)
 
     def sweep(self, limit: int) -> int:
         """See GraphStore.sweep."""
-        with self._faults():
+        with Faults():
             return self._keep.sweep(limit)
 
     def markers(self, before_ms: int) -> list[Markers]:
@@ -189,27 +171,27 @@ class Neo4jStore:
         Raises:
             StoreUnavailable: no answer.
         """
-        with self._faults():
+        with Faults():
             return self._keep.markers(before_ms)
 
     def dump(self) -> Iterator[Upsert]:
         """See GraphStore.dump. Reads through cursors, so memory stays bounded."""
-        with self._faults(), self._driver.session(database=self._database, fetch_size=FETCH) as session:
+        with Faults(), self._driver.session(database=self._database, fetch_size=FETCH) as session:
             yield from self._keep.dump(session)
             horizons = self._keep.horizons()
-            for row in session.run(_query(f"MATCH (f:{cypher.FLOOR}) RETURN properties(f) AS p")):
+            for row in session.run(query(f"MATCH (f:{cypher.FLOOR}) RETURN properties(f) AS p")):
                 yield Floor(row["p"]["table"], row["p"]["pos"], row["p"]["known"])
             for (label, role), names in sorted(self._schema.properties.items()):
                 at = f"n._pos_{cypher.name(role)}"
                 there = f"MATCH (n:{cypher.name(label)}) WHERE {at} IS NOT NULL RETURN properties(n) AS p"
-                for row in session.run(_query(there)):
+                for row in session.run(query(there)):
                     yield _node(label, role, names, row["p"])
             for relation in self._schema.relations:
-                rows = session.run(_query(cypher.all_edges(relation.name)))
+                rows = session.run(query(cypher.all_edges(relation.name)))
                 yield from _by_owner((row["p"] for row in rows), relation.name, horizons)
-            rows = session.run(_query(cypher.ALL_LABELS))
+            rows = session.run(query(cypher.ALL_LABELS))
             yield from _by_owner((row["p"] for row in rows), None, horizons)
-            for row in session.run(_query(f"MATCH (n:{cypher.GONE}) RETURN properties(n) AS p")):
+            for row in session.run(query(f"MATCH (n:{cypher.GONE}) RETURN properties(n) AS p")):
                 if not horizons.forgets(marker := read_marker(row["p"])):
                     yield marker
 
@@ -218,37 +200,12 @@ class Neo4jStore:
     def _session(self, mode: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
         return self._driver.session(database=self._database, default_access_mode=mode)
 
-    @staticmethod
-    def _faults() -> _Faults:
-        return _Faults()
-
-
-class _Faults:
-    """Driver errors become the store's own, as to whether to try again."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ConstraintError):
-            raise StoreUnavailable(f"another writer was there first: {error.message}") from error
-        if isinstance(error, ClientError) and str(error.code).endswith(".EntityNotFound"):
-            raise StoreUnavailable(f"the sweep took something away meanwhile: {error.message}") from error
-        if isinstance(error, DatabaseError) and "too large to index" in str(error.message):
-            raise StoreRefused(f"Neo4j refuses this: {str(error.message)[:500]}") from error  # it would for ever
-        if isinstance(error, UnicodeEncodeError | OverflowError):  # half a surrogate pair, more than 64 bits
-            raise StoreRefused(f"Neo4j's protocol can't carry this: {str(error)[:500]}") from error
-        if isinstance(error, ClientError) and not error.is_retryable() and not _OURS.match(str(error.code)):
-            raise StoreRefused(f"Neo4j refuses this: {error.code} {str(error.message)[:500]}") from error
-        if isinstance(error, Neo4jError | DriverError | OSError):
-            raise StoreUnavailable(f"Neo4j: {type(error).__name__}: {str(error)[:300]}") from error
-
 
 def _in_chunks(session: neo4j.Session, text: str, parameters: Params) -> None:
     """Run a chunked statement until it has walked to the end."""
     after: str | None = ""
     while after is not None:
-        row = session.run(_query(text), {**parameters, "after": after}).single(strict=True)
+        row = session.run(query(text), {**parameters, "after": after}).single(strict=True)
         after = row["after"] if row["n"] == cypher.CHUNK else None
 
 

@@ -17,6 +17,7 @@ log = structlog.get_logger("kafka")
 
 ASK_S = 10.0
 LOOK_S = 0.5
+STALL_S = 30.0
 PAUSE_S = 2.0  # of no polls, before fetching is paused; a group waits so long for a member's answer
 NEAR = 500  # records that are sooner read past than jumped over
 PARTITION_UA = -1  # librdkafka: let the key decide
@@ -197,13 +198,16 @@ def read_all(bootstrap: str, topic: str, extra: Mapping[str, str] | None = None)
         for part in sorted(known):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=ASK_S)
             consumer.assign([TopicPartition(topic, part, low)])
+            moved_s = time.monotonic()
             while low < high:
                 # One by one: a consume of a thousand would hold a thousand records of 16 MB.
                 if (message := consumer.poll(LOOK_S)) is not None and (record := _record(message)) is not None:
-                    low = record.offset + 1
+                    low, moved_s = record.offset + 1, time.monotonic()
                     if record.offset < high:
                         yield record
-                else:
+                elif time.monotonic() > moved_s + STALL_S:
+                    raise Transient(f"Kafka gave nothing more of {topic}[{part}] at {low} for {STALL_S:g} s")
+                else:  # what is left may be no records: a compaction took them, or a transaction's marks
                     low = max(low, consumer.position([TopicPartition(topic, part)])[0].offset)
 
 

@@ -18,7 +18,7 @@ import structlog
 from deploy.config import Settings
 from deploy.stack.control import delete, up
 from deploy.stack.endpoints import Endpoints
-from graph.neo4j_store import connect
+from graph.neo4j_driver import connect
 
 sys.path.insert(0, str(Path(__file__).parent / "graph"))  # histories.py
 

@@ -11,25 +11,20 @@ from deploy.stack.server import HOST
 
 
 @dataclass(frozen=True, slots=True)
-class MariaDb:
+class _Database:
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+
+
+class MariaDb(_Database):
     """The demo bank's database; the user may do anything in it."""
 
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
 
-
-@dataclass(frozen=True, slots=True)
-class Postgres:
+class Postgres(_Database):
     """A bank's database on PostgreSQL; the user owns its tables."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from deploy.stack.topics import create_topics
 from deploy.verify.bench_bank import SOURCE, TABLE, Customers, fill, forget, lose, open_bank
 from deploy.verify.connector import CannotVerify
 from deploy.verify.progress import Topics
-from graph.neo4j_store import connect
+from graph.neo4j_driver import connect
 
 MAPPING = Path(__file__).with_name("bench.toml")
 SERVERS = ("mariadb", "kafka", "connect", "neo4j")

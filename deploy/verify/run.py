@@ -23,7 +23,8 @@ from deploy.verify.spool import Spool
 from graph.mapping import Mapping
 from graph.mapping_file import MappingFile
 from graph.neo4j_current import Neo4jCurrent
-from graph.neo4j_store import Neo4jStore, connect
+from graph.neo4j_driver import connect
+from graph.neo4j_store import Neo4jStore
 from graph.reconcile import Options, Reconciler, Tally
 from graph.repair import Repairer
 from graph.sink import GraphSink

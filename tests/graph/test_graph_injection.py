@@ -20,7 +20,8 @@ from graph.mapping import Mapping
 from graph.mapping_file import MappingError
 from graph.mirror import Mirror
 from graph.model import Caps, Event, NodeUpsert, Upsert
-from graph.neo4j_store import Neo4jStore, connect
+from graph.neo4j_driver import connect
+from graph.neo4j_store import Neo4jStore
 from graph.schema import GraphSchema
 from graph.store import GraphStore, StoreRefused, StoreUnavailable
 from ingest.events import Change, Op, Position

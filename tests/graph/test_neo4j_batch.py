@@ -14,7 +14,7 @@ from neo4j.exceptions import ConstraintError, Neo4jError, ServiceUnavailable, Se
 from graph import cypher
 from graph.model import EdgeUpsert, Gone, LabelUpsert, NodeUpsert, Upsert
 from graph.neo4j_batch import Batch
-from graph.neo4j_store import _Faults
+from graph.neo4j_driver import Faults
 from graph.store import StoreRefused, StoreUnavailable
 
 SCHEMA = demo_mapping().schema
@@ -133,12 +133,12 @@ def fault(code: str) -> Neo4jError:
 )
 def test_what_no_record_is_to_blame_for_is_tried_again(error: Exception) -> None:
     """A server that is away, busy, full or set up wrongly: never a dead letter."""
-    with pytest.raises(StoreUnavailable), _Faults():
+    with pytest.raises(StoreUnavailable), Faults():
         raise error
 
 
 @pytest.mark.parametrize("code", ["Statement.TypeError", "Statement.ArgumentError", "Statement.PropertyNotFound"])
 def test_what_a_record_is_to_blame_for_is_refused(code: str) -> None:
     """Trying again would stop everything behind it."""
-    with pytest.raises(StoreRefused), _Faults():
+    with pytest.raises(StoreRefused), Faults():
         raise fault(f"Neo.ClientError.{code}")
