@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 import ingest.kafka
 from ingest.kafka import KafkaSource
@@ -38,7 +38,9 @@ class Broker:
 
 
 @pytest.fixture
-def broker() -> Iterator[Broker]:
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """Nobody waits here for a worker to have been busy for long before it pauses."""
+    monkeypatch.setattr(ingest.kafka, "PAUSE_S", 0.0)
     running = Broker()
     yield running
     for source in running.opened:
@@ -96,6 +98,37 @@ def test_polling_on_while_paused_takes_nothing_and_loses_nothing(broker: Broker)
         source.keep_alive()
         time.sleep(0.01)
     assert numbers(take(source, 5)) == [1, 2, 3, 4, 5]
+
+
+def test_what_was_fetched_ahead_is_kept_while_a_batch_is_written(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause throws it away, and fetching again takes up to a second: only a batch that takes long is worth one."""
+    monkeypatch.setattr(ingest.kafka, "PAUSE_S", 60.0)
+    broker.send(*range(10))
+    source = broker.open()
+    take(source, 1, limit=1)
+    paused: list[object] = []
+    monkeypatch.setattr(source, "_consumer", _Watched(source._consumer, paused))
+    source.keep_alive()
+    monkeypatch.setattr(ingest.kafka, "PAUSE_S", 0.0)
+    assert not paused
+    source.keep_alive()
+    assert paused
+
+
+class _Watched:
+    """A consumer that notes being paused."""
+
+    def __init__(self, consumer: Consumer, paused: list[object]) -> None:
+        self._consumer, self._paused = consumer, paused
+
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        self._paused.append(partitions)
+        self._consumer.pause(partitions)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._consumer, name)
 
 
 def test_a_partition_that_was_lost_is_not_committed(broker: Broker) -> None:

@@ -253,6 +253,35 @@ def test_stopping_while_retrying_leaves_the_batch_uncommitted() -> None:
     assert "commit" not in world.faults.steps and not any(world.source.committed.values())
 
 
+def test_nothing_behind_a_batch_that_was_not_published_is_committed() -> None:
+    """The next one is written by then. At the end the first is tried once more, and nothing without it."""
+    world = World([row(n, "c", None, transfer(n + 1)) for n in range(4)], limit=2)
+    world.faults.before("publish", Transient("away"))
+    world.faults.run = _overlapping(world, world.faults.run)  # type: ignore[method-assign]
+    with pytest.raises(Transient):
+        world.run()
+    assert world.faults.steps.count("write") == 2 and world.source.commits == [2, 4]
+
+
+def _overlapping(world: World, run: Callable[..., None]) -> Callable[..., None]:
+    """The first write takes until the second batch is read, the first publishing until the second write is done
+    and the worker is told to stop.
+    """
+    read, written = threading.Event(), threading.Event()
+
+    def step(name: str, effect: Callable[[], None]) -> None:
+        if name in ("write", "publish"):
+            assert (read if name == "write" else written).wait(10)
+        run(name, effect)
+        if world.faults.steps.count("poll") == 2:
+            read.set()
+        if world.faults.steps.count("write") == 2:
+            world.worker.stopping.set()
+            written.set()
+
+    return step
+
+
 def test_stopping_ends_the_loop() -> None:
     """After the batch in hand."""
     world = World(log(), limit=1)
