@@ -10,6 +10,7 @@ import pymysql
 from deploy.demo.tables import COLUMNS, TIME_COLUMNS
 from graph.mapping import Mapping
 from graph.model import EdgeUpsert, LabelUpsert, NodeUpsert, split_version
+from graph.neo4j_rows import attributes_of
 from ingest.events import Change, Op, Position
 
 Facts = dict[str, Any]
@@ -58,9 +59,8 @@ def held(driver: neo4j.Driver, mapping: Mapping) -> Facts:
         text += "RETURN properties(e) AS p, a.id AS a, b.id AS b"
         for record in driver.execute_query(text).records:
             p = record["p"]
-            attributes = {k: v for k, v in p.items() if k[0] != "_" and k not in ("id", "time")}
             ends = [f"{relation.source}:{record['a']}", f"{relation.target}:{record['b']}"]
-            facts[split_version(p["id"])[0]] = [*ends, p["time"], attributes]
+            facts[split_version(p["id"])[0]] = [*ends, p["time"], attributes_of(p)]
     text = "MATCH (l:_Label) WHERE l._closed_pos IS NULL AND l.id STARTS WITH 'fraud_' RETURN properties(l) AS p"
     for record in driver.execute_query(text).records:
         facts[split_version(record["p"]["id"])[0]] = [record["p"]["event"], record["p"]["fraud"]]
