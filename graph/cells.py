@@ -28,18 +28,23 @@ def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
     return tuple((text, name) for text, name, _, _ in Formatter().parse(template))
 
 
+def constant_free(template: str) -> str | None:
+    """The column a template is, where it is nothing else."""
+    parts = _parts(template)
+    return parts[0][1] if len(parts) == 1 and parts[0][0] == "" else None
+
+
 def id_text(template: str, row: Row) -> str | None:
     """A column, or text with columns in braces; None where one of them is NULL or empty.
 
     Raises:
         Reject: a column is missing, no text or whole number, or the id is too long.
     """
-    parts = _parts(template)
-    if len(parts) == 1 and parts[0][0] == "" and parts[0][1] is not None:
-        value = column(row, parts[0][1])
-        return None if value is None or value == "" else identifier(value, parts[0][1])
+    if (only := constant_free(template)) is not None:
+        value = column(row, only)
+        return None if value is None or value == "" else identifier(value, only)
     made = ""
-    for text, name in parts:
+    for text, name in _parts(template):
         made += text
         if name is None:
             continue

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingType
 from pathlib import Path
 
 import msgspec
 
-from graph.cells import contact_text, holds, id_text, key_of, row_id, verdict
-from graph.columns import Missing, NullWhereMissing, column, hashed, shown, typed
-from graph.mapping_file import (
-    EdgeRule,
-    EventRef,
-    LabelRule,
-    MappingFile,
-    NodeRef,
-    NodeRule,
-    Property,
-    TableRule,
-    read_mapping,
-)
-from graph.model import Attributes, EdgeUpsert, Floor, LabelUpsert, NodeUpsert, node_key
+from graph.bound import BoundTable, read_label
+from graph.columns import Missing, NullWhereMissing, shown
+from graph.mapping_file import EdgeRule, MappingFile, read_mapping
+from graph.model import Floor, LabelUpsert
 from graph.plan import Plan as Plan  # its readers name the mapping
 from graph.plan import RowImage, Step, owner_of
 from graph.schema import GraphSchema, Relation
-from graph.times import moment_ms
 from ingest.debezium import read_key
 from ingest.events import Change, Halt, Op, Reject, Row
 from ingest.labels import DECISIONS
 
-CONTACT_KINDS = ("phone", "email", "address", "text")
 NAMES_LIMIT = 200  # bytes: a table, a role (63 at most each) and the colons
 OWNER_LIMIT = 7_800  # bytes of `table:key:role`: with a position behind it, it fits the 8,160 an index of Neo4j takes
 
@@ -46,7 +33,7 @@ class Mapping:
         if len(contact_key) < 16:
             raise ValueError(f"the contact key has {len(contact_key)} bytes; give at least 16 random ones")
         self.file = file
-        self._contact_key = contact_key
+        self._tables = {name: BoundTable.of(rule, contact_key) for name, rule in file.tables.items()}
         self._event_roles = {(t, e.role) for t, rule in file.tables.items() for e in rule.edges if e.event}
 
     @classmethod
@@ -121,126 +108,67 @@ class Mapping:
             return Plan()
         if change.table == DECISIONS:
             return Plan((self._decided(change),))
-        rule = self.file.tables.get(change.table)
-        if rule is None:
+        table = self._tables.get(change.table)
+        if table is None:
             raise Reject(f"table {change.table!r} is not in the mapping; map it, or name it under ignore")
         if change.op is Op.TRUNCATE:
             return Plan((Floor(change.table, change.position.token, change.committed_ms),))
         try:
-            step = self._step(change, rule, whole)
+            return self._step(change, table, whole).plan()
         except Missing as missing:
-            if rule.missing != "stop":
+            if table.rule.missing != "stop":
                 raise
             raise Halt(
                 f'table {change.table!r} at {change.position.token}: {missing}; its mapping says missing = "stop". '
                 "Mend the mapping (or the table) and start again: nothing was committed, this row comes first"
             ) from missing
-        return step.plan()
 
-    def _step(self, change: Change, rule: TableRule, whole: bool) -> Step:
-        key = _key(change, rule)
-        before, after = self._before(change, rule, key), self._image(change, rule, key, change.after)
-        return Step(change, rule, key, before or RowImage(), after, known=before is not None, whole=whole)
+    def _step(self, change: Change, table: BoundTable, whole: bool) -> Step:
+        key = _key(change, table)
+        before, after = self._before(change, table, key), self._image(change, table, key, change.after)
+        return Step(change, table.rule, key, before or RowImage(), after, known=before is not None, whole=whole)
 
     def row_of_key(self, topic: str, key: bytes | None) -> str | None:
         """The row (`table:key`) that a record of this topic and key speaks of; None where it does not tell."""
-        table = topic.rpartition(".")[2]
-        rule = self.file.tables.get(table)
-        if rule is None:
+        name = topic.rpartition(".")[2]
+        if (table := self._tables.get(name)) is None:
             return None
         try:
-            read = read_key(key)
-            return f"{table}:{key_of(rule.keys, read)}"
+            return f"{name}:{table.key(read_key(key))}"
         except Reject:
             return None
 
     # -- one image of a row -------------------------------------------------------------------
 
-    def _before(self, change: Change, rule: TableRule, key: str) -> RowImage | None:
+    def _before(self, change: Change, table: BoundTable, key: str) -> RowImage | None:
         """None where it is not known: not given, or itself so bad that it was dead-lettered. It must not
         drag the row that mends it, or its deletion, along.
         """
         if change.before is None:
             return None
         try:
-            return self._image(change, rule, key, change.before)
+            return self._image(change, table, key, change.before)
         except Reject as reason:
-            if rule.missing == "stop" and isinstance(reason, Missing):
+            if table.rule.missing == "stop" and isinstance(reason, Missing):
                 raise
             return None
 
-    def _image(self, change: Change, rule: TableRule, key: str, row: Row | None) -> RowImage:
+    def _image(self, change: Change, table: BoundTable, key: str, row: Row | None) -> RowImage:
         image = RowImage()
         if row is None:
             return image
-        if rule.missing == "ignore":
+        if table.rule.missing == "ignore":
             row = NullWhereMissing(row)
-        for node_rule in rule.nodes:
-            node = self._node(change, node_rule, row)
+        for node_rule in table.nodes:
+            node = node_rule.read(change, row)
             image.nodes[node.key] = node
-        for edge_rule in rule.edges:
-            if edge := self._edge(change, edge_rule, key, row):
-                image.edges[edge_rule.role] = edge
-        for label_rule in rule.labels:
-            if label := self._label(change, label_rule, key, row, image.edges.get(label_rule.of or "")):
+        for edge_rule in table.edges:
+            if edge := edge_rule.read(change, key, row):
+                image.edges[edge_rule.rule.role] = edge
+        for label_rule in table.rule.labels:
+            if label := read_label(change, label_rule, key, row, image.edges.get(label_rule.of or "")):
                 image.labels[label_rule.role] = label
         return image
-
-    def _node(self, change: Change, rule: NodeRule, row: Row) -> NodeUpsert:
-        return NodeUpsert(
-            label=rule.label,
-            id=row_id(rule.id, row),
-            role=change.table,
-            pos=change.position.token,
-            known_ms=change.committed_ms,
-            properties=_attributes(rule.properties, row),
-        )
-
-    def _edge(self, change: Change, rule: EdgeRule, key: str, row: Row) -> EdgeUpsert | None:
-        if rule.when and not holds(rule.when, row):
-            return None
-        src, dst = self._end(rule.source, row), self._end(rule.target, row)
-        if src is None or dst is None:
-            return None
-        at = moment_ms(rule.time, row)
-        return EdgeUpsert(
-            owner=owner_of(change.table, key, rule.role),
-            pos=change.position.token,
-            known_ms=at if change.op is Op.READ else change.committed_ms,
-            relation=rule.relation,
-            src=src,
-            dst=dst,
-            time_ms=at,
-            attributes=_attributes(rule.attributes, row),
-        )
-
-    def _label(self, change: Change, rule: LabelRule, key: str, row: Row, own: EdgeUpsert | None) -> LabelUpsert | None:
-        """None where the row does not say, or where the event it is `of` (`own`) is none."""
-        fraud = verdict(rule.fraud, row)
-        if fraud is None or (rule.of is not None and own is None):
-            return None
-        since = moment_ms(rule.reported, row) if rule.reported is not None else own.time_ms if own is not None else 0
-        reported = since + rule.delay_ms
-        return LabelUpsert(
-            owner=owner_of(change.table, key, rule.role),
-            pos=change.position.token,
-            known_ms=reported if change.op is Op.READ else max(reported, change.committed_ms),
-            event=_reported(rule.event, row) if own is None or rule.event is not None else own.owner,
-            fraud=fraud,
-        )
-
-    def _end(self, ref: NodeRef, row: Row) -> str | None:
-        if ref.hash is None and ref.hash_column is None:
-            id = id_text(ref.id, row)
-            return None if id is None else node_key(ref.label, id)
-        text = contact_text(ref.id, row)
-        if text is None:
-            return None
-        kind = ref.hash if ref.hash_column is None else column(row, ref.hash_column)
-        if kind not in CONTACT_KINDS:  # NULL too: unhashed it must not get in
-            raise Reject(f"column {ref.hash_column!r} holds {shown(kind)}, expected one of {CONTACT_KINDS}")
-        contact = hashed(text, kind, self._contact_key)
-        return None if contact is None else node_key(ref.label, contact)
 
     def _decided(self, change: Change) -> LabelUpsert:
         """An analyst's decision: a label like a report; a later one on the same alert corrects it."""
@@ -259,28 +187,10 @@ def _named(edge: EdgeRule, types: tuple[str, ...], known: tuple[str, ...]) -> tu
     return tuple(sorted({name for name, p in edge.attributes.items() if p.type in types} | set(known)))
 
 
-def _reported(ref: EventRef | None, row: Row) -> str:
-    """The event a report in a table of its own speaks of."""
-    assert ref is not None  # the format asks for one of the two
-    table = ref.table or column(row, ref.table_column or "")
-    if not isinstance(table, str) or table not in ref.roles:
-        raise Reject(f"column {ref.table_column!r} names {shown(table)}, expected one of {sorted(ref.roles)}")
-    return owner_of(table, key_of(ref.key, row), ref.roles[table])
-
-
-def _key(change: Change, rule: TableRule) -> str:
-    key = key_of(rule.keys, change.key)
+def _key(change: Change, table: BoundTable) -> str:
+    key = table.key(change.key)
     most = OWNER_LIMIT - NAMES_LIMIT
     if 4 * len(key) > most and (size := len(key.encode())) > most:  # a character has at most four bytes
-        raise Reject(f"the key ({', '.join(rule.keys)}) has {size} bytes, at most {most} fit an index: map another")
+        names = ", ".join(table.rule.keys)
+        raise Reject(f"the key ({names}) has {size} bytes, at most {most} fit an index: map another")
     return key
-
-
-def _attributes(wanted: MappingType[str, Property], row: Row) -> Attributes:
-    """What the row gives; a NULL gives nothing, as in a graph database."""
-    read: Attributes = {}
-    for name, p in wanted.items():
-        value = typed(column(row, p.column), p.type, p.scale, p.column)
-        if value is not None:
-            read[name] = value
-    return read

@@ -46,7 +46,20 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
     def plan(self) -> Plan:
         """What it does, in writing order: nodes, edges, labels."""
+        if not self.known and self.change.op in (Op.CREATE, Op.READ):
+            return self._new()  # nearly all of them
         return Plan((*_nodes(self), *_edges_and_labels(self)), tuple(_events(self)))
+
+    def _new(self) -> Plan:
+        """A row that was not there: all of its image."""
+        after, change = self.after, self.change
+        upserts = (*after.nodes.values(), *after.edges.values(), *after.labels.values())
+        if change.op is Op.READ:  # rows of a snapshot are never scored
+            return Plan(upserts)
+        return Plan(upserts, tuple([
+            _event(after.edges[rule.role], "new", change.committed_ms)
+            for rule in self.rule.edges if rule.event and rule.role in after.edges
+        ]))  # fmt: skip
 
 
 def _nodes(step: Step) -> list[Upsert]:

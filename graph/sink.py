@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from graph.mapping import Mapping, Plan
-from graph.model import Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
+from graph.model import EdgeUpsert, Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
 from graph.store import GraphStore
 from ingest.events import Change, Op
 from ingest.labels import DECISIONS
@@ -81,6 +81,8 @@ def _committed_ms(change: Change) -> int:
 def _key(upsert: Upsert) -> bytes:
     """Entity or event id: what must stay in order stays in one partition."""
     match upsert:
+        case EdgeUpsert():  # nearly all of them
+            return upsert.owner.encode()
         case NodeUpsert():
             return upsert.key.encode()
         case Floor():

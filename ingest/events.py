@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Any
 
 import msgspec
@@ -45,6 +45,12 @@ class Op(StrEnum):
 _TOKEN = re.compile(r"(.+)/([0-9a-f]{4})\.([01])\.([0-9a-f]{8})\.([0-9a-f]{16})\.([0-9a-f]{6})")
 
 
+@lru_cache(maxsize=64)
+def _log(source: str, epoch: int, stream: bool, file: int) -> str:
+    """The part of a token that thousands of records share."""
+    return f"{source}/{epoch:04x}.{stream:d}.{file:08x}."
+
+
 @total_ordering
 class Position(msgspec.Struct, frozen=True, dict=True):
     """A place in one source's log.
@@ -72,8 +78,8 @@ class Position(msgspec.Struct, frozen=True, dict=True):
         """
         token: str | None = self.__dict__.get("token")
         if token is None:  # asked for five times a record
-            order = f"{self.epoch:04x}.{self.stream:d}.{self.file:08x}.{self.offset:016x}.{self.row:06x}"
-            token = self.__dict__["token"] = f"{self.source}/{order}"
+            log = _log(self.source, self.epoch, self.stream, self.file)
+            token = self.__dict__["token"] = f"{log}{self.offset:016x}.{self.row:06x}"
         return token
 
     @classmethod

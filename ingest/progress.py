@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from ingest.reading import Batch
 from ingest.records import LABELS
@@ -19,7 +19,7 @@ class Progress:
 
     def advance(self, batch: Batch, behind: Collection[Place]) -> str | None:
         """The watermark behind this batch. `behind` are the partitions that held more when it was polled."""
-        for place, token in _dealt(batch):
+        for place, token in _dealt(batch).items():
             if place[0] != LABELS:  # decisions have no place in the bank's log
                 self.last[place] = max(token, self.last.get(place, ""))
         waiting = {place for place in behind if place[0] != LABELS}
@@ -29,9 +29,11 @@ class Progress:
         return self.through or None
 
 
-def _dealt(batch: Batch) -> Iterable[tuple[Place, str]]:
-    for item in batch.items:
-        yield (item.record.topic, item.record.partition), item.change.position.token
+def _dealt(batch: Batch) -> dict[Place, str]:
+    """The last position of each partition. Items are sealed in log order; letters are as they were read."""
+    reached = {(item.record.topic, item.record.partition): item.change.position.token for item in batch.items}
     for letter in batch.letters:
         if letter.position:
-            yield (letter.topic, letter.partition), letter.position
+            place = letter.topic, letter.partition
+            reached[place] = max(letter.position, reached.get(place, ""))
+    return reached
