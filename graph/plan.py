@@ -53,7 +53,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     def _new(self) -> Plan:
         """A row that was not there: all of its image."""
         after, change = self.after, self.change
-        upserts = (*after.nodes.values(), *after.edges.values(), *after.labels.values())
+        upserts: tuple[Upsert, ...] = (*after.nodes.values(), *after.edges.values(), *after.labels.values())
         if change.op is Op.READ:  # rows of a snapshot are never scored
             return Plan(upserts)
         return Plan(upserts, tuple([
