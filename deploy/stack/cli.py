@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.stack import control
-from deploy.stack.errors import StackError
+from deploy.stack.errors import NotInstalled, StackError
 from deploy.stack.install import ensure_installed, ensure_test_tools
 from deploy.stack.layout import Layout
+from deploy.stack.mysql_install import ensure_mysql
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +57,7 @@ def up(names: Names = None, json: Json = False) -> None:
 @app.command()
 def install(
     test_tools: Annotated[
-        bool, typer.Option("--test-tools", help="Also what the tests use: Chromium, docker-compose.")
+        bool, typer.Option("--test-tools", help="Also what the tests use: Chromium, docker-compose, MySQL.")
     ] = False,
 ) -> None:
     """Install what the servers need, without starting them."""
@@ -64,6 +65,10 @@ def install(
         ensure_installed(control.NAMES, layout().cache, _say)
         if test_tools:
             ensure_test_tools(_say)
+            try:
+                ensure_mysql(layout().cache, _say)
+            except NotInstalled as error:
+                _say(f"The tests on MySQL will be skipped: {error}")
         _say("Everything the servers need is installed")
 
 

@@ -14,8 +14,8 @@ from deploy.stack.errors import ConnectorFailed
 
 Servers = Endpoints | Capture
 COMPOSE_HOST = "mariadb"  # the service of docker-compose.yml
-OFF: dict[Kind, str] = {"mariadb": "disable", "mysql": "disabled"}  # Debezium's words, from each one's driver
-ANY_CERTIFICATE: dict[Kind, str] = {"mariadb": "trust", "mysql": "required"}
+# RINGWATCH_MARIADB_SSL and what Debezium's MySQL connector calls it.
+MYSQL_SSL = {"disable": "disabled", "trust": "required", "verify-ca": "verify_ca", "verify-full": "verify_identity"}
 
 
 def mariadb_config(endpoints: Servers, source: Source = BANK, kind: Kind = "mariadb") -> dict[str, str]:
@@ -30,7 +30,7 @@ def mariadb_config(endpoints: Servers, source: Source = BANK, kind: Kind = "mari
             "database.user": endpoints.debezium_user,
             "database.password": endpoints.debezium_password,
             "database.server.id": str(source.server_id),
-            "database.ssl.mode": source.ssl or _ssl(endpoints.mariadb.host, kind),
+            "database.ssl.mode": _ssl(endpoints.mariadb.host, source.ssl, kind),
             "database.include.list": source.database or endpoints.mariadb.database,
             f"{history}.bootstrap.servers": endpoints.kafka_bootstrap,
             f"{history}.topic": f"schema-changes.{source.name}",
@@ -55,9 +55,15 @@ def local(host: str, *services: str) -> bool:
         return host in ("localhost", *services)
 
 
-def _ssl(host: str, kind: Kind) -> str:
-    """Elsewhere it is on, with whatever certificate."""
-    return OFF[kind] if local(host, COMPOSE_HOST) else ANY_CERTIFICATE[kind]
+def _ssl(host: str, wanted: str | None, kind: Kind) -> str:
+    """As wanted; else it is on elsewhere, with whatever certificate.
+
+    MySQL's accounts take a password over TLS only (caching_sha2_password), so it is used on this machine as well.
+    """
+    mode = wanted or ("disable" if local(host, COMPOSE_HOST) else "trust")
+    if kind == "mariadb":
+        return mode
+    return MYSQL_SSL.get(mode, mode) if wanted or mode == "trust" else "preferred"
 
 
 @contextmanager

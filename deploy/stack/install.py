@@ -137,7 +137,7 @@ def _apt_install(packages: Sequence[str], echo: Echo) -> None:
         if shutil.which("sudo") is None or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
             raise NotInstalled(f"this machine lacks {', '.join(packages)}; install them with: {by_hand}")
     echo(f"installing Debian packages: {', '.join(packages)}")
-    _retry([*prefix, "sh", "-c", APT_SCRIPT, "install", *packages], by_hand, echo)
+    retry([*prefix, "sh", "-c", APT_SCRIPT, "install", *packages], by_hand, echo)
 
 
 def _fetch(cache: Path, name: str, echo: Echo) -> None:
@@ -149,7 +149,7 @@ def _fetch(cache: Path, name: str, echo: Echo) -> None:
     pom = POMS / f"{name}.xml"
     command = [program("mvn"), "-B", "-q", "-f", str(pom), f"dependency:{ARCHIVES[name]}", "-DincludeScope=runtime",
                f"-DoutputDirectory={part}"]
-    _retry(command, " ".join(command), echo)
+    retry(command, " ".join(command), echo)
     shutil.rmtree(part / ".build", ignore_errors=True)
     if not any(part.rglob("*.jar")):
         raise NotInstalled(f"Maven reported success but left no archive in {part}. By hand: {' '.join(command)}")
@@ -167,7 +167,7 @@ def _digest(name: str) -> str:
     return sha256((POMS / f"{name}.xml").read_bytes()).hexdigest()
 
 
-def _retry(command: Sequence[str], by_hand: str, echo: Echo) -> None:
+def retry(command: Sequence[str], by_hand: str, echo: Echo) -> None:
     """Run a command that needs the network, up to three times; raises NotInstalled with its last lines."""
     last = ""
     for attempt in range(1, ATTEMPTS + 1):

@@ -17,6 +17,7 @@ class Ports:
     neo4j: int = 17687
     postgres: int = 15432
     redis: int = 16379
+    mysql: int = 13307  # of the tests
 
     def shifted(self, by: int) -> Ports:
         """Return the same ports moved by a number, for a second stack beside the first."""

@@ -38,17 +38,22 @@ class Connect:
         """Its settings.
 
         Raises:
-            CannotVerify: there is no such connector, or it is of a database that is not understood.
+            CannotVerify: there is no such connector, or it is of a database that can't be compared.
         """
         config = {str(key): str(value) for key, value in self._get("config").items()}
         database = config.get("connector.class", "").rpartition(".")[2]
+        if database == "MySqlConnector":  # only MariaDB has binlog_snapshot_position
+            raise CannotVerify(
+                f"connector {self._name!r} reads a MySQL, which tells no place in its log for a consistent read: "
+                "it can't be compared or read again by key; run: ringwatch connect resnapshot"
+            )
         kinds: dict[str, Literal["mariadb", "postgres"]] = {
-            "MariaDbConnector": "mariadb", "MySqlConnector": "mariadb", "PostgresConnector": "postgres",
+            "MariaDbConnector": "mariadb", "PostgresConnector": "postgres",
         }  # fmt: skip
         if database not in kinds or not config.get(EPOCH, "").strip('"').isdigit():
             raise CannotVerify(
                 f"connector {self._name!r} is a {database or 'nameless one'} with the epoch {config.get(EPOCH)!r}; "
-                f"expected MariaDB, MySQL or Postgres, and {EPOCH} as `ringwatch connect register` sets it"
+                f"expected MariaDB or Postgres, and {EPOCH} as `ringwatch connect register` sets it"
             )
         return Connector(config.get("topic.prefix", self._name), kinds[database], int(config[EPOCH].strip('"')), config)
 

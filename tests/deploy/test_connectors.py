@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -88,13 +89,20 @@ def test_the_way_to_a_postgres_elsewhere_is_encrypted(host: str, mode: str) -> N
     assert postgres_config(at, Source(ssl="verify-full"))["database.sslmode"] == "verify-full"
 
 
-def test_mysql_s_own_words_are_used() -> None:
-    """Its driver says required where MariaDB's says trust."""
-    at = Capture(MariaDb("db.bank", 3306, "bank", "pw", "bank"), "kafka:9092", "http://connect:8083", "dbz", "pw")
-    config = mysql_config(at, SOURCE)
-    assert (config["connector.class"], config["database.ssl.mode"]) == (
-        "io.debezium.connector.mysql.MySqlConnector", "required",
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("host", "wanted", "mode"),
+    [
+        ("db.bank", None, "required"), ("db.bank", "disable", "disabled"), ("db.bank", "trust", "required"),
+        ("db.bank", "verify-ca", "verify_ca"), ("db.bank", "verify-full", "verify_identity"),
+        ("127.0.0.1", None, "preferred"), ("127.0.0.1", "disable", "disabled"),
+    ],
+)  # fmt: skip
+def test_mysql_s_own_words_are_used(host: str, wanted: str | None, mode: str) -> None:
+    """One setting for both databases; on this machine it is encrypted too, or MySQL's accounts refuse the password."""
+    at = Capture(MariaDb(host, 3306, "bank", "pw", "bank"), "kafka:9092", "http://connect:8083", "dbz", "pw")
+    config = mysql_config(at, replace(SOURCE, ssl=wanted))
+    assert config["connector.class"] == "io.debezium.connector.mysql.MySqlConnector"
+    assert config["database.ssl.mode"] == mode
 
 
 def test_a_new_account_gets_its_password_once(tmp_path: Path) -> None:

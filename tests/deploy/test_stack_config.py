@@ -9,7 +9,7 @@ from stat import S_IMODE
 import pytest
 from confluent_kafka import KafkaException
 
-from deploy.stack import connect, kafka, mariadb, neo4j, postgres, redis
+from deploy.stack import connect, kafka, mariadb, mysql, neo4j, postgres, redis
 from deploy.stack.connector import Source, mariadb_config
 from deploy.stack.endpoints import Capture, MariaDb, endpoints_of
 from deploy.stack.errors import StackError
@@ -31,6 +31,7 @@ def rendered(layout: Layout) -> dict[str, str]:
     secrets = Secrets()
     return {
         "mariadb": mariadb.configuration(layout.home("mariadb"), layout.ports.mariadb),
+        "mysql": mysql.configuration(layout),
         "kafka": kafka.configuration(layout),
         "connect": connect.configuration(layout),
         "neo4j": neo4j.configuration(layout),

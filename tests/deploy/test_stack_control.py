@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.stack import install
+from deploy.stack import install, mysql_install
 from deploy.stack.control import NAMES, delete, down, endpoints, logs, status, up
 from deploy.stack.errors import NeverStarted, NotInstalled, StackError, UnknownServer
 from deploy.stack.layout import Layout
@@ -89,8 +89,31 @@ def test_a_fetch_that_fails_thrice_says_what_to_run(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(install, "PAUSE_S", 0.0)
     said: list[str] = []
     with pytest.raises(NotInstalled, match=r"(?s)3 times.*By hand: mvn please.*no route"):
-        install._retry(["sh", "-c", "echo no route; exit 1"], "mvn please", said.append)
+        install.retry(["sh", "-c", "echo no route; exit 1"], "mvn please", said.append)
     assert len(said) == 2
+
+
+def test_a_mysql_that_is_there_is_not_fetched_again(layout: Layout) -> None:
+    """Until another series is pinned; on a machine without apt either."""
+    (layout.cache / "mysql").mkdir(parents=True)
+    (layout.cache / "mysql" / "complete").write_text(mysql_install.PACKAGE)
+    said: list[str] = []
+    mysql_install.ensure_mysql(layout.cache, said.append)
+    assert said == []
+
+
+def test_where_there_is_no_mysql_the_reason_is_told_and_nothing_is_left(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No apt, no mirror, or a mirror that has not got it: the tests skip by that."""
+    monkeypatch.setattr(install, "PAUSE_S", 0.0)
+    monkeypatch.setattr(mysql_install, "_mirror", lambda: f"file:{tmp_path}/no-mirror")
+    with pytest.raises(NotInstalled, match=r"(?s)3 times.*apt-get update on .*no-mirror"):
+        mysql_install.ensure_mysql(layout.cache, silent)
+    assert not list(layout.cache.iterdir())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotInstalled, match="has no apt-get"):
+        mysql_install.ensure_mysql(layout.cache, silent)
 
 
 def test_a_program_is_found_where_debian_keeps_servers() -> None:

@@ -1,4 +1,4 @@
-"""Two small banks with the same tables, on MariaDB and on PostgreSQL, and what follows them in this process."""
+"""Small banks with the same tables, on MariaDB, MySQL and PostgreSQL, and what follows them in this process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 import psycopg
 import pymysql
+import pytest
 from confluent_kafka.admin import AdminClient
 
-from deploy.stack import connector, mariadb, postgres
+from deploy.stack import connector, mariadb, mysql, postgres
 from deploy.stack.connector_settings import Kind, Source
 from deploy.stack.endpoints import Endpoints, MariaDb, Postgres
+from deploy.stack.errors import NotInstalled
 from deploy.stack.layout import Layout
+from deploy.stack.mysql_install import ensure_mysql
 from deploy.stack.secrets import load_secrets
 from deploy.stack.server import Server
 from deploy.stack.signals import ensure_signals
@@ -49,6 +52,8 @@ CREATE TABLE src_refuse (id BIGINT PRIMARY KEY, word VARCHAR(40), extra VARCHAR(
 CREATE TABLE src_ignore (id BIGINT PRIMARY KEY, word VARCHAR(40), extra VARCHAR(40));
 CREATE TABLE src_stop (id BIGINT PRIMARY KEY, word VARCHAR(40), extra VARCHAR(40));
 """
+SERVERS = {"mariadb": mariadb.server, "mysql": mysql.server, "postgres": postgres.server}
+SHIFT = 50  # ports of a second server
 LIMIT_S = 60.0
 
 
@@ -61,7 +66,7 @@ def until(holds: Callable[[], object], what: Callable[[], object] = lambda: "") 
 
 
 class Database(Protocol):
-    """One of the two servers with the bank's tables."""
+    """One of the servers with the bank's tables."""
 
     def run(self, *statements: str) -> None:
         """In one transaction, where the database can."""
@@ -69,7 +74,7 @@ class Database(Protocol):
 
 
 class OnMariaDb:
-    """The bank on a MariaDB."""
+    """The bank on a MariaDB or a MySQL."""
 
     words: ClassVar = {"text": "LONGTEXT", "local": "DATETIME(6)", "zoned": "TIMESTAMP(6) NULL"}
     zone = "SET time_zone = '{}'"
@@ -185,12 +190,16 @@ class Following:
     def make(self, servers: Endpoints, layout: Layout) -> OnMariaDb | OnPostgres:
         """The database and its tables, empty."""
         made: OnMariaDb | OnPostgres
-        if self.kind == "mariadb":
-            mariadb.further_database(layout, self.name)
-            made = OnMariaDb(replace(servers.mariadb, database=self.name))
-        else:
-            postgres.further_database(layout.ports.postgres, load_secrets(layout.secrets_file), self.name)
+        secrets = load_secrets(layout.secrets_file)
+        if self.kind == "postgres":
+            postgres.further_database(layout.ports.postgres, secrets, self.name)
             made = OnPostgres(replace(servers.postgres_capture.postgres, database=self.name))
+        else:
+            if self.kind == "mysql":
+                mysql.further_database(layout, secrets, self.name)
+            else:
+                mariadb.further_database(layout, self.name)
+            made = OnMariaDb(replace(servers.mariadb, database=self.name))
         made.run(*filter(str.strip, SCHEMA.format(**made.words).split(";")), *made.whole)
         return made
 
@@ -198,10 +207,10 @@ class Following:
 
     def register(self) -> None:
         """Returns when the log is read."""
-        if self.kind == "mariadb":
-            connector.register_mariadb(self.ends, self.source)
-        else:
+        if self.kind == "postgres":
             connector.register_postgres(self.ends, self.source)
+        else:
+            connector.register_mariadb(self.ends, self.source, kind=self.kind)
 
     def resnapshot(self) -> int:
         """The next epoch."""
@@ -237,9 +246,14 @@ class Following:
 
     # -- looking ------------------------------------------------------------------------------
 
+    @property
+    def inside(self) -> str:
+        """What Debezium puts before a table's name: the database, or PostgreSQL's schema."""
+        return "public" if self.kind == "postgres" else self.name
+
     def topic(self, table: str) -> str:
         """Where a table's records go."""
-        return f"{self.name}.{self.name if self.kind == 'mariadb' else 'public'}.{table}"
+        return f"{self.name}.{self.inside}.{table}"
 
     def run(self, *statements: str) -> None:
         """On the bank's database."""
@@ -290,9 +304,9 @@ def facts(store: GraphStore) -> dict[str, Any]:
 def another_server(following: Following, folder: Path) -> Iterator[Endpoints]:
     """A second server of that kind, with the first one's accounts: the bank was restored elsewhere."""
     data = folder / "data"
-    layout = replace(following.layout, data=data, ports=following.layout.ports.shifted(50))
+    layout = replace(following.layout, data=data, ports=following.layout.ports.shifted(SHIFT))
     secrets = load_secrets(following.layout.secrets_file)
-    made: Server = (mariadb if following.kind == "mariadb" else postgres).server(layout, secrets)
+    made: Server = SERVERS[following.kind](layout, secrets)
     made.home.parent.mkdir(parents=True, exist_ok=True)
     for each in (folder, folder.parent, folder.parent.parent, data):
         each.chmod(0o755)  # the databases run as users of their own
@@ -302,11 +316,27 @@ def another_server(following: Following, folder: Path) -> Iterator[Endpoints]:
     made.start()
     try:
         at = following.servers
-        bank = replace(at.mariadb, port=layout.ports.mariadb)
+        bank = replace(at.mariadb, port=at.mariadb.port + SHIFT)
         there = replace(at.postgres_capture.postgres, port=layout.ports.postgres)
         ends = replace(at, mariadb=bank, postgres_capture=replace(at.postgres_capture, postgres=there))
         following.database = following.make(ends, layout)
         yield ends
+    finally:
+        made.stop()
+
+
+@contextmanager
+def on_mysql(servers: Endpoints, layout: Layout) -> Iterator[Endpoints]:
+    """The same servers with a MySQL in MariaDB's place. Skips with the reason where it can't be had."""
+    try:
+        ensure_mysql(layout.cache, print)
+    except NotInstalled as error:
+        pytest.skip(f"no MySQL on this machine: {error}")
+    secrets = load_secrets(layout.secrets_file)
+    made = mysql.server(layout, secrets)
+    made.start()
+    try:
+        yield replace(servers, mariadb=mysql.bank(layout, secrets))
     finally:
         made.stop()
 

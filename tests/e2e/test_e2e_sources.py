@@ -1,15 +1,16 @@
-"""Each database behind its real connector: the same facts for MariaDB and PostgreSQL, commit to graph."""
+"""Each database behind its real connector: the same facts for MariaDB, MySQL and PostgreSQL, commit to graph."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import neo4j
 import pytest
-from source_banks import Follower, Following, another_server, facts, signals, until
+from source_banks import Follower, Following, another_server, facts, on_mysql, signals, until
 
 from deploy.config import Settings
 from deploy.stack import connector, control
@@ -53,10 +54,15 @@ def as_node(name: str | None = "Ann", balance: int = 15_000) -> dict[str, object
     return ({} if name is None else {"name": name}) | {"balance": balance, "born": DAY}
 
 
-@pytest.fixture(scope="module", params=["mariadb", "postgres"])
+@pytest.fixture(scope="module", params=["mariadb", "mysql", "postgres"])
 def bank(request: pytest.FixtureRequest, servers: Endpoints, stack_settings: Settings) -> Iterator[Following]:
     """A bank that held two rows when its connector was registered; ingest follows."""
-    following = Following(cast(Kind, request.param), servers, stack_settings.stack_layout())
+    kind, layout = cast(Kind, request.param), stack_settings.stack_layout()
+    with on_mysql(servers, layout) if kind == "mysql" else nullcontext(servers) as ends:
+        yield from followed(Following(kind, ends, layout))
+
+
+def followed(following: Following) -> Iterator[Following]:
     following.run(
         person("old", balance="'12345678901234.5678'"), payment(1), "INSERT INTO src_stop VALUES (1, 'w', 'e')"
     )
@@ -147,8 +153,8 @@ def test_a_large_value_that_was_left_alone_stays(bank: Following) -> None:
 
 def test_without_whole_rows_nothing_is_overwritten_and_nothing_outlives_its_deletion(bank: Following) -> None:
     """A table that lost its REPLICA IDENTITY FULL: the row that can't be completed is refused, with the mend."""
-    if bank.kind == "mariadb":
-        pytest.skip("MariaDB's binlog_row_image is of the server, and is looked at by Debezium itself")
+    if bank.kind != "postgres":
+        pytest.skip("binlog_row_image is of the server, and is looked at by Debezium itself")
     bank.run(person("part"), f"UPDATE src_people SET notes = '{NOTES}' WHERE code = 'part'", payment(6))
     bank.shows(("SrcPerson:part", as_node() | {"notes": NOTES}), ("src_payments:x|6:paid", paid()))
     bank.run(*(f"ALTER TABLE {table} REPLICA IDENTITY DEFAULT" for table in ("src_people", "src_payments")))
@@ -230,8 +236,7 @@ def test_rows_of_an_incremental_snapshot_only_name_their_keys(bank: Following) -
     bank.follow(bank.mapped('missing = "stop"', 'missing = "ignore"'))
     bank.run(person("i1"), person("i2"))
     bank.shows(("SrcPerson:i1", as_node()), ("SrcPerson:i2", as_node()))
-    inside = bank.name if bank.kind == "mariadb" else "public"
-    snapshot_tables(bank.servers.kafka_bootstrap, bank.name, [f"{inside}.src_people"])
+    snapshot_tables(bank.servers.kafka_bootstrap, bank.name, [f"{bank.inside}.src_people"])
     wanted = {key.removeprefix("SrcPerson:") for key, value in bank.facts().items() if key.startswith("SrcPerson:")}
 
     def named() -> set[str]:
@@ -273,8 +278,8 @@ def test_after_lost_offsets_a_new_epoch_s_snapshot_takes_away_what_is_gone(bank:
 
 def test_a_slot_that_was_lost_is_told_and_the_next_epoch_mends_it(bank: Following) -> None:
     """PostgreSQL keeps the log for a slot only: what was committed without one can't be streamed."""
-    if bank.kind == "mariadb":
-        pytest.skip("MariaDB keeps its log for a time; Debezium fails by itself where it is purged")
+    if bank.kind != "postgres":
+        pytest.skip("a binlog is kept for a time; Debezium fails by itself where it is purged")
     bank.run(person("lost"), person("found"))
     bank.shows(("SrcPerson:lost", as_node()), ("SrcPerson:found", as_node()))
     assert connector.stop(bank.servers, bank.name)
@@ -290,8 +295,8 @@ def test_a_slot_that_was_lost_is_told_and_the_next_epoch_mends_it(bank: Followin
 
 def test_a_table_that_does_not_log_whole_rows_is_refused_with_the_statement_that_mends_it(bank: Following) -> None:
     """Before anything of the connector is changed; a table that is not there as well."""
-    if bank.kind == "mariadb":
-        pytest.skip("MariaDB's binlog_row_image is of the server, and is looked at by Debezium itself")
+    if bank.kind != "postgres":
+        pytest.skip("binlog_row_image is of the server, and is looked at by Debezium itself")
     bank.run("ALTER TABLE src_visits REPLICA IDENTITY DEFAULT")
     with pytest.raises(ConnectorFailed, match="ALTER TABLE src_visits REPLICA IDENTITY FULL") as refused:
         connector.register_postgres(bank.servers, replace(bank.source, tables=(*bank.source.tables, "src_ghosts")))
