@@ -150,10 +150,10 @@ class Neo4jStore:
         with Faults():
             return self._keep.incomplete(sorted(rows)) if rows else set()
 
-    def marked(self) -> set[str]:
+    def marked(self, most: int) -> dict[str, str]:
         """See GraphStore.marked."""
         with Faults():
-            return self._keep.marked()
+            return self._keep.marked(most)
 
     def horizon(self, kind: Kind) -> int | None:
         """See GraphStore.horizon."""

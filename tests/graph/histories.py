@@ -32,7 +32,7 @@ def _row(table: str, key: int, pick: list[int], now_ms: int) -> dict[str, object
                       "channel": "app", "status": f"s{c}", "at": now_ms - 500 - 10 * c},
         "logins": {"id": key, "user_id": a, "device_id": b, "ip": f"10.0.0.{c}", "at": now_ms - 400},
         "fraud_reports": {"id": key, "event_table": "transfers", "event_id": a, "is_fraud": b % 2,
-                          "reported_at": now_ms},
+                          "reported_at": now_ms - 300},
     }[table]  # fmt: skip
 
 
@@ -54,6 +54,8 @@ class Bank:
         before, after = self.rows.get((table, key)), _row(table, key, pick, self.now_ms)
         if before is not None and table in ("transfers", "logins"):
             after["at"] = before["at"]
+        if table == "fraud_reports":
+            after["reported_at"] = self.now_ms  # dated back, a snapshot's version is known before the commit's (README)
         self.rows[table, key] = after
         self._say(table, key, Op.CREATE if before is None else Op.UPDATE, before, after)
 

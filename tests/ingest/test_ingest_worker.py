@@ -220,6 +220,59 @@ def test_more_refused_keys_than_are_remembered_lose_none(monkeypatch: pytest.Mon
     assert world.mirror.owners == 1
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_older_row_does_not_supersede_a_refused_one(restarted: bool) -> None:
+    """One of two letters of a key is replayed, or the connector starts over: what came before the refused row does
+    not stand for it. The next one after it does, and is written whole.
+    """
+    bad, mended = transfer(amount="much"), transfer(amount="13.00")
+    older = [row(0, "c", None, transfer()), row(1, "u", transfer(), bad), row(2, "c", None, transfer(), pos=100)]
+    newer = row(3, "u", mended, mended)
+    world = World([*older, newer], limit=3)
+    world.worker.step()
+    assert world.mirror.incomplete(["transfers:1"]) == {"transfers:1"}
+    if restarted:
+        world.restart()
+    world.drain()
+    newest = max((u for u in world.mirror.dump() if isinstance(u, EdgeUpsert)), key=lambda u: u.pos)
+    assert world.mirror.incomplete(["transfers:1"]) == set() and newest.attributes["amount"] == 1_300
+
+
+@pytest.mark.parametrize("again", [0, 1], ids=["the older first", "the newer first"])
+def test_of_two_refused_rows_the_newer_one_has_to_be_superseded(again: int) -> None:
+    """Whichever was refused last: replayed letters come in any order."""
+    bad = transfer(amount="much")
+    refused = [row(n, "u", transfer(), bad, pos=200 + (n + again) % 2) for n in (0, 1)]
+    good = [row(2, "u", transfer(), transfer(amount="1.00"), pos=200), row(3, "u", transfer(), transfer(), pos=201)]
+    world = World([*refused, *good], limit=3)
+    world.worker.step()
+    assert world.mirror.incomplete(["transfers:1"]) == {"transfers:1"}
+    world.drain()
+    assert world.mirror.incomplete(["transfers:1"]) == set()
+
+
+def test_every_mark_is_taken_away_once_its_row_is_superseded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of those beyond what is remembered: a broken mapping refuses millions, which are replayed later."""
+    monkeypatch.setattr(ingest.reading, "INCOMPLETE_LIMIT", 2)
+    refused = [record(b"{", {"id": n}, n) for n in range(1, 6)]
+    mended = [row(n + 5, "c", None, transfer(n)) for n in range(1, 6)]
+    world = World([*refused, *mended], limit=3)
+    world.drain()
+    assert world.mirror.owners == 5 and world.mirror.marked(9) == {}
+    world.restart()
+    assert world.worker.reading.incomplete == 0
+
+
+def test_no_more_marks_are_asked_for_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken mapping may have left millions."""
+    monkeypatch.setattr(ingest.reading, "INCOMPLETE_LIMIT", 2)
+    world = World([row(9, "u", transfer(5), transfer(5))])
+    world.mirror.apply([Incomplete(f"transfers:{n}", 0, True) for n in range(1, 6)])
+    world.drain()
+    assert world.worker.reading.incomplete <= 2 and world.mirror.owners == 1
+    assert world.mirror.incomplete(["transfers:5"]) == set()
+
+
 def test_a_dead_letter_is_named_by_its_place_and_bounded() -> None:
     """Put aside twice it is one; a reason of a megabyte would not fit the topic."""
     world = World([row(0, "c", None, transfer()), record(body("c", None, {"x" * 900_000: 1}), {"id": 1}, 1)])
