@@ -138,7 +138,7 @@ class Mapping:
         return step.plan()
 
     def _step(self, change: Change, rule: TableRule, whole: bool) -> Step:
-        key = _key(change, rule)
+        key = _key(change.key, rule)
         before, after = self._before(change, rule, key), self._image(change, rule, key, change.after)
         return Step(change, rule, key, before or RowImage(), after, known=before is not None, whole=whole)
 
@@ -149,8 +149,7 @@ class Mapping:
         if rule is None:
             return None
         try:
-            read = read_key(key)
-            return f"{table}:{key_of(rule.keys, read)}"
+            return f"{table}:{_key(read_key(key), rule)}"
         except Reject:
             return None
 
@@ -268,8 +267,8 @@ def _reported(ref: EventRef | None, row: Row) -> str:
     return owner_of(table, key_of(ref.key, row), ref.roles[table])
 
 
-def _key(change: Change, rule: TableRule) -> str:
-    key = key_of(rule.keys, change.key)
+def _key(columns: Row, rule: TableRule) -> str:
+    key = key_of(rule.keys, columns)
     most = OWNER_LIMIT - NAMES_LIMIT
     if 4 * len(key) > most and (size := len(key.encode())) > most:  # a character has at most four bytes
         raise Reject(f"the key ({', '.join(rule.keys)}) has {size} bytes, at most {most} fit an index: map another")
