@@ -109,7 +109,7 @@ class Neo4jStore:
             self._keep.move(upserts)
 
     def purged_before_ms(self) -> int:
-        """The purge horizon as of the last batch: changes committed before it are no longer taken."""
+        """The purge horizon as last read or written: changes committed before it are no longer taken."""
         return self._keep.known.purge_ms
 
     def _apply(self, tx: neo4j.Transaction, upserts: Sequence[Upsert]) -> None:

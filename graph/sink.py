@@ -48,6 +48,10 @@ class GraphSink:
         """See ingest.sink.Sink."""
         return self._store.incomplete(rows)
 
+    def refresh(self) -> None:
+        """See ingest.sink.Sink. The store remembers for a minute."""
+        self._store.horizon("purge")
+
     def passed_over(self, change: Change) -> bool:
         """See ingest.sink.Sink."""
         return change.committed_ms < self._purged_before_ms()

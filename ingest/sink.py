@@ -58,6 +58,14 @@ class Sink(Protocol):
         """
         ...
 
+    def refresh(self) -> None:
+        """Called before records are planned: learn what other processes decided, if that is not known afresh.
+
+        Raises:
+            Transient: the store does not answer.
+        """
+        ...
+
     def passed_over(self, change: Change) -> bool:
         """Whether the change is older than what may still be taken (the purge horizon)."""
         ...

@@ -167,6 +167,8 @@ class Worker:
                 self.reading.remember(self._retry("asking for incomplete rows", self._marked))
             if time.monotonic() >= self._lag_told_s + LAG_EVERY_S:
                 self._tell_lag()
+            if records:  # after an idle hour the purge horizon would be that old
+                self._retry("asking for the horizons", self._sink.refresh)
             if unsure := self.reading.unsure(records):
                 found = self._retry("asking for incomplete rows", lambda: self._sink.waiting(unsure))
                 self.reading.learn(unsure, found)

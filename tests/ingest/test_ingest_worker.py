@@ -7,15 +7,19 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import neo4j
 import pytest
 from envelopes import body, record, transfer
 from fakes import Crash, Faults, FaultySink, LogSource, MemoryPublisher
 from histories import canonical, demo_mapping
 
+import graph.neo4j_keep
 import ingest.reading
 import ingest.worker
 from graph.mirror import Mirror
-from graph.model import EdgeUpsert, Incomplete
+from graph.model import EdgeUpsert, Horizon, Incomplete
+from graph.neo4j_store import Neo4jStore
+from graph.sink import GraphSink
 from ingest.events import Transient
 from ingest.records import CHANGES, DEAD_LETTERS, EVENTS, LABELS, Record
 from ingest.worker import Item, Worker
@@ -443,3 +447,20 @@ def test_what_was_refused_before_the_start_is_written_whole() -> None:
     fresh.drain()
     told.drain()
     assert (fresh.mirror.owners, told.mirror.owners) == (0, 1)
+
+
+@pytest.mark.stack
+def test_a_worker_that_was_idle_takes_nothing_that_a_purge_made_too_old(
+    neo4j_driver: neo4j.Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The purge was another process's, and its marker is gone: the edge would be there for good."""
+    monkeypatch.setattr(graph.neo4j_keep, "FRESH_S", 0.0)
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    ours, other = Neo4jStore(neo4j_driver, MAPPING.schema), Neo4jStore(neo4j_driver, MAPPING.schema)
+    ours.init()
+    ours.apply([])
+    other.apply([Horizon("purge", 1_800_000_000_000)])
+    source, faults = LogSource([row(0, "c", None, transfer())], Faults()), Faults()
+    worker = Worker(source, GraphSink(MAPPING, ours, "w1", ours.purged_before_ms), MemoryPublisher(faults))
+    worker.step()
+    assert (worker.counters.too_old, worker.counters.written) == (1, 0)
