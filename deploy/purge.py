@@ -13,12 +13,13 @@ from deploy import bootstrap
 from deploy.config import PREFIX, ConfigError, Settings
 from deploy.sweeper import told
 from graph.model import Horizon
-from graph.neo4j_keep import Markers
+from graph.neo4j_keep import FRESH_S, Markers
 from graph.neo4j_store import Neo4jStore
 from graph.retention import DAY_MS
 from ingest.records import Publisher
 
 CHUNK = 500
+SETTLE_S = 2 * FRESH_S  # until every ingest process has read the horizon, and written what it had planned without it
 
 
 class Purge(msgspec.Struct, frozen=True):
@@ -73,14 +74,16 @@ def look(store: Neo4jStore, before_ms: int) -> Purge:
     return Purge(before_ms, sum(each.count for each in tables), tables)
 
 
-def carry_out(store: Neo4jStore, publisher: Publisher, found: Purge) -> Purge:
-    """Move the horizon, here and in every mirror, then remove what lies behind it.
+def carry_out(store: Neo4jStore, publisher: Publisher, found: Purge, settle_s: float = SETTLE_S) -> Purge:
+    """Move the horizon; once every ingest process keeps to it, in every mirror too, and remove what lies behind it.
+    Before that, an old change could still get in where its marker is gone.
 
     Raises:
         Transient: store or broker did not answer; doing it again does no harm.
     """
     horizon = Horizon("purge", found.before_ms)
     store.apply([horizon])
+    time.sleep(settle_s)
     publisher.publish([told(horizon)])
     while store.sweep(CHUNK):
         pass
@@ -103,7 +106,7 @@ def purge(
         store.check()
         found = look(store, before_ms)
         if yes:
-            echo(f"Dropping {found.markers:,} deletion markers")
+            echo(f"Dropping {found.markers:,} deletion markers, in {SETTLE_S:.0f} s: until then ingest learns of it")
             found = carry_out(store, bootstrap.publisher(settings), found)
         return found
 

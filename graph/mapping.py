@@ -124,7 +124,7 @@ class Mapping:
             ) from missing
 
     def _step(self, change: Change, table: BoundTable, whole: bool) -> Step:
-        key = _key(change, table)
+        key = _key(change.key, table)
         before, after = self._before(change, table, key), self._image(change, table, key, change.after)
         return Step(change, table.rule, key, before or RowImage(), after, known=before is not None, whole=whole)
 
@@ -134,7 +134,7 @@ class Mapping:
         if (table := self._tables.get(name)) is None:
             return None
         try:
-            return f"{name}:{table.key(read_key(key))}"
+            return f"{name}:{_key(read_key(key), table)}"
         except Reject:
             return None
 
@@ -187,8 +187,8 @@ def _named(edge: EdgeRule, types: tuple[str, ...], known: tuple[str, ...]) -> tu
     return tuple(sorted({name for name, p in edge.attributes.items() if p.type in types} | set(known)))
 
 
-def _key(change: Change, table: BoundTable) -> str:
-    key = table.key(change.key)
+def _key(columns: Row, table: BoundTable) -> str:
+    key = table.key(columns)
     most = OWNER_LIMIT - NAMES_LIMIT
     if 4 * len(key) > most and (size := len(key.encode())) > most:  # a character has at most four bytes
         names = ", ".join(table.rule.keys)

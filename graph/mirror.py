@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from threading import RLock
 
 from graph.ages import Ages
@@ -138,10 +139,11 @@ class Mirror:
             marks = (self._incomplete.get(row) for row in rows) if self._incomplete else ()
             return {mark.row for mark in marks if mark is not None and mark.marked}
 
-    def marked(self) -> set[str]:
+    def marked(self, most: int) -> dict[str, str]:
         """See GraphStore.marked."""
         with self._lock:
-            return {row for row, mark in self._incomplete.items() if mark.marked}
+            marked = ((row, mark.pos) for row, mark in self._incomplete.items() if mark.marked)
+            return dict(islice(marked, most))
 
     def horizon(self, kind: Kind) -> int | None:
         """See GraphStore.horizon."""

@@ -92,12 +92,15 @@ class Floor(msgspec.Struct, frozen=True, tag="floor"):
 class Incomplete(msgspec.Struct, frozen=True, tag="incomplete"):
     """Whether a row (`table:key`) waits for a record of it that was refused. The highest `seq` wins.
 
-    `seq` is the record's offset in its partition: the log brings the records of one key in order.
+    `seq` is the record's offset in its partition: the log brings the records of one key in order. `pos` is the newest
+    position among the row's refused records, empty where none could be read that far: a change from before it does
+    not stand for them.
     """
 
     row: str
     seq: int
     marked: bool
+    pos: str = ""
 
 
 class Horizon(msgspec.Struct, frozen=True, tag="horizon"):

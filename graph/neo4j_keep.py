@@ -91,7 +91,7 @@ class Keep:
         for horizon in Horizons().moved(horizons).upserts() if horizons else ():
             tx.run(cypher_keep.PUT_HORIZON, kind=horizon.kind, before_ms=horizon.before_ms).consume()
         if marks:
-            rows = [{"id": row, "seq": marks[row].seq, "marked": marks[row].marked} for row in sorted(marks)]
+            rows = [{"id": row, **msgspec.structs.asdict(marks[row])} for row in sorted(marks)]
             tx.run(cypher_keep.PUT_MARKS, b={"marks": rows}).consume()
 
     # -- reading ------------------------------------------------------------------------------
@@ -101,10 +101,10 @@ class Keep:
         with self._session() as session:
             return {row["row"] for row in session.run(cypher_keep.MARKED, b={"rows": list(rows)})}
 
-    def marked(self) -> set[str]:
-        """Every row that is marked."""
+    def marked(self, most: int) -> dict[str, str]:
+        """Rows that are marked, with the position of what was refused."""
         with self._session() as session:
-            return {row["row"] for row in session.run(cypher_keep.MARKS) if row["marked"]}
+            return {row["row"]: row["pos"] for row in session.run(cypher_keep.MARKED_AT_ALL, most=most)}
 
     def dump(self, session: neo4j.Session) -> Iterator[Upsert]:
         """Horizons and marks; reads the horizons anew."""
@@ -112,7 +112,7 @@ class Keep:
         yield from horizons.upserts()
         for row in session.run(cypher_keep.MARKS):
             if row["marked"] or horizons.before_ms("purge") is None:
-                yield Incomplete(row["row"], row["seq"], row["marked"])
+                yield Incomplete(row["row"], row["seq"], row["marked"], row["pos"])
 
     def markers(self, before_ms: int) -> list[Markers]:
         """The deletion markers known before a time, by table."""

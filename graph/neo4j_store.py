@@ -109,7 +109,7 @@ class Neo4jStore:
             self._keep.move(upserts)
 
     def purged_before_ms(self) -> int:
-        """The purge horizon as of the last batch: changes committed before it are no longer taken."""
+        """The purge horizon as last read or written: changes committed before it are no longer taken."""
         return self._keep.known.purge_ms
 
     def _apply(self, tx: neo4j.Transaction, upserts: Sequence[Upsert]) -> None:
@@ -150,10 +150,10 @@ class Neo4jStore:
         with Faults():
             return self._keep.incomplete(sorted(rows)) if rows else set()
 
-    def marked(self) -> set[str]:
+    def marked(self, most: int) -> dict[str, str]:
         """See GraphStore.marked."""
         with Faults():
-            return self._keep.marked()
+            return self._keep.marked(most)
 
     def horizon(self, kind: Kind) -> int | None:
         """See GraphStore.horizon."""

@@ -36,13 +36,21 @@ class GraphSink:
         """See ingest.sink.Sink."""
         return self._mapping.row_of_key(record.topic, record.key)
 
-    def mark(self, row: str, seq: int, marked: bool) -> Incomplete:
+    def mark(self, row: str, seq: int, marked: bool, pos: str = "") -> Incomplete:
         """See ingest.sink.Sink."""
-        return Incomplete(row, seq, marked)
+        return Incomplete(row, seq, marked, pos)
 
-    def marked(self) -> set[str]:
+    def marked(self, most: int) -> dict[str, str]:
         """See ingest.sink.Sink."""
-        return self._store.marked()
+        return self._store.marked(most)
+
+    def waiting(self, rows: set[str]) -> set[str]:
+        """See ingest.sink.Sink."""
+        return self._store.incomplete(rows)
+
+    def refresh(self) -> None:
+        """See ingest.sink.Sink. The store remembers for a minute."""
+        self._store.horizon("purge")
 
     def passed_over(self, change: Change) -> bool:
         """See ingest.sink.Sink."""

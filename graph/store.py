@@ -73,8 +73,8 @@ class GraphStore(Protocol):
         """
         ...
 
-    def marked(self) -> set[str]:
-        """Every row that waits for a record that was refused.
+    def marked(self, most: int) -> dict[str, str]:
+        """Rows that wait for a record that was refused, at most so many, with `Incomplete.pos`.
 
         Raises:
             StoreUnavailable: no answer.

@@ -178,7 +178,7 @@ def _record(message: Received) -> Record | None:
         offset=message.offset() or 0,
         key=message.key(),
         value=message.value(),
-        headers=tuple([(name, _bytes(value)) for name, value in message.headers() or ()]),
+        headers=tuple([(pair[0], _bytes(pair[1])) for pair in message.headers() or ()]),
         timestamp_ms=message.timestamp()[1],
     )
 

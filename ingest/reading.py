@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ class Batch(msgspec.Struct):
     letters: list[DeadLetter] = []
     marks: list[Any] = []
     rereads: list[Message] = []
-    mends: list[str] = []  # the rows that waited for a good record and have it here
+    mends: dict[str, str] = {}  # the rows that waited for a good record and have it here, as they were remembered
     too_old: int = 0
     size: int = 0  # bytes as read
     through: str | None = None
@@ -46,7 +46,8 @@ class Reading:
     def __init__(self, sink: Sink) -> None:
         """`sink` says what each change will do."""
         self._sink = sink
-        self._incomplete: set[str] = set()
+        self._incomplete: dict[str, str] = {}  # row → the newest position refused, empty where it is not known
+        self._asked: set[str] = set()  # those among them past the limit: only until the next poll
         self._all_whole = False
 
     @property
@@ -54,12 +55,27 @@ class Reading:
         """How many keys wait for a good row, as far as is remembered."""
         return len(self._incomplete)
 
-    def remember(self, rows: Iterable[str]) -> None:
-        """Rows (`table:key`) refused before, here or by whoever had our share before us: their next change is
-        written whole.
+    def remember(self, rows: Mapping[str, str]) -> None:
+        """Rows (`table:key`) refused before, here or by whoever had our share before us, with the position: their
+        next change from there on is written whole.
         """
-        for row in rows:
-            self._keep(row)
+        for row, pos in rows.items():
+            self._keep(row, pos)
+
+    def unsure(self, records: Sequence[Record]) -> set[str]:
+        """Rows of these that may wait though they are not remembered: none, unless too many were refused."""
+        if not self._all_whole:
+            return set()
+        rows = {row for record in records if (row := self._sink.row(record)) is not None}
+        return rows - (self._incomplete.keys() - self._asked)
+
+    def learn(self, rows: set[str], waiting: Collection[str]) -> None:
+        """Which of the unsure ones do wait. Those of the poll before are forgotten."""
+        for row in self._asked - rows:
+            self._incomplete.pop(row, None)
+        self._asked &= rows
+        for row in waiting:
+            self._keep(row, "")
 
     def read(self, records: Sequence[Record], batch: Batch) -> None:
         """Decode and plan into a batch.
@@ -85,7 +101,7 @@ class Reading:
 
     def again(self, batch: Batch) -> Batch:
         """The same records planned anew: a row before them was refused after they had been."""
-        self._incomplete.update(batch.mends)
+        self._incomplete |= batch.mends
         anew = Batch()
         self.read(batch.records, anew)
         return anew
@@ -97,17 +113,16 @@ class Reading:
         batch.items.append(self.item(record, captured, batch))
 
     def item(self, record: Record, captured: Captured, batch: Batch) -> Item:
-        """Plan one change; whole where an earlier row of its key was refused, which it mends.
+        """Plan one change; whole where a row of its key was refused, which it mends unless it is an older one.
 
         Raises:
             Reject: it can't be used.
         """
         row = self._sink.row(record) if self._incomplete else None
-        waited = row in self._incomplete
-        planned = self._planned(record, captured, self._all_whole or waited)
-        if row is not None and waited:
-            self._incomplete.discard(row)
-            batch.mends.append(row)
+        refused = None if row is None else self._incomplete.get(row)
+        planned = self._planned(record, captured, self._all_whole or refused is not None)
+        if row is not None and refused is not None and _supersedes(planned.change.position.token, refused):
+            batch.mends[row] = self._incomplete.pop(row)
             batch.marks.append(self._sink.mark(row, record.offset, False))
         return planned
 
@@ -118,18 +133,25 @@ class Reading:
 
     def refuse(self, record: Record, captured: Captured | None, reason: str, batch: Batch) -> None:
         """Put a record aside; its row is incomplete until a later one supersedes it."""
+        pos = captured.change.position.token if captured else ""
         if (row := self._sink.row(record)) is not None:
-            self._keep(row)
-            batch.marks.append(self._sink.mark(row, record.offset, True))
+            batch.marks.append(self._sink.mark(row, record.offset, True, self._keep(row, pos)))
         log.warning("dead letter", at=record.place, reason=reason[:500])
-        batch.letters.append(DeadLetter.of(record, captured.change.position.token if captured else "", reason))
+        batch.letters.append(DeadLetter.of(record, pos, reason))
 
     def waits(self, record: Record) -> bool:
         """Whether an earlier record of its key was refused."""
         return bool(self._incomplete) and self._sink.row(record) in self._incomplete
 
-    def _keep(self, row: str) -> None:
-        if len(self._incomplete) < INCOMPLETE_LIMIT:
-            self._incomplete.add(row)
-        else:
-            self._all_whole = True  # costs writes, but forgets no key
+    def _keep(self, row: str, pos: str) -> str:
+        """Remember a row; returns the newest position refused of it."""
+        if row not in self._incomplete and len(self._incomplete) - len(self._asked) >= INCOMPLETE_LIMIT:
+            self._all_whole = True  # costs writes, and a question for each poll, but forgets no key
+            self._asked.add(row)
+        self._incomplete[row] = max(pos, self._incomplete.get(row, ""))
+        return self._incomplete[row]
+
+
+def _supersedes(pos: str, refused: str) -> bool:
+    """Whether what stands at `pos` stands for the refused record too. Two sources' logs have no order."""
+    return pos >= refused or pos.rpartition("/")[0] != refused.rpartition("/")[0]

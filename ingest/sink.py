@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -36,15 +36,33 @@ class Sink(Protocol):
         """Which row a record speaks of (`table:key`); None where it does not tell."""
         ...
 
-    def mark(self, row: str, seq: int, marked: bool) -> Any:
-        """What says that a row waits for a record that was refused, or no longer does. The highest `seq` wins."""
+    def mark(self, row: str, seq: int, marked: bool, pos: str = "") -> Any:
+        """What says that a row waits for a record that was refused, or no longer does. The highest `seq` wins.
+        `pos` is the newest position among what was refused, empty where none could be read that far.
+        """
         ...
 
-    def marked(self) -> Collection[str]:
-        """The rows that wait, as the store knows them.
+    def marked(self, most: int) -> Mapping[str, str]:
+        """Rows that wait, as the store knows them, at most so many, with that position.
 
         Raises:
             Transient: it does not answer.
+        """
+        ...
+
+    def waiting(self, rows: set[str]) -> Collection[str]:
+        """Which of these rows wait, as the store knows.
+
+        Raises:
+            Transient: it does not answer.
+        """
+        ...
+
+    def refresh(self) -> None:
+        """Called before records are planned: learn what other processes decided, if that is not known afresh.
+
+        Raises:
+            Transient: the store does not answer.
         """
         ...
 

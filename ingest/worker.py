@@ -12,13 +12,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import msgspec
 import structlog
 
+from ingest import reading
 from ingest.debezium import Captured
 from ingest.events import Reject, Transient
 from ingest.listener import Listener, Silent
@@ -163,15 +164,23 @@ class Worker:
             self._listener.polled(len(records))
             self._listener.paused(False)
             if self._source.reassigned():  # another worker may have refused rows of what is ours now
-                self.reading.remember(self._retry("asking for incomplete rows", self._sink.marked))
+                self.reading.remember(self._retry("asking for incomplete rows", self._marked))
             if time.monotonic() >= self._lag_told_s + LAG_EVERY_S:
                 self._tell_lag()
+            if records:  # after an idle hour the purge horizon would be that old
+                self._retry("asking for the horizons", self._sink.refresh)
+            if unsure := self.reading.unsure(records):
+                found = self._retry("asking for incomplete rows", lambda: self._sink.waiting(unsure))
+                self.reading.learn(unsure, found)
             self.reading.read(records, batch)
             return True
         self._source.keep_alive()
         self._listener.polled(0)
         self._listener.paused(True)
         return False
+
+    def _marked(self) -> Mapping[str, str]:
+        return self._sink.marked(reading.INCOMPLETE_LIMIT + 1)  # one more tells that there are more
 
     def _sealed(self, batch: Batch) -> Batch:
         """Nothing more joins it: put it in log order, and see how far it brings us."""

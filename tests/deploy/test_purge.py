@@ -8,10 +8,15 @@ from pathlib import Path
 import msgspec
 import neo4j
 import pytest
-from histories import demo_mapping
+import structlog
+from histories import canonical, demo_mapping
+from typer.testing import CliRunner
 
-from deploy.config import ConfigError, Settings
-from deploy.purge import carry_out, horizon_of, look
+import graph.neo4j_keep
+from deploy.cli import app
+from deploy.config import ConfigError, Settings, settings
+from deploy.purge import SETTLE_S, carry_out, horizon_of, look
+from deploy.stack.endpoints import Endpoints
 from graph.model import EdgeUpsert, Gone, Horizon
 from graph.neo4j_store import Neo4jStore
 from graph.retention import DAY_MS
@@ -63,6 +68,49 @@ class Published:
 
 
 @pytest.mark.stack
+def test_no_marker_goes_before_every_ingest_process_keeps_to_the_horizon(
+    neo4j_driver: neo4j.Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has just read the old one: it takes it for true for a while."""
+    monkeypatch.setattr(graph.neo4j_keep, "FRESH_S", 0.5)
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    store, ingesting = (Neo4jStore(neo4j_driver, demo_mapping().schema) for _ in range(2))
+    store.init()
+    store.apply([Gone("transfers:2:transfer", "bank/3", 7, "TRANSFER")])
+    assert ingesting.horizon("purge") is None
+    seen: list[tuple[int | None, int]] = []
+
+    class Watching(Published):
+        def publish(self, messages: list[Message]) -> None:
+            seen.append((ingesting.horizon("purge"), look(store, 10).markers))
+
+    carry_out(store, Watching(), look(store, 10), settle_s=1.0)
+    assert seen == [(10, 1)] and look(store, 10).markers == 0 and SETTLE_S >= 60.0
+
+
+@pytest.mark.stack
+def test_the_command_drops_nothing_unless_told(
+    servers: Endpoints, neo4j_driver: neo4j.Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It only says what would go."""
+    at = servers.neo4j
+    for name, value in (("URI", at.uri), ("USER", at.user), ("PASSWORD", at.password)):
+        monkeypatch.setenv(f"RINGWATCH_NEO4J_{name}", value)
+    settings.cache_clear()
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    store = Neo4jStore(neo4j_driver, demo_mapping().schema)
+    store.init()
+    store.apply([Gone("transfers:2:transfer", "bank/3", 7, "TRANSFER")])
+    before = canonical(store.dump())
+    told = CliRunner().invoke(app, ["graph", "purge", "--json"])
+    settings.cache_clear()
+    structlog.reset_defaults()
+    found = msgspec.json.decode(told.stdout)
+    assert (told.exit_code, found["markers"], found["removed"]) == (0, 1, None)
+    assert canonical(Neo4jStore(neo4j_driver, demo_mapping().schema).dump()) == before
+
+
+@pytest.mark.stack
 def test_it_says_what_it_would_drop_and_drops_just_that(neo4j_driver: neo4j.Driver) -> None:
     """Markers by table; not what closes an edge, nor what is younger."""
     neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
@@ -81,7 +129,7 @@ def test_it_says_what_it_would_drop_and_drops_just_that(neo4j_driver: neo4j.Driv
     ]  # fmt: skip
     assert found.markers == 3 and "Nothing was dropped" in found.told() and look(store, 10) == found
     published = Published()
-    done = carry_out(store, published, found)
+    done = carry_out(store, published, found, settle_s=0)
     assert done.removed == 3 and look(store, 10).markers == 0 and look(store, 11).markers == 1
     assert msgspec.json.decode(published.messages[0].value, type=Horizon) == Horizon("purge", 10)
     assert edge in list(store.dump()) and Gone("transfers:1:transfer", "bank/2", 6, "TRANSFER") in list(store.dump())

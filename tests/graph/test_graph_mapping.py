@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from histories import changes, demo_mapping
+from histories import KEY, changes, demo_mapping
+from histories import MAPPING as MAPPING_FILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -428,3 +429,16 @@ def test_a_schema_knows_which_tables_say_something_of_a_node() -> None:
     """A mark on one of their rows makes the node's neighbourhood incomplete."""
     tables = demo_mapping().schema.tables
     assert (tables["User"], tables["Account"], tables["IP"]) == (("users",), ("accounts",), ())
+
+
+def test_a_key_too_long_for_an_index_names_no_row(tmp_path: Path) -> None:
+    """Its mark would be refused like the row itself, time and again, and the worker with it would never get on."""
+    names = [f"k{n}" for n in range(9)]
+    path = tmp_path / "mapping.toml"
+    text = MAPPING_FILE.read_text(encoding="utf-8")
+    before, table, rest = text.partition("[tables.transfers]")
+    path.write_text(before + table + rest.replace('key = ["id"]', f"key = {names}", 1), encoding="utf-8")
+    long, short = (msgspec.json.encode(dict.fromkeys(names, char * 256)) for char in ("\U0001f600", "x"))
+    mapping = Mapping.load(path, KEY)
+    assert mapping.row_of_key("bank.bank.transfers", long) is None
+    assert mapping.row_of_key("bank.bank.transfers", short) is not None

@@ -8,7 +8,7 @@ from itertools import permutations
 
 import neo4j
 import pytest
-from histories import canonical, changes, demo_mapping, horizons, upserts
+from histories import canonical, changes, demo_mapping, horizons, upserts, views
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -78,8 +78,9 @@ def fed(store: GraphStore, steps: list, rng: random.Random) -> None:
 def test_any_shuffle_duplication_and_batching_ends_in_the_same_graph(
     fresh: FreshStore, log: list, kept: list, purged: int | None, seed: int
 ) -> None:
-    """Deletes, revived keys, moved edges, truncates, marks, horizons and sweeps included. What is older than a purge
-    comes before it: the worker takes no such change after it.
+    """Deletes, revived and changed keys, moved edges, truncates, snapshots under new epochs, labels of two sources,
+    marks, horizons and sweeps included. What is older than a purge comes before it: the worker takes no such change
+    after it.
     """
     steps = upserts(MAPPING, log)
     at = 0 if purged is None else min(purged, len(log) - 1)
@@ -92,10 +93,11 @@ def test_any_shuffle_duplication_and_batching_ends_in_the_same_graph(
     fed(store, before, rng)
     fed(store, purge, rng)
     fed(store, [*after, *purge], rng)
-    assert canonical(store.dump()) == canonical(expected.dump())
-    while store.sweep(3):
-        pass
-    assert canonical(store.dump()) == canonical(expected.dump())
+    for _ in ("before a whole sweep", "behind it"):
+        assert canonical(store.dump()) == canonical(expected.dump())
+        assert views(store, log) == views(expected, log)
+        while store.sweep(3):
+            pass
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -248,6 +250,16 @@ def test_below_a_floor_everything_is_gone(fresh: FreshStore) -> None:
     store.apply([edge(2, "a", "b", 110), edge(60, "a", "b", 600)])
     assert owners(store, event(99, "a", "c", 700)) == ["60"]
     assert owners(store, event(40, "a", "c", 200)) == ["2", "1"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=lambda order: "".join(map(str, order)))
+def test_of_two_floors_the_lower_one_ends_what_lies_below_both(fresh: FreshStore, order: tuple[int, ...]) -> None:
+    """Truncated twice: what was there before is gone from the first time on, in whatever order the three come."""
+    store = fresh()
+    for n in order:
+        store.apply([(edge(1, "a", "b", 100), Floor("transfers", pos(50), 500), Floor("transfers", pos(80), 800))[n]])
+    seen = [owners(store, event(99, "a", "c", t, at=pos(at))) for t, at in ((400, 40), (600, 60), (900, 90))]
+    assert seen == [["1"], [], []]
 
 
 def test_a_batch_twice_changes_nothing(fresh: FreshStore) -> None:

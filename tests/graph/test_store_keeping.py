@@ -84,6 +84,14 @@ def test_the_highest_offset_says_whether_a_row_is_incomplete(store: GraphStore) 
     assert store.incomplete({"users:1", "users:2", "users:3"}) == {"users:1"}
 
 
+def test_so_many_marks_as_are_asked_for(store: GraphStore) -> None:
+    """With the place in the log that the refused record has, where it is known. A broken mapping leaves millions."""
+    store.apply([Incomplete("users:1", 7, True, pos(3)), Incomplete("users:2", 4, True)])
+    store.apply([Incomplete("users:3", 4, False)])
+    assert store.marked(9) == {"users:1": pos(3), "users:2": ""} and len(store.marked(1)) == 1
+    assert Incomplete("users:1", 7, True, pos(3)) in list(store.dump())
+
+
 def test_a_dump_carries_the_marks(store: GraphStore) -> None:
     """A mirror that hydrates knows which rows are incomplete, and which no longer are."""
     store.apply([Incomplete("users:1", 7, True), Incomplete("users:2", 4, False), Incomplete("users:2", 2, True)])

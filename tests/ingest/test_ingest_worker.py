@@ -7,15 +7,19 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import neo4j
 import pytest
 from envelopes import body, record, transfer
 from fakes import Crash, Faults, FaultySink, LogSource, MemoryPublisher
 from histories import canonical, demo_mapping
 
+import graph.neo4j_keep
 import ingest.reading
 import ingest.worker
 from graph.mirror import Mirror
-from graph.model import EdgeUpsert, Incomplete
+from graph.model import EdgeUpsert, Horizon, Incomplete
+from graph.neo4j_store import Neo4jStore
+from graph.sink import GraphSink
 from ingest.events import Transient
 from ingest.records import CHANGES, DEAD_LETTERS, EVENTS, LABELS, Record
 from ingest.worker import Item, Worker
@@ -220,6 +224,59 @@ def test_more_refused_keys_than_are_remembered_lose_none(monkeypatch: pytest.Mon
     assert world.mirror.owners == 1
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_older_row_does_not_supersede_a_refused_one(restarted: bool) -> None:
+    """One of two letters of a key is replayed, or the connector starts over: what came before the refused row does
+    not stand for it. The next one after it does, and is written whole.
+    """
+    bad, mended = transfer(amount="much"), transfer(amount="13.00")
+    older = [row(0, "c", None, transfer()), row(1, "u", transfer(), bad), row(2, "c", None, transfer(), pos=100)]
+    newer = row(3, "u", mended, mended)
+    world = World([*older, newer], limit=3)
+    world.worker.step()
+    assert world.mirror.incomplete(["transfers:1"]) == {"transfers:1"}
+    if restarted:
+        world.restart()
+    world.drain()
+    newest = max((u for u in world.mirror.dump() if isinstance(u, EdgeUpsert)), key=lambda u: u.pos)
+    assert world.mirror.incomplete(["transfers:1"]) == set() and newest.attributes["amount"] == 1_300
+
+
+@pytest.mark.parametrize("again", [0, 1], ids=["the older first", "the newer first"])
+def test_of_two_refused_rows_the_newer_one_has_to_be_superseded(again: int) -> None:
+    """Whichever was refused last: replayed letters come in any order."""
+    bad = transfer(amount="much")
+    refused = [row(n, "u", transfer(), bad, pos=200 + (n + again) % 2) for n in (0, 1)]
+    good = [row(2, "u", transfer(), transfer(amount="1.00"), pos=200), row(3, "u", transfer(), transfer(), pos=201)]
+    world = World([*refused, *good], limit=3)
+    world.worker.step()
+    assert world.mirror.incomplete(["transfers:1"]) == {"transfers:1"}
+    world.drain()
+    assert world.mirror.incomplete(["transfers:1"]) == set()
+
+
+def test_every_mark_is_taken_away_once_its_row_is_superseded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of those beyond what is remembered: a broken mapping refuses millions, which are replayed later."""
+    monkeypatch.setattr(ingest.reading, "INCOMPLETE_LIMIT", 2)
+    refused = [record(b"{", {"id": n}, n) for n in range(1, 6)]
+    mended = [row(n + 5, "c", None, transfer(n)) for n in range(1, 6)]
+    world = World([*refused, *mended], limit=3)
+    world.drain()
+    assert world.mirror.owners == 5 and world.mirror.marked(9) == {}
+    world.restart()
+    assert world.worker.reading.incomplete == 0
+
+
+def test_no_more_marks_are_asked_for_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken mapping may have left millions."""
+    monkeypatch.setattr(ingest.reading, "INCOMPLETE_LIMIT", 2)
+    world = World([row(9, "u", transfer(5), transfer(5))])
+    world.mirror.apply([Incomplete(f"transfers:{n}", 0, True) for n in range(1, 6)])
+    world.drain()
+    assert world.worker.reading.incomplete <= 2 and world.mirror.owners == 1
+    assert world.mirror.incomplete(["transfers:5"]) == set()
+
+
 def test_a_dead_letter_is_named_by_its_place_and_bounded() -> None:
     """Put aside twice it is one; a reason of a megabyte would not fit the topic."""
     world = World([row(0, "c", None, transfer()), record(body("c", None, {"x" * 900_000: 1}), {"id": 1}, 1)])
@@ -390,3 +447,20 @@ def test_what_was_refused_before_the_start_is_written_whole() -> None:
     fresh.drain()
     told.drain()
     assert (fresh.mirror.owners, told.mirror.owners) == (0, 1)
+
+
+@pytest.mark.stack
+def test_a_worker_that_was_idle_takes_nothing_that_a_purge_made_too_old(
+    neo4j_driver: neo4j.Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The purge was another process's, and its marker is gone: the edge would be there for good."""
+    monkeypatch.setattr(graph.neo4j_keep, "FRESH_S", 0.0)
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    ours, other = Neo4jStore(neo4j_driver, MAPPING.schema), Neo4jStore(neo4j_driver, MAPPING.schema)
+    ours.init()
+    ours.apply([])
+    other.apply([Horizon("purge", 1_800_000_000_000)])
+    source, faults = LogSource([row(0, "c", None, transfer())], Faults()), Faults()
+    worker = Worker(source, GraphSink(MAPPING, ours, "w1", ours.purged_before_ms), MemoryPublisher(faults))
+    worker.step()
+    assert (worker.counters.too_old, worker.counters.written) == (1, 0)
