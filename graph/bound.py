@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from graph.cells import contact_text, holds, key_of, row_id, verdict
+from graph.cells import contact_text, holds, key_of, label_known_ms, row_id, verdict
 from graph.columns import column, hashed, shown
 from graph.mapping_file import EdgeRule, EventRef, LabelRule, NodeRef, NodeRule, TableRule
 from graph.model import Attributes, EdgeUpsert, LabelUpsert, NodeUpsert, node_key
 from graph.plan import owner_of
 from graph.quick import attributes_reader, end_reader, key_reader, moment_reader
-from graph.times import moment_ms
 from ingest.events import Change, Op, Reject, Row
 
 CONTACT_KINDS = ("phone", "email", "address", "text")
@@ -102,11 +101,12 @@ def read_label(change: Change, rule: LabelRule, key: str, row: Row, own: EdgeUps
     Raises:
         Reject: a cell does not fit.
     """
-    fraud = verdict(rule.fraud, row)
+    fraud = verdict(rule.fraud, row, needed=rule.of is None)
     if fraud is None or (rule.of is not None and own is None):
         return None
-    since = moment_ms(rule.reported, row) if rule.reported is not None else own.time_ms if own is not None else 0
-    reported = since + rule.delay_ms
+    reported = label_known_ms(rule, row, None if own is None else own.time_ms)
+    if reported is None:
+        return None
     return LabelUpsert(
         owner=owner_of(change.table, key, rule.role),
         pos=change.position.token,

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from string import Formatter
 
-from graph.columns import ID_LIMIT, column, identifier, key_text, shown, typed
-from graph.mapping_rules import Verdict, cell_text
+from graph.columns import CENTURY_MS, ID_LIMIT, column, identifier, key_text, shown, typed
+from graph.mapping_rules import DelayColumn, LabelRule, Verdict, cell_text
+from graph.mapping_verdicts import delay_all_ms
+from graph.times import moment_ms
 from ingest.events import Reject, Row
 
 
@@ -88,17 +90,19 @@ def holds(when: Mapping[str, Sequence[str]], row: Row) -> bool:
     return all(cell is not None and cell_text(cell) in values for cell, values in cells)
 
 
-def verdict(rule: Verdict, row: Row) -> bool | None:
+def verdict(rule: Verdict, row: Row, needed: bool = True) -> bool | None:
     """Fraud or not; None where the row does not say.
 
     Raises:
-        Reject: the column is missing, or holds neither.
+        Reject: the column is missing, holds neither, or is NULL though it is `needed` (a truth column only).
     """
+    if rule.column is None:
+        return rule.value
     value = column(row, rule.column)
-    if not rule.fraud:
-        if value is None:
+    if not rule.worded:
+        if value is None and needed:
             raise Reject(f"column {rule.column!r} is NULL, but a report says fraud or not")
-        return bool(typed(value, "bool", 0, rule.column))
+        return None if value is None else bool(typed(value, "bool", 0, rule.column))
     said = None if value is None else cell_text(value)
     if said is None or said in rule.unknown:
         return None
@@ -106,3 +110,29 @@ def verdict(rule: Verdict, row: Row) -> bool | None:
         return said in rule.fraud
     known = [*rule.fraud, *rule.legit, *rule.unknown]
     raise Reject(f"column {rule.column!r} holds {shown(value)}, expected one of {known}")
+
+
+def label_known_ms(rule: LabelRule, row: Row, event_ms: int | None) -> int | None:
+    """When the bank knew: its delay after the report, or after the event of this row, at `event_ms`, where the report
+    has no time. None where the row's own delay is NULL.
+
+    Raises:
+        Reject: a column is missing, no time, or no delay; or a report on another row's event has no time.
+    """
+    time = rule.reported
+    if event_ms is not None and (time is None or (time.column and column(row, time.column) is None)):
+        since_ms = event_ms
+    else:
+        assert time is not None  # the format asks for it where the event is another row's
+        since_ms = moment_ms(time, row)
+    if not isinstance(rule.delay, DelayColumn):
+        return since_ms + delay_all_ms(rule.delay)
+    value = column(row, rule.delay.column)
+    units = typed(value, "number", 0, rule.delay.column)
+    if units is None:
+        return None
+    after_ms = float(units) * rule.delay.unit_ms
+    if not 0 <= after_ms <= CENTURY_MS:
+        name = rule.delay.column
+        raise Reject(f"column {name!r} holds {shown(value)}, expected a delay in {rule.delay.unit}, up to a century")
+    return since_ms + round(after_ms)

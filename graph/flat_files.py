@@ -25,6 +25,7 @@ from graph.mapping_rules import FileRule
 from ingest.events import IngestError
 
 BATCH = 4_096  # Parquet rows held at a time
+EXACT_BELOW = 2**53  # a binary number holds every whole number up to here
 UTF8 = ("utf-8", "utf8")
 
 
@@ -183,20 +184,31 @@ def _parquet_lines(path: Path, wanted: Sequence[str]) -> Iterator[Line]:
     row = 0
     try:
         for batch in _opened_parquet(path).iter_batches(BATCH, columns=list(wanted), use_threads=False):
-            held = [[_plain(cell) for cell in batch.column(name).to_pylist()] for name in wanted]
+            held = [_cells(batch.column(name)) for name in wanted]
             for cells in zip(*held, strict=True) if held else [()] * batch.num_rows:
                 row += 1
                 yield Line(0, f"{path}:{row}", tuple(cells))
-    except (OSError, pa.ArrowException) as error:
-        raise FlatError(f"{path}: row {row + 1} and what follows can't be read ({error}); fetch it again") from error
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as error:  # the last two: a time of no calendar
+        said = f"{path}: row {row + 1} and what follows can't be read ({error}); fetch it again, or mend its times"
+        raise FlatError(said) from error
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    """Python's times go to the microsecond; what is finer is cut off."""
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return [_plain(cell) for cell in column.to_pylist()]
 
 
 def _plain(cell: Any) -> Any:
-    """As a database's connector gives it: exact numbers as text, not-a-number as NULL."""
+    """As a database's connector gives it: exact numbers as text, not-a-number as NULL.
+
+    A column of whole numbers with a gap is written as binary numbers; they are whole again.
+    """
     if isinstance(cell, Decimal):
         return str(cell)
-    if isinstance(cell, float) and cell != cell:
-        return None
+    if isinstance(cell, float):
+        return None if cell != cell else int(cell) if cell.is_integer() and abs(cell) < EXACT_BELOW else cell
     return cell
 
 

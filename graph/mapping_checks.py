@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graph.mapping_rules import EdgeRule, LabelRule, MappingFile, TableRule, TimeColumn, columns_in
+from graph.mapping_verdicts import in_rows
 from graph.toml_lines import Loc
 from ingest.events import RESERVED_SOURCE, RESERVED_TABLE
 
@@ -94,11 +95,25 @@ def _label_problems(mapping: MappingFile) -> Iterator[Problem]:
     for name, table in mapping.tables.items():
         for i, rule in enumerate(table.labels):
             for target, role in (rule.event.roles if rule.event else {}).items():
+                yield from _key_problems(("tables", name, "labels", i, "event"), rule, mapping, target)
                 edges = mapping.tables[target].edges if target in mapping.tables else []
                 events = [edge.role for edge in edges if edge.event]
                 if role not in events:
                     at: Loc = ("tables", name, "labels", i, "event", "roles", target)
                     yield at, f"names {role!r}, but table {target!r} has the events {events or 'none'}"
+
+
+def _key_problems(at: Loc, rule: LabelRule, mapping: MappingFile, name: str) -> Iterator[Problem]:
+    """A report names an event by the whole key of its table, or it names none."""
+    given, target = rule.event.key if rule.event else [], mapping.tables.get(name)
+    if target is None:
+        return
+    if not target.key:
+        yield at, f"speaks of table {name!r}, whose rows are numbered; give it a key"
+    elif len(given) != len(target.key):
+        number = f"{len(given)} column{'s' * (len(given) != 1)} ({', '.join(given)})"
+        said = f"but the key of table {name!r} has {len(target.key)} ({', '.join(target.key)})"
+        yield (*at, "key"), f"names {number}, {said}; name as many, in its order"
 
 
 def _own_label_problems(mapping: MappingFile) -> Iterator[Problem]:
@@ -110,9 +125,10 @@ def _own_label_problems(mapping: MappingFile) -> Iterator[Problem]:
             if rule.of is not None and rule.of not in events:
                 yield (*at, "of"), f"is {rule.of!r}, but this table has the events {events or 'none'}"
             base = since(table, rule)
-            if rule.delay and base is not None and rule.delay.endswith("rows") != (base.unit == "order"):
+            if rule.delay and base is not None and in_rows(rule.delay) != (base.unit == "order"):
                 clock = "a clock; give a time (7d)" if base.unit != "order" else "an order index; give rows (1000 rows)"
-                yield (*at, "delay"), f"is {rule.delay!r}, but {base.column or base.value!r} is {clock}"
+                given = rule.delay if isinstance(rule.delay, str) else f"in {rule.delay.unit}"
+                yield (*at, "delay"), f"is {given!r}, but {base.column or base.value!r} is {clock}"
 
 
 def since(table: TableRule, rule: LabelRule) -> TimeColumn | None:

@@ -9,7 +9,7 @@ from string import Formatter
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from graph.columns import STEP_MS
 
@@ -22,6 +22,12 @@ Name = Annotated[str, Field(pattern=IDENTIFIER)]
 Column = Annotated[str, Field(min_length=1, max_length=128)]
 Unit = Literal["ms", "us", "s", "days", "iso", "yymmdd", "order"]
 UNITS = ("ms", "us", "s", "days", "iso", "yymmdd", "order")
+
+
+class Part(BaseModel):
+    """A part of a mapping: no field that the format does not know, nothing converted silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
 
 
 def columns_in(text: str) -> tuple[str, ...]:
@@ -94,6 +100,10 @@ def inside_path(text: str) -> str:
 
 def column_alone(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
+
+
+def constant_alone(value: object) -> object:
+    return {"value": value} if isinstance(value, bool) else value
 
 
 def as_list(value: object) -> object:

@@ -86,7 +86,7 @@ def _use(place: Loc, use: Use, column: KnownColumn) -> Iterator[Finding]:
         case Property() as rule:
             yield from _property(place, rule, column)
         case TimeColumn() as time:
-            yield from _time(place, time, column)
+            yield from _time(place, time, column, use.nullable)
         case None:
             yield from _bare(place, use, column)
 
@@ -111,7 +111,7 @@ def _type_of(column: KnownColumn) -> str:
     return column.kind if column.kind in ("integer", "decimal", "number", "bool") else "text"
 
 
-def _time(place: Loc, rule: TimeColumn, column: KnownColumn) -> Iterator[Finding]:
+def _time(place: Loc, rule: TimeColumn, column: KnownColumn, nullable: bool) -> Iterator[Finding]:
     asked = f"format {rule.format!r}" if rule.format else f"unit {rule.unit!r}"
     shown = f"reads {rule.column!r} ({column.declared}) as a time in {asked}"
     whole = column.kind == "integer" or (column.kind == "decimal" and column.scale == 0)
@@ -123,7 +123,7 @@ def _time(place: Loc, rule: TimeColumn, column: KnownColumn) -> Iterator[Finding
             yield Finding(place, f'{shown}, but it is text; give unit = "iso", or a format')
     elif not whole or (rule.format is None and rule.unit not in WHOLE):
         yield Finding(place, f"{shown}, which it can't be; name another column or unit")
-    if column.nullable:
+    if column.nullable and not nullable:
         yield Finding(place, f"{rule.column!r} may be NULL; such rows would be dead-lettered", hint=True)
 
 

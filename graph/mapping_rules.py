@@ -4,37 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from graph.mapping_fields import IDENTIFIER as IDENTIFIER
+from graph.mapping_fields import ROW as ROW
 from graph.mapping_fields import (
-    DELAY,
-    DELAYS_MS,
     Cells,
     Column,
     Columns,
     IdText,
     Name,
+    Part,
     Unit,
-    Words,
     Zone,
     column_alone,
-    delay_text,
     inside_path,
     iso_moment,
     strptime_format,
     written_time,
 )
-from graph.mapping_fields import IDENTIFIER as IDENTIFIER
-from graph.mapping_fields import ROW as ROW
 from graph.mapping_fields import cell_text as cell_text
 from graph.mapping_fields import columns_in as columns_in
+from graph.mapping_verdicts import DelayColumn as DelayColumn
+from graph.mapping_verdicts import DelayField, VerdictField
+from graph.mapping_verdicts import Verdict as Verdict
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
-
-
-class NodeRef(_Part):
+class NodeRef(Part):
     """The end of an edge: a node's label and its id, a column or text with columns in braces.
 
     Contacts are hashed: `hash` says what kind the id is, `hash_column` which column says it.
@@ -52,7 +48,7 @@ class NodeRef(_Part):
         return self
 
 
-class Property(_Part):
+class Property(Part):
     """A column kept as a property. `decimal` is exact, in 10^-scale units (scale 2: cents); `category` is
     text of few values, which a model may read; `text` is for people.
     """
@@ -62,7 +58,7 @@ class Property(_Part):
     scale: int = Field(default=2, ge=0, le=9)
 
 
-class TimeColumn(_Part):
+class TimeColumn(Part):
     """When it happened: a column and how it is written, or one `value` for all rows.
 
     Debezium gives DATETIME(3) in ms, DATETIME(6) in us, DATE in days, TIMESTAMP as ISO text. `format` is
@@ -94,7 +90,7 @@ PropertyField = Annotated[Property, BeforeValidator(column_alone, json_schema_in
 TimeField = Annotated[TimeColumn, BeforeValidator(column_alone, json_schema_input_type=str | TimeColumn)]
 
 
-class NodeRule(_Part):
+class NodeRule(Part):
     """Each row of the table is a node with these properties; its id is the table's key."""
 
     label: Name
@@ -102,7 +98,7 @@ class NodeRule(_Part):
     properties: dict[Name, PropertyField] = {}
 
 
-class EdgeRule(_Part):
+class EdgeRule(Part):
     """Each row of the table gives this edge; none while an end's column is NULL, or where `when` does not hold.
 
     `event = true` asks for a score of each new or changed one.
@@ -118,7 +114,7 @@ class EdgeRule(_Part):
     attributes: dict[Name, PropertyField] = {}
 
 
-class EventRef(_Part):
+class EventRef(Part):
     """Which event a label speaks of: its table (fixed, or in a column), its key, its role by table."""
 
     key: Columns
@@ -135,34 +131,10 @@ class EventRef(_Part):
         return self
 
 
-class Verdict(_Part):
-    """A column that says fraud or not: a truth column, or one in the bank's own words.
-
-    With words, what is `unknown` or NULL is no label; a truth column has to say.
-    """
-
-    column: Column
-    fraud: Words = []
-    legit: Words = []
-    unknown: Words = []
-
-    @model_validator(mode="after")
-    def _disjoint(self) -> Verdict:
-        if bool(self.fraud) != bool(self.legit) or (self.unknown and not self.fraud):
-            raise ValueError("give both fraud and legit (the values that say so), or the column alone (true or false)")
-        words = [*self.fraud, *self.legit, *self.unknown]
-        if twice := sorted({word for word in words if words.count(word) > 1}):
-            raise ValueError(f"says two things of {', '.join(map(repr, twice))}; each value means one")
-        return self
-
-
-VerdictField = Annotated[Verdict, BeforeValidator(column_alone, json_schema_input_type=str | Verdict)]
-
-
-class LabelRule(_Part):
+class LabelRule(Part):
     """Each row says of an event whether it is fraud: of another table's (`event`), or of this row's (`of`, a role).
 
-    It counts as known `delay` after `reported`; without `reported`, after the event's own time.
+    It counts as known `delay` after `reported`; without `reported`, or where it is NULL, after the event's own time.
     """
 
     role: Name = "label"
@@ -170,7 +142,7 @@ class LabelRule(_Part):
     of: Name | None = None
     fraud: VerdictField
     reported: TimeField | None = None
-    delay: Annotated[str, AfterValidator(delay_text)] | None = None
+    delay: DelayField | None = None
 
     @model_validator(mode="after")
     def _one_event(self) -> LabelRule:
@@ -180,14 +152,8 @@ class LabelRule(_Part):
             raise ValueError("reported is missing; it has to be given: when the bank learnt of it")
         return self
 
-    @property
-    def delay_ms(self) -> int:
-        """The delay; rows count as steps of an order index."""
-        found = DELAY.fullmatch(self.delay or "0s")
-        return int(found[1]) * DELAYS_MS[found[2]] if found else 0
 
-
-class Lookup(_Part):
+class Lookup(Part):
     """A column this file lacks: `column` of the row of `table` whose `key` is what this row has in `by`.
 
     Without `by`, this row's column is called like the other's key.
@@ -204,7 +170,7 @@ class Lookup(_Part):
         return self.by or self.key
 
 
-class FileRule(_Part):
+class FileRule(Part):
     """Where the table's rows are when they are read from flat files, and how they are written.
 
     `path` is relative to the folder and may hold * (files in the order of their names are one table). What
@@ -240,7 +206,7 @@ class FileRule(_Part):
         return self
 
 
-class TableRule(_Part):
+class TableRule(Part):
     """What the rows of one table become.
 
     `missing` says what to do when a mapped column is not in the row (dropped or renamed while running):
@@ -268,7 +234,7 @@ class TableRule(_Part):
         return self.keep == "window" or (self.keep is None and any(edge.event for edge in self.edges))
 
 
-class MappingFile(_Part):
+class MappingFile(Part):
     """The whole file. `ignore` names tables of the stream that are no part of the graph."""
 
     source: Name

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from graph.mapping_rules import (
+    DelayColumn,
     LabelRule,
     NodeRef,
     Property,
@@ -21,12 +22,16 @@ Reads = Literal["identity", "contact", "property", "time", "truth", "words"]
 
 
 class Use(msgspec.Struct, frozen=True):
-    """One column a rule reads. `rule` says how, for properties and times. `loc` is below the table's."""
+    """One column a rule reads. `rule` says how, for properties and times. `loc` is below the table's.
+
+    `nullable`: a row whose cell is NULL is used all the same.
+    """
 
     loc: Loc
     column: str
     reads: Reads
     rule: Property | TimeColumn | None = None
+    nullable: bool = False
 
 
 def uses(table: TableRule) -> Iterator[Use]:
@@ -61,9 +66,9 @@ def _end(loc: Loc, ref: NodeRef) -> Iterator[Use]:
         yield Use((*loc, "hash_column"), ref.hash_column, "words")
 
 
-def _time(loc: Loc, time: TimeColumn) -> Iterator[Use]:
+def _time(loc: Loc, time: TimeColumn, nullable: bool = False) -> Iterator[Use]:
     if time.column is not None:
-        yield Use(loc, time.column, "time", time)
+        yield Use(loc, time.column, "time", time, nullable)
 
 
 def _properties(loc: Loc, properties: dict[str, Property]) -> Iterator[Use]:
@@ -72,9 +77,13 @@ def _properties(loc: Loc, properties: dict[str, Property]) -> Iterator[Use]:
 
 
 def _label(loc: Loc, label: LabelRule) -> Iterator[Use]:
-    yield Use((*loc, "fraud"), label.fraud.column, "words" if label.fraud.fraud else "truth")
+    if label.fraud.column is not None:
+        yield Use((*loc, "fraud"), label.fraud.column, "words" if label.fraud.worded else "truth")
     if label.reported is not None:
-        yield from _time((*loc, "reported"), label.reported)
+        yield from _time((*loc, "reported"), label.reported, nullable=label.of is not None)
+    if isinstance(label.delay, DelayColumn):
+        number = Property(column=label.delay.column, type="number")
+        yield Use((*loc, "delay"), label.delay.column, "property", number)
     if label.event is not None:
         for name in label.event.key:
             yield Use((*loc, "event", "key"), name, "identity")

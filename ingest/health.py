@@ -4,8 +4,8 @@
 |----------|----------------------------------------------------------------------------|---------|-------|
 | starting | the loop has not come round yet                                            | yes     | no    |
 | idle     | it comes round, nothing is in hand                                         | yes     | yes   |
-| working  | records are in hand                                                        | yes     | yes   |
-| paused   | so many are in hand that it takes no more for now                          | yes     | yes   |
+| working  | records are in hand                                                        | yes     | at first |
+| paused   | so many are in hand that it takes no more for now                          | yes     | at first |
 | retrying | a server does not answer; a restart of ours would not help                 | yes     | at first |
 | stuck    | the loop, or the batch in hand, stands still, and no retry explains it     | no      | no    |
 
@@ -41,12 +41,15 @@ class Limits(msgspec.Struct, frozen=True):
             connection + its own retries of 30 s, or 30 s for a flush to Kafka, + 5 s of back-off.
         batch_s: for the batches in hand to get any further. A TRUNCATE closes every row of a table, at about
             10,000 in 0.3 s: 30 minutes are 60 million rows. A restart would begin anew, so better too long.
+        slow_s: for the same before the worker is not ready. A write that is no TRUNCATE ends within 25 s (Neo4j's
+            time-out), so this is a long one or a server that hangs without an error.
         retry_s: of retries before the worker is not ready.
     """
 
     start_s: float = 600.0
     turn_s: float = 120.0
     batch_s: float = 1800.0
+    slow_s: float = 60.0
     retry_s: float = 10.0
 
 
@@ -188,9 +191,11 @@ class Health(Silent):
             return f"the loop has not come round for {now - since:.0f} s{during}", since
         since = max(self._progress, tried)
         if self._in_hand and now - since > limits.batch_s:
-            got = f"the {self._in_hand} records in hand have got no further for {now - since:.0f} s{during}"
-            return got, since
+            return f"{self._no_further(now - since)}{during}", since
         return None
+
+    def _no_further(self, for_s: float) -> str:
+        return f"the {self._in_hand} records in hand have got no further for {for_s:.0f} s"
 
     def _state(self, stuck: tuple[str, float] | None) -> tuple[State, float]:
         if stuck is not None:
@@ -211,6 +216,8 @@ class Health(Silent):
         if self._retry is not None and now - self._retry.since > self._limits.retry_s:
             for_s, retry = now - self._retry.since, self._retry
             return f"has been trying again for {for_s:.0f} s, {retry.attempts} times; {retry.error}"
+        if self._in_hand and now - self._progress > self._limits.slow_s:
+            return self._no_further(now - self._progress)
         if not self._behind:
             return "no partitions are assigned: the group shares them out, or has more processes than partitions"
         return ""

@@ -32,6 +32,7 @@ BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000
 REAL_TIME_MS = 3_600_000  # a commit further than this from its capture ran on another clock, or the connector was away
 AT = ("topic", "partition")
 OTHER = ("other", "other")
+KINDS = ("refused", "unreadable")  # of dead letters
 OPS = {op: op.name.lower() for op in Op}
 PARTS = ("epoch", "stream", "file", "offset", "row")  # of a Position
 _order = attrgetter("epoch", "stream", "file", "offset", "row")
@@ -58,7 +59,7 @@ class Metrics:
         )  # fmt: skip
         self._seen = Gauge(
             "ringwatch_ingest_last_record_timestamp_seconds",
-            "When the last record was dealt with; time() less this is how long nothing has come",
+            "When the last record was dealt with, or the partition taken; time() less this is how long nothing came",
             AT, registry=self.registry,
         )  # fmt: skip
         self._position = Gauge(
@@ -137,7 +138,7 @@ class Metrics:
                 self._records.labels(*at).inc(number)
                 self._seen.labels(*at).set(now_s)
             for letter in letters:
-                kind = "refused" if letter.position else "unreadable"
+                kind = KINDS[0 if letter.position else 1]
                 self._letters.labels(*self._at((letter.topic, letter.partition)), kind).inc()
 
     def retrying(self, step: str, error: Exception) -> None:
@@ -147,7 +148,10 @@ class Metrics:
     def lag(self, behind: Mapping[Place, int]) -> None:
         """See Listener.lag. What went to another process is forgotten: its gauges would stand still here."""
         with self._lock:
-            for place in self._lag.told(behind, self._clock()):
+            now_s = self._clock()
+            for place in behind.keys() - self._lag.records().keys():
+                self._take(place, now_s)
+            for place in self._lag.told(behind, now_s):
                 self._forget(place)
 
     def paused(self, yes: bool) -> None:
@@ -200,6 +204,13 @@ class Metrics:
                 return OTHER
             self._known.add(place)
         return place[0], str(place[1])
+
+    def _take(self, place: Place, now_s: float) -> None:
+        """It is ours: what alerts ask for is there before the first record. A counter that began with 1 has no rise."""
+        at = self._at(place)
+        self._seen.labels(*at).set(now_s)
+        for kind in KINDS:
+            self._letters.labels(*at, kind)
 
     def _forget(self, place: Place) -> None:
         self._last.pop(place, None)

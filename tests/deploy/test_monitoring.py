@@ -52,6 +52,45 @@ def test_every_expression_asks_for_metrics_there_are() -> None:
     assert [e for e in expressions() if not asked(e) and "up{" not in e] == []
 
 
+def labelled() -> dict[str, set[str]]:
+    """Every series' labels: those it is given, and those that scraping adds."""
+    found: dict[str, set[str]] = {}
+    for registry in (Metrics().registry, AlertsMetrics().registry):
+        # the client has no public way to ask a metric without samples for its labels
+        own = {name: getattr(each, "_labelnames", ()) for name, each in registry._names_to_collectors.items()}
+        for family in registry.collect():
+            for end in ENDS.get(family.type, ("",)):
+                given = own.get(family.name) or getattr(family, "_labelnames", ())
+                found[family.name + end] = {*given, "instance", "job", *(["le"] if end == "_bucket" else [])}
+    return found
+
+
+def used(expression: str) -> set[str]:
+    """The labels an expression selects, groups or joins by."""
+    selected = re.findall(r"(\w+)=~?\"", expression)
+    grouped = re.findall(r"\b(?:by|on) \(([^)]*)\)", expression)
+    return {*selected, *(name.strip() for group in grouped for name in group.split(","))}
+
+
+def test_every_expression_asks_for_labels_there_are() -> None:
+    """Grouped by one that is not there, an alert names nothing; selected by one, a panel stays empty."""
+    known = labelled()
+    assert known["ringwatch_ingest_dead_letters_total"] == {"topic", "partition", "kind", "instance", "job"}
+    one = [(e, next(iter(asked(e)))) for e in expressions() if len(asked(e)) == 1]
+    assert [e for e, name in one if not used(e) <= known[name]] == []
+
+
+def test_an_alert_s_words_name_labels_its_expression_leaves() -> None:
+    """One that is summed away would read as nothing."""
+    known = labelled()
+    for rule in RULES:
+        grouped = re.match(r"sum by \(([^)]*)\)", rule["expr"])
+        names = next((known[name] for name in asked(rule["expr"])), {"instance", "job"})
+        left = {name.strip() for name in grouped[1].split(",")} if grouped else names
+        told = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+        assert told <= left, rule["alert"]
+
+
 def test_every_alert_says_what_to_do() -> None:
     """And how much of a hurry there is."""
     for rule in RULES:

@@ -163,6 +163,31 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert [label.fraud for label in labels(found)] == [True, False]
 
 
+def test_parquet_as_pandas_writes_it(tmp_path: Path) -> None:
+    """Nanoseconds, and whole numbers as binary ones wherever the column has a gap: ids and words all the same."""
+    rows = {
+        "id": [1.0, 2.0, None], "src": [10.0, 11.0, 12.0], "dst": ["x", "y", "z"], "amount": [1.5, 2.0, 3.0],
+        "verdict": [1.0, 0.0, None], "at": pa.array([NOON_MS * 10**6 + 1] * 3, pa.timestamp("ns")),
+    }  # fmt: skip
+    pq.write_table(pa.table(rows), tmp_path / "p.parquet")
+    found, refused = read(mapping(tmp_path, '{ path = "p.parquet" }'), tmp_path)
+    assert [(e.owner, e.src, e.time_ms, e.attributes) for e in edges(found)] == [
+        ("payments:1:payment", "Payer:10", NOON_MS, {"amount": 150}),
+        ("payments:2:payment", "Payer:11", NOON_MS, {"amount": 200}),
+    ]  # fmt: skip
+    assert [label.fraud for label in labels(found)] == [True, False]
+    assert [one.place for one in refused] == [f"{tmp_path}/p.parquet:3"]
+
+
+def test_a_parquet_time_no_calendar_has_is_told_by_its_row(tmp_path: Path) -> None:
+    """Seconds written as milliseconds, say: the year is 55000."""
+    times = pa.array([0, 1_700_000_000_000], pa.timestamp("s"))
+    pq.write_table(pa.table({"id": [1, 2], "src": [1, 2], "dst": [1, 2], "amount": [1, 1], "verdict": [0, 0],
+                             "at": times}), tmp_path / "p.parquet")  # fmt: skip
+    with pytest.raises(FlatError, match=r"p\.parquet: row 1 and what follows can't be read"):
+        read(mapping(tmp_path, '{ path = "p.parquet" }'), tmp_path)
+
+
 def test_an_order_index_counts_steps_and_a_delay_in_rows_too(tmp_path: Path) -> None:
     """A step is a second; known three rows later."""
     rest = EDGE.replace('unit = "iso"', 'unit = "order"') + LABEL.replace("7d", "3 rows")

@@ -436,9 +436,9 @@ def test_a_key_too_long_for_an_index_names_no_row(tmp_path: Path) -> None:
     names = [f"k{n}" for n in range(9)]
     path = tmp_path / "mapping.toml"
     text = MAPPING_FILE.read_text(encoding="utf-8")
-    before, table, rest = text.partition("[tables.transfers]")
+    before, table, rest = text.partition("[tables.fraud_reports]")
     path.write_text(before + table + rest.replace('key = ["id"]', f"key = {names}", 1), encoding="utf-8")
     long, short = (msgspec.json.encode(dict.fromkeys(names, char * 256)) for char in ("\U0001f600", "x"))
     mapping = Mapping.load(path, KEY)
-    assert mapping.row_of_key("bank.bank.transfers", long) is None
-    assert mapping.row_of_key("bank.bank.transfers", short) is not None
+    assert mapping.row_of_key("bank.bank.fraud_reports", long) is None
+    assert mapping.row_of_key("bank.bank.fraud_reports", short) is not None

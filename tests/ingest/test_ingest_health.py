@@ -13,7 +13,7 @@ from ingest.events import Transient
 from ingest.health import Health, Limits, Report
 from ingest.listener import Listeners, Silent
 
-LIMITS = Limits(start_s=60, turn_s=30, batch_s=100, retry_s=10)
+LIMITS = Limits(start_s=60, turn_s=30, batch_s=100, slow_s=50, retry_s=10)
 PART = ("bank.bank.transfers", 0)
 AWAY = Transient("Neo4j is away")
 
@@ -101,6 +101,21 @@ def test_a_batch_that_gets_no_further_is_stuck_though_the_loop_comes_round(at_wo
         at_work.take(0)
     report = at_work.after(0)
     assert summary(report) == ("stuck", False, False) and "the 7 records in hand" in report.why
+
+
+def test_a_batch_that_gets_no_further_is_soon_not_ready(at_work: Watched) -> None:
+    """Long before it counts as stuck: a server that hangs without an error looks like a long TRUNCATE."""
+    at_work.take(7)
+    said = []
+    for _ in range(6):
+        at_work.clock.now_s += 11
+        at_work.take(0)
+        said.append(at_work.after(0))
+    assert [(report.state, report.healthy) for report in said] == [("working", True)] * 6
+    assert [report.ready for report in said] == [True] * 4 + [False] * 2
+    assert said[-1].why == "the 7 records in hand have got no further for 66 s"
+    at_work.finish(7)
+    assert summary(at_work.after(0)) == ("idle", True, True)
 
 
 def test_a_new_batch_does_not_hide_that_the_one_before_stands(at_work: Watched) -> None:

@@ -191,6 +191,21 @@ def test_when_the_last_record_came_is_shown(world: World) -> None:
     assert world.value("ingest_last_record_timestamp_seconds", **AT) == pytest.approx(CAPTURED_S + 0.2)
 
 
+def test_a_partition_that_never_gave_a_record_counts_from_when_it_was_taken(world: World) -> None:
+    """Else nobody could tell that a worker which hangs in its first batch starves it."""
+    world.metrics.lag({(TOPIC, 0): 5})
+    world.now_s += 50
+    world.metrics.lag({(TOPIC, 0): 5})
+    assert world.value("ingest_last_record_timestamp_seconds", **AT) == pytest.approx(CAPTURED_S + 0.2)
+
+
+@pytest.mark.parametrize("kind", ["refused", "unreadable"])
+def test_dead_letters_are_none_before_the_first(world: World, kind: str) -> None:
+    """Prometheus's increase() sees no step in a series that begins with one."""
+    world.metrics.lag({(TOPIC, 0): 5})
+    assert world.value("ingest_dead_letters_total", **AT, kind=kind) == 0
+
+
 def test_pauses_incomplete_rows_and_what_was_too_old_are_shown(world: World) -> None:
     """As the worker tells them."""
     world.metrics.paused(True)
