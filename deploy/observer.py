@@ -20,7 +20,7 @@ from deploy.demo.change import RowChange
 from deploy.latency import Latencies
 from graph.mapping import Mapping
 from ingest.events import Op
-from ingest.records import CHANGES, SCORES
+from ingest.records import EVENTS, SCORES
 
 log = structlog.get_logger("observer")
 
@@ -94,7 +94,7 @@ class Observer:
              "auto.offset.reset": "latest", "fetch.wait.max.ms": 5}
         )  # fmt: skip
         known = consumer.list_topics(timeout=20).topics
-        names = [CHANGES, SCORES, *(name for name in known if self._table(name) in self._roles)]
+        names = [EVENTS, SCORES, *(name for name in known if self._table(name) in self._roles)]
         parts = [TopicPartition(name, part) for name in names for part in known[name].partitions]
         for at in parts:
             at.offset = consumer.get_watermark_offsets(at, timeout=20)[1]
@@ -111,7 +111,7 @@ class Observer:
         return rest.rpartition(".")[2] if prefix == self._bank else ""
 
     def _arrived(self, topic: str, key: bytes, now_s: float) -> None:
-        if topic == CHANGES:
+        if topic == EVENTS:
             self._reached("graph", key.decode(), now_s)
         elif topic == SCORES:
             self._reached("score", key.decode(), now_s)

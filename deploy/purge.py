@@ -11,11 +11,11 @@ import msgspec
 
 from deploy import bootstrap
 from deploy.config import PREFIX, ConfigError, Settings
-from deploy.sweeper import told
 from graph.model import Horizon
 from graph.neo4j_keep import FRESH_S, Markers
 from graph.neo4j_store import Neo4jStore
 from graph.retention import DAY_MS
+from graph.wire import everywhere
 from ingest.records import Publisher
 
 CHUNK = 500
@@ -84,7 +84,7 @@ def carry_out(store: Neo4jStore, publisher: Publisher, found: Purge, settle_s: f
     horizon = Horizon("purge", found.before_ms)
     store.apply([horizon])
     time.sleep(settle_s)
-    publisher.publish([told(horizon)])
+    publisher.publish([everywhere(horizon)])
     while store.sweep(CHUNK):
         pass
     left = sum(each.count for each in store.markers(found.before_ms))

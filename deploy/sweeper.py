@@ -6,24 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
 from graph.model import Horizon
 from graph.retention import Chunk, Retention
 from graph.store import GraphStore
+from graph.wire import everywhere
 from ingest.events import IngestError
-from ingest.records import CHANGES, Message, Publisher
+from ingest.records import Publisher
 
 log = structlog.get_logger("retention")
 
 TICK_S = 1.0
 PAUSE = 1.0  # times as long as the chunk took: at most half of the time is the sweep's
-
-
-def told(horizon: Horizon) -> Message:
-    """A horizon on its way to every mirror."""
-    return Message(CHANGES, horizon.kind.encode(), msgspec.json.encode(horizon), everywhere=True)
 
 
 class Sweeper(threading.Thread):
@@ -65,7 +60,7 @@ class Sweeper(threading.Thread):
         horizon = self._retention.next(self._newest_ms(), int(time.time() * 1000), now_s)
         if horizon is not None:
             self._store.apply([horizon])
-            self._publisher.publish([told(horizon)])
+            self._publisher.publish([everywhere(horizon)])
             if self._retention.due:
                 self._sweep(horizon)
 

@@ -16,6 +16,8 @@ from graph.schema import GraphSchema, Relation
 
 GONE, LABEL, FLOOR, WRITER = "_Gone", "_Label", "_Floor", "_Writer"
 INCOMPLETE, HORIZON = "_Incomplete", "_Horizon"  # graph/cypher_keep.py
+EDGE = ("id", "time", "_known", "_src", "_dst")  # what every edge has, in the order of its row behind its two ends
+ENDING = ("_closed_pos", "_closed_ms", "_closed_gone", "_floor_pos", "_floor_ms")  # and what may end it
 POS = "last(split({x}.id, '@'))"  # a position holds no @ (ingest.debezium), an owner may
 OWNER = f"left({{x}}.id, size({{x}}.id) - size({POS}) - 1)"
 
@@ -69,8 +71,10 @@ def read_state(schema: GraphSchema) -> str:
     shapes |= {LABEL: f"(x:{LABEL})", GONE: f"(x:{GONE})"}
     # Markers are rare: their count is kept by Neo4j, so where there is none, none is looked for.
     some = {GONE: f"MATCH (g:{GONE}) WITH count(g) AS markers WHERE markers > 0 "}
+    owners = {kind: f"$b.owners_{kind}" for kind in shapes if kind != GONE}
+    owners[GONE] = " + ".join(owners.values())
     parts = [
-        f"{some.get(kind, '')}UNWIND $b.owners_{kind} AS o MATCH {shape} USING INDEX x:{kind}(id) "
+        f"{some.get(kind, '')}UNWIND {owners[kind]} AS o MATCH {shape} USING INDEX x:{kind}(id) "
         f"WHERE x.id STARTS WITH o + '@' RETURN '{kind}' AS kind, properties(x) AS p"
         for kind, shape in shapes.items()
     ]
@@ -103,10 +107,14 @@ def nodes(label: str, role: str, rows: str) -> str:
 
 
 def create_edges(relation: Relation, rows: str) -> str:
-    """New versions. An end that has not arrived yet becomes a node with an id and nothing else."""
+    """New versions, a list each (`neo4j_rows.edge_row`): with a map each, and `SET e = row.p`, Neo4j took a tenth more
+    and the client twice the time. An end that has not arrived yet becomes a node with an id and nothing else.
+    """
+    columns = [*EDGE, *map(name, relation.attributes), *ENDING]
+    properties = ", ".join(f"{column}: row[{at}]" for at, column in enumerate(columns, start=2))
     return (
-        f"UNWIND $b.{rows} AS row MERGE (s:{name(relation.source)} {{id: row.s}}) "
-        f"MERGE (d:{name(relation.target)} {{id: row.d}}) CREATE (s)-[e:{name(relation.name)}]->(d) SET e = row.p"
+        f"UNWIND $b.{rows} AS row MERGE (s:{name(relation.source)} {{id: row[0]}}) "
+        f"MERGE (d:{name(relation.target)} {{id: row[1]}}) CREATE (s)-[:{name(relation.name)} {{{properties}}}]->(d)"
     )
 
 

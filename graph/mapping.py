@@ -63,6 +63,7 @@ class Mapping:
                     before,
                     numeric=_named(edge, ("integer", "decimal", "number"), before.numeric),
                     categories=_named(edge, ("category",), before.categories),
+                    attributes=tuple(sorted({*before.attributes, *edge.attributes})),
                     tables=tuple(dict.fromkeys((*before.tables, table))),
                 )
         return tuple(found[name] for name in sorted(found))

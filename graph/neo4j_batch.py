@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from graph import cypher
@@ -18,6 +19,7 @@ from graph.store import StoreRefused
 from graph.versions import Chain, Held
 
 Op = EdgeUpsert | LabelUpsert | Gone
+_VERSION = itemgetter(2)  # of an edge's row: its version id
 Params = dict[str, Any]
 
 
@@ -25,9 +27,10 @@ class Batch:
     """Upserts to be written together: `reading`, then `take` what was read, then `writing`."""
 
     def __init__(self, schema: GraphSchema, upserts: Sequence[Upsert]) -> None:
-        """Raises StoreRefused: an edge's relation is not in the schema."""
+        """Raises StoreRefused: an edge's relation, or an attribute of it, is not in the schema."""
         self._schema = schema
-        self._relations = {relation.name: relation for relation in schema.relations}
+        self._attributes = {relation.name: relation.attributes for relation in schema.relations}
+        self._known = {relation.name: frozenset(relation.attributes) for relation in schema.relations}
         self._nodes = [u for u in upserts if isinstance(u, NodeUpsert)]
         self._ops: dict[str, dict[str, list[Op]]] = defaultdict(lambda: defaultdict(list))
         for op in upserts:
@@ -40,19 +43,23 @@ class Batch:
 
     def _kind(self, op: Op) -> str:
         kind = op.relation if isinstance(op, EdgeUpsert) else op.kind if isinstance(op, Gone) else None
-        if kind is not None and kind not in self._relations:
+        if kind is None:
+            return cypher.LABEL
+        if kind not in self._known:
             raise StoreRefused(f"relation {kind!r} is not in the mapping this store was opened with")
-        return cypher.LABEL if kind is None else kind
+        if isinstance(op, EdgeUpsert) and not self._known[kind].issuperset(op.attributes):
+            unknown = sorted(op.attributes.keys() - self._known[kind])
+            raise StoreRefused(f"attributes {unknown} of {kind} are not in the mapping this store was opened with")
+        return kind
 
     # -- what is there ------------------------------------------------------------------------
 
     def reading(self) -> Params:
         """Parameters of `cypher.read_state`."""
-        kinds = [*self._relations, cypher.LABEL]
+        kinds = [*self._known, cypher.LABEL]
         owners = {kind: sorted(self._ops[kind]) if kind in self._ops else [] for kind in kinds}
-        every = sorted(owner for found in owners.values() for owner in found)
-        tables = {table_of(owner) for owner in every} | {node.role for node in self._nodes}
-        owners[cypher.GONE] = every
+        tables = {table_of(owner) for found in owners.values() for owner in found}
+        tables |= {node.role for node in self._nodes}
         return {**{f"owners_{kind}": found for kind, found in owners.items()}, "tables": sorted(tables)}
 
     def take(self, rows: Iterable[tuple[str, Params]]) -> None:
@@ -96,14 +103,15 @@ class Batch:
 
     def _versions(self) -> Params:
         rows: Params = {"labels": []}
-        for kind in [*self._relations, cypher.LABEL]:
-            plain = [] if kind == cypher.LABEL else [open_edge_row(edge) for edge in self._take_plain(kind)]
+        for kind in [*self._known, cypher.LABEL]:
+            names = self._attributes.get(kind, ())
+            plain = [] if kind == cypher.LABEL else [open_edge_row(edge, names) for edge in self._take_plain(kind)]
             created = sorted(self._added(kind), key=lambda held: (held.op.owner, held.op.pos))
             closed = sorted(self._closed(kind), key=lambda row: str(row["id"]))
             if kind == cypher.LABEL:
                 rows["labels"] = [*map(label_row, created), *closed]
             else:
-                edges = sorted([*plain, *map(edge_row, created)], key=_edge_id)
+                edges = sorted([*plain, *(edge_row(held, names) for held in created)], key=_VERSION)
                 rows |= {f"created_{kind}": edges, f"closed_{kind}": closed}
         return rows
 
@@ -147,7 +155,3 @@ class Batch:
                     needed[version_id(held.op.owner, held.op.pos)] = marker_row(held.op)
         marked = [needed[key] for key in sorted(needed.keys() - self._markers)]
         return {"marked": marked, "unmarked": sorted(self._markers - needed.keys())}
-
-
-def _edge_id(row: Params) -> str:
-    return str(row["p"]["id"])

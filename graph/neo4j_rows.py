@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from graph.cypher import ENDING
 from graph.model import (
     Attributes,
     EdgeUpsert,
@@ -47,26 +48,30 @@ def ending(held: Held) -> Row:
     return {**closing(held), "_floor_pos": held.floor_pos, "_floor_ms": held.floor_ms}
 
 
-def edge_row(held: Held) -> Row:
-    """A new edge version: its endpoints' ids and its properties."""
+def open_edge_row(edge: EdgeUpsert, names: tuple[str, ...]) -> list[Any]:
+    """A new edge version that nothing closes: its endpoints' ids, `cypher.EDGE`, the attributes of these names.
+
+    What would follow is taken for null, and so not set.
+    """
+    given = edge.attributes.get
+    return [
+        edge.src.partition(":")[2],
+        edge.dst.partition(":")[2],
+        version_id(edge.owner, edge.pos),
+        edge.time_ms,
+        edge.known_ms,
+        edge.src,
+        edge.dst,
+        *[given(name) for name in names],
+    ]
+
+
+def edge_row(held: Held, names: tuple[str, ...]) -> list[Any]:
+    """A new edge version with what closes it already: `cypher.ENDING` follows."""
     edge = held.op
     assert isinstance(edge, EdgeUpsert)
-    row = open_edge_row(edge)
-    row["p"] |= {name: value for name, value in ending(held).items() if value is not None}
-    return row
-
-
-def open_edge_row(edge: EdgeUpsert) -> Row:
-    """A new edge version that nothing closes: nearly all of them."""
-    properties = {
-        **edge.attributes,
-        "id": version_id(edge.owner, edge.pos),
-        "time": edge.time_ms,
-        "_known": edge.known_ms,
-        "_src": edge.src,
-        "_dst": edge.dst,
-    }
-    return {"s": edge.src.partition(":")[2], "d": edge.dst.partition(":")[2], "p": properties}
+    end = ending(held)
+    return [*open_edge_row(edge, names), *[end[name] for name in ENDING]]
 
 
 def label_row(held: Held) -> Row:

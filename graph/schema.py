@@ -8,7 +8,7 @@ import msgspec
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A relation, the labels it joins, and those of its attributes that are numbers, and categories.
+    """A relation, the labels it joins, those of its attributes that are numbers, and categories, and all of them.
 
     `tables` are those that give it, sorted; empty where nobody said.
     """
@@ -19,6 +19,7 @@ class Relation(msgspec.Struct, frozen=True):
     numeric: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
 
 class GraphSchema(msgspec.Struct, frozen=True):

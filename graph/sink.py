@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from graph.mapping import Mapping, Plan
-from graph.model import EdgeUpsert, Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
+from graph.model import Floor, Horizon, Incomplete, Watermark
 from graph.store import GraphStore
+from graph.wire import encode, everywhere, key_of, packed
 from ingest.events import Change, Op
 from ingest.labels import DECISIONS
 from ingest.records import CHANGES, EVENTS, Message, Record
 from ingest.sink import Item
-
-_encode = msgspec.json.Encoder().encode
 
 
 class GraphSink:
@@ -66,38 +63,21 @@ class GraphSink:
 
     def messages(self, items: Sequence[Item], marks: Sequence[Incomplete], through: str | None) -> list[Message]:
         """Upserts first, then the watermark behind them, then the events that wait for both."""
-        changes: list[Message] = []
-        events: list[Message] = []
-        for item in items:
-            trace = (item.trace.header(),)
-            changes += [
-                Message(CHANGES, _key(u), _encode(u), trace, everywhere=isinstance(u, Floor | Horizon))
-                for u in item.plan.upserts
-            ]
-            events += [Message(EVENTS, event.id.encode(), _encode(event), trace) for event in item.plan.events]
-        changes += [Message(CHANGES, _key(mark), _encode(mark)) for mark in marks]
+        changes = [*packed(items)]
+        upserts = (upsert for item in items for upsert in item.plan.upserts)
+        changes += [everywhere(upsert) for upsert in upserts if isinstance(upsert, Floor | Horizon)]
+        if marks:
+            changes.append(Message(CHANGES, key_of(marks[0]), encode(marks)))
         if through:
-            changes.append(Message(CHANGES, b"", _encode(Watermark(self._worker, through)), everywhere=True))
+            changes.append(everywhere(Watermark(self._worker, through)))
+        events = [
+            Message(EVENTS, event.id.encode(), encode(event), (item.trace.header(),))
+            for item in items
+            for event in item.plan.events
+        ]
         return [*changes, *events]
 
 
 def _committed_ms(change: Change) -> int:
     """In the bank's clock: neither when a snapshot read the row nor when an analyst decided."""
     return 0 if change.op is Op.READ or change.table == DECISIONS else change.committed_ms
-
-
-def _key(upsert: Upsert) -> bytes:
-    """Entity or event id: what must stay in order stays in one partition."""
-    match upsert:
-        case EdgeUpsert():  # nearly all of them
-            return upsert.owner.encode()
-        case NodeUpsert():
-            return upsert.key.encode()
-        case Floor():
-            return upsert.table.encode()
-        case Incomplete():
-            return upsert.row.encode()
-        case Horizon():
-            return upsert.kind.encode()
-        case _:
-            return upsert.owner.encode()

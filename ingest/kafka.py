@@ -303,8 +303,11 @@ class KafkaPublisher:
 
         try:
             for message in messages:
-                for part in self._parts(message):
-                    self._produce(message, part, done)
+                if message.everywhere:
+                    for part in range(self._count(message.topic)):
+                        self._produce(message, part, done)
+                else:
+                    self._produce(message, PARTITION_UA if message.partition is None else message.partition, done)
             left = self._producer.flush(self._timeout_s)
         except (KafkaException, BufferError) as error:
             raise Transient(f"Kafka did not take the messages: {error}") from error
@@ -320,15 +323,13 @@ class KafkaPublisher:
             except BufferError:  # the local queue is full: let it drain
                 self._producer.poll(0.1)
 
-    def _parts(self, message: Message) -> range | tuple[int]:
-        if not message.everywhere:
-            return (PARTITION_UA if message.partition is None else message.partition,)
-        if message.topic not in self._partitions:
-            topic = self._producer.list_topics(message.topic, timeout=10).topics[message.topic]
+    def _count(self, name: str) -> int:
+        if name not in self._partitions:
+            topic = self._producer.list_topics(name, timeout=10).topics[name]
             if not topic.partitions:
-                raise Transient(f"topic {message.topic!r} does not exist; `ringwatch connect register` makes it")
-            self._partitions[message.topic] = len(topic.partitions)
-        return range(self._partitions[message.topic])
+                raise Transient(f"topic {name!r} does not exist; `ringwatch connect register` makes it")
+            self._partitions[name] = len(topic.partitions)
+        return self._partitions[name]
 
 
 def committed(bootstrap: str, group: str, topic: str, extra: Mapping[str, str] | None = None) -> int:

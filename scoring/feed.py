@@ -19,15 +19,16 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from graph.mirror import Mirror
 from graph.model import Upsert, Watermark
+from graph.wire import unpacked
 from ingest.records import CHANGES
 from scoring.watermarks import Watermarks
 
 log = structlog.get_logger("mirror")
 
-BATCH = 2_000  # records applied under one lock: about 20 ms
+BATCH = 2_000  # upserts applied under one lock: about 20 ms
+RECORDS = 100  # taken at once: each holds up to graph.wire.PACK changes
 SWEPT = 500  # old things removed after each batch at most: about 5 ms, and more than ten batches a second can bring
 LOOK_BACK = 200  # records per partition read again at the start: the watermarks of an idle bank are among them
-_decoder = msgspec.json.Decoder(Upsert | Watermark)
 
 
 class Dumped(Protocol):
@@ -100,9 +101,7 @@ class MirrorFeed(threading.Thread):
 
     def _ends(self, parts: list[int]) -> dict[int, tuple[int, int]]:
         """First and next offset of each partition."""
-        return {
-            part: self._consumer.get_watermark_offsets(TopicPartition(CHANGES, part), timeout=30) for part in parts
-        }
+        return {part: self._consumer.get_watermark_offsets(TopicPartition(CHANGES, part), timeout=30) for part in parts}
 
     def _positions(self, wanted: dict[int, int]) -> list[TopicPartition]:
         """Where we stand; before the first record of a partition its assigned offset is the position."""
@@ -116,7 +115,7 @@ class MirrorFeed(threading.Thread):
     def _next(self, wait_s: float) -> list[Message]:
         """What is there, waiting for the first record only (a consume of many waits its whole time-out)."""
         first = self._consumer.poll(wait_s)
-        return [] if first is None else [first, *self._consumer.consume(BATCH, 0)]
+        return [] if first is None else [first, *self._consumer.consume(RECORDS, 0)]
 
     def _apply(self, messages: list[Message]) -> None:
         upserts: list[Upsert] = []
@@ -126,7 +125,7 @@ class MirrorFeed(threading.Thread):
                 self._complain(error)
                 continue
             try:
-                read = _decoder.decode(message.value() or b"")
+                read = unpacked(message.value() or b"")
             except (msgspec.DecodeError, UnicodeDecodeError) as bad:
                 # Only ingest writes here: what it did not write is no part of the graph.
                 log.warning("ignored", at=f"{CHANGES}[{message.partition()}]@{message.offset()}", reason=str(bad))
@@ -134,8 +133,9 @@ class MirrorFeed(threading.Thread):
             if isinstance(read, Watermark):
                 marks.append((read.worker, message.partition() or 0, read.pos))
             else:
-                upserts.append(read)
-        self._mirror.apply(upserts)
+                upserts += read
+        for at in range(0, len(upserts), BATCH):
+            self._mirror.apply(upserts[at : at + BATCH])
         self.applied += len(upserts)
         for worker, partition, pos in marks:  # behind the upserts they speak of
             if self._marks is not None:

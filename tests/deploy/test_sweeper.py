@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 import pytest
 
 from deploy.sweeper import Sweeper
@@ -12,6 +11,7 @@ from graph.mirror import Mirror
 from graph.model import EdgeUpsert, Horizon, Upsert
 from graph.retention import DAY_MS, Retention
 from graph.store import StoreUnavailable
+from graph.wire import unpacked
 from ingest.records import Message
 
 NEWEST_MS = 100 * DAY_MS
@@ -60,7 +60,7 @@ def test_what_is_older_than_the_window_leaves_and_every_mirror_hears_of_it() -> 
     working.step(0.0)
     assert working.swept == 39 and mirror.owners == 61
     assert [(m.topic, m.everywhere) for m in published.messages] == [("graph.changes", True)]
-    assert msgspec.json.decode(published.messages[0].value, type=Horizon) == Horizon("retention", 40 * DAY_MS)
+    assert unpacked(published.messages[0].value or b"") == [Horizon("retention", 40 * DAY_MS)]
 
 
 def test_the_others_of_the_group_stand_by() -> None:

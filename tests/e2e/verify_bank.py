@@ -38,14 +38,15 @@ CREATE TABLE vt_people (id BIGINT PRIMARY KEY, name VARCHAR(40), score DOUBLE PR
   phone VARCHAR(30), born DATE NOT NULL);
 CREATE TABLE vt_payments (branch VARCHAR(8) NOT NULL, num INT NOT NULL, payer BIGINT, payee BIGINT,
   amount DECIMAL(14,2) NOT NULL, note TEXT, at {time} NOT NULL, PRIMARY KEY (branch, num));
-CREATE TABLE vt_reports (id BIGINT PRIMARY KEY, payment BIGINT NOT NULL, fraud SMALLINT NOT NULL, at {time} NOT NULL)"""
+CREATE TABLE vt_reports (id BIGINT PRIMARY KEY, branch VARCHAR(8) NOT NULL, payment BIGINT NOT NULL,
+  fraud SMALLINT NOT NULL, at {time} NOT NULL)"""
 ROWS = """\
 INSERT INTO vt_people VALUES (1, 'Ann', 0.1, 1, '+49 30 1', '1990-02-28'), (2, 'Bärbel', 1e20, 0, NULL, '1969-12-31'),
   (3, NULL, NULL, NULL, '0049 30 3', '2000-01-01');
 INSERT INTO vt_payments VALUES ('a:b|c%', 1, 1, 2, 12.30, 'x', '2024-02-29 12:34:56.789'),
   ('M', 2, 2, 3, 0.05, NULL, '1969-12-31 23:59:59.999'), ('M', 10, NULL, 3, 7, 'Größe', '2024-03-01'),
   ('m-1', 3, 3, 1, 99999999.99, '', '2024-03-02 01:02:03.004');
-INSERT INTO vt_reports VALUES (1, 2, 1, '2024-03-02'), (2, 3, 0, '2024-03-03 10:00:00.5')"""
+INSERT INTO vt_reports VALUES (1, 'M', 2, 1, '2024-03-02'), (2, 'm-1', 3, 0, '2024-03-03 10:00:00.5')"""
 MAPPING = """\
 source = "{source}"
 [tables.vt_people]
@@ -76,7 +77,7 @@ attributes = {{ amount = {{ column = "amount", type = "decimal", scale = 2 }}, n
 [tables.vt_reports]
 key = ["id"]
 [[tables.vt_reports.labels]]
-event = {{ table = "vt_payments", key = "payment", roles = {{ vt_payments = "pay" }} }}
+event = {{ table = "vt_payments", key = ["branch", "payment"], roles = {{ vt_payments = "pay" }} }}
 fraud = "fraud"
 reported = "at"
 """

@@ -51,6 +51,7 @@ def test_no_statement_takes_other_parts_that_are_none(bad: str) -> None:
         lambda: cypher.write(GraphSchema(("A",), (), {("A", bad): ("x",)})),
         lambda: cypher.write(GraphSchema(("A",), (Relation("R", bad, "A"),), {})),
         lambda: cypher.write(GraphSchema(("A",), (Relation("R", "A", bad),), {})),
+        lambda: cypher.write(GraphSchema(("A",), (Relation("R", "A", "A", attributes=(bad,)),), {})),
         lambda: cypher_keep.drop_edges(bad), lambda: cypher_keep.old_edges(Relation(bad, "A", "A")),
         lambda: cypher_keep.old_edges(Relation("R", bad, "A")),
         lambda: cypher.floor_edges(bad), lambda: cypher.floor_nodes(bad, "t"), lambda: cypher.floor_nodes("A", bad),

@@ -115,8 +115,9 @@ class MemoryPublisher:
         self._faults.run("publish", lambda: self.messages.extend(messages))
 
     def of(self, topic: str) -> list[dict[str, object]]:
-        """The decoded messages of a topic."""
-        return [msgspec.json.decode(message.value) for message in self.messages if message.topic == topic]
+        """What a topic's messages hold, decoded: what shares a record counts one by one."""
+        read = [msgspec.json.decode(message.value) for message in self.messages if message.topic == topic]
+        return [each for value in read for each in (value if isinstance(value, list) else [value])]
 
 
 class FaultySink(GraphSink):

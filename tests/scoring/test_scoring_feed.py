@@ -48,6 +48,14 @@ def test_every_upsert_that_is_published_is_applied(feed: MirrorFeed, mirror: Mir
     assert sorted(map(str, mirror.dump())) == sorted(map(str, UPSERTS)) and feed.applied == len(UPSERTS)
 
 
+def test_upserts_that_share_a_record_are_applied_one_by_one(feed: MirrorFeed, mirror: Mirror) -> None:
+    """As ingest writes them under load; more than go under one lock."""
+    edges: list[Upsert] = [msgspec.structs.replace(UPSERTS[2], owner=f"transfers:{n}:transfer") for n in range(5_000)]
+    feed._apply([message(UPSERTS), message(edges), message(Watermark("w1", "bank/9"))])
+    assert feed.applied == len(UPSERTS) + 5_000 and mirror.holds("transfers:4999:transfer", "bank/3")
+    assert feed.through == "bank/9"
+
+
 def test_a_repetition_changes_nothing(feed: MirrorFeed, mirror: Mirror) -> None:
     """What was hydrated comes once more."""
     mirror.apply(UPSERTS)
@@ -61,7 +69,9 @@ def test_a_watermark_counts_behind_the_upserts_it_speaks_of(feed: MirrorFeed, mi
     assert feed.through == "bank/3" and mirror.holds("transfers:1:transfer", "bank/3")
 
 
-@pytest.mark.parametrize("bad", [b"", b"{}", b'{"type":"edge"}', b"\xff", b'{"type":"what"}'])
+@pytest.mark.parametrize(
+    "bad", [b"", b"{}", b'{"type":"edge"}', b"\xff", b'{"type":"what"}', b"[1]", b'[{"type":"edge"}]']
+)
 def test_what_is_no_upsert_is_passed_over(feed: MirrorFeed, mirror: Mirror, bad: bytes) -> None:
     """Somebody else wrote it: it is no part of the graph, and the rest of the batch goes on."""
     feed._apply([message(bad), message(UPSERTS[2])])
