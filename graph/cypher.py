@@ -67,31 +67,49 @@ def read_state(schema: GraphSchema) -> str:
     """What a batch has to know, in one round trip: the versions of its owners per kind (`LABEL` for labels,
     else a relation), their deletion markers, the floors of its tables. Takes this writer's turn first.
     """
+    parts = [f"{match} RETURN '{kind}' AS kind, properties(x) AS p" for kind, match in _stored(schema).items()]
+    parts.append(f"MATCH (x:{FLOOR}) WHERE x.table IN $b.tables RETURN '{FLOOR}' AS kind, properties(x) AS p")
+    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {' UNION ALL '.join(parts)} }} RETURN kind, p"
+
+
+def _stored(schema: GraphSchema) -> dict[str, str]:
+    """By kind, what finds the owners' versions (`x`), and their markers."""
     shapes = {relation.name: f"()-[x:{name(relation.name)}]->()" for relation in schema.relations}
     shapes |= {LABEL: f"(x:{LABEL})", GONE: f"(x:{GONE})"}
     # Markers are rare: their count is kept by Neo4j, so where there is none, none is looked for.
     some = {GONE: f"MATCH (g:{GONE}) WITH count(g) AS markers WHERE markers > 0 "}
     owners = {kind: f"$b.owners_{kind}" for kind in shapes if kind != GONE}
     owners[GONE] = " + ".join(owners.values())
-    parts = [
-        f"{some.get(kind, '')}UNWIND {owners[kind]} AS o MATCH {shape} USING INDEX x:{kind}(id) "
-        f"WHERE x.id STARTS WITH o + '@' RETURN '{kind}' AS kind, properties(x) AS p"
+    return {
+        kind: f"{some.get(kind, '')}UNWIND {owners[kind]} AS o MATCH {shape} USING INDEX x:{kind}(id) "
+        "WHERE x.id STARTS WITH o + '@'"
         for kind, shape in shapes.items()
-    ]
-    parts.append(f"MATCH (x:{FLOOR}) WHERE x.table IN $b.tables RETURN '{FLOOR}' AS kind, properties(x) AS p")
-    read = " UNION ALL ".join(parts)
-    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {read} }} RETURN kind, p"
+    }
+
+
+def write_new(schema: GraphSchema) -> str:
+    """A batch of rows that are all new, in one round trip: `write` if the graph knows nothing of its owners and no
+    floor lies above the batch's oldest position ($b.oldest). Else it writes nothing, and gives no row.
+    """
+    parts = [f"{match} RETURN 1 AS one LIMIT 1" for match in _stored(schema).values()]
+    parts.append(f"MATCH (x:{FLOOR}) WHERE x.table IN $b.tables AND $b.oldest < x.pos RETURN 1 AS one LIMIT 1")
+    known = f"CALL {{ {' UNION ALL '.join(parts)} }} WITH count(*) AS known WHERE known = 0"
+    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} {known} {_blocks(schema)} RETURN 1 AS done"
 
 
 def write(schema: GraphSchema) -> str:
     """A whole batch in one round trip: properties ($b.nodes_LABEL_ROLE: rows), then edges with their end nodes,
     then what closes versions, labels and markers.
     """
+    return f"{PLANNED_ONCE}{_blocks(schema)} RETURN 1 AS done"
+
+
+def _blocks(schema: GraphSchema) -> str:
     blocks = [nodes(label, role, f"nodes_{label}_{role}") for label, role in sorted(schema.properties)]
     blocks += [create_edges(relation, f"created_{relation.name}") for relation in schema.relations]
     blocks += [close_edges(relation.name, f"closed_{relation.name}") for relation in schema.relations]
     blocks += [merge_kept(LABEL, "labels"), merge_kept(GONE, "marked"), drop_markers("unmarked")]
-    return PLANNED_ONCE + " ".join(f"CALL {{ {block} }}" for block in blocks) + " RETURN 1 AS done"
+    return " ".join(f"CALL {{ {block} }}" for block in blocks)
 
 
 def nodes(label: str, role: str, rows: str) -> str:

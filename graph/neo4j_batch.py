@@ -1,7 +1,8 @@
 """One batch on its way into Neo4j: what has to be read for it, and what has to be written. No driver here.
 
 The versions stored for the batch's owners are put into chains with the new ones; the difference is
-written. A deletion that finds no version right before it is kept as a marker.
+written. A deletion that finds no version right before it is kept as a marker. Where nothing is stored, what is
+to be written is known beforehand.
 """
 
 from __future__ import annotations
@@ -62,6 +63,12 @@ class Batch:
         tables |= {node.role for node in self._nodes}
         return {**{f"owners_{kind}": found for kind, found in owners.items()}, "tables": sorted(tables)}
 
+    def new(self) -> Params:
+        """Parameters of `cypher.write_new`. Nothing else may be asked of the batch then."""
+        pos = [op.pos for ops in self._ops.values() for found in ops.values() for op in found]
+        oldest = min((*pos, *(node.pos for node in self._nodes)), default="")
+        return {**self.reading(), "oldest": oldest, **self.writing()}
+
     def take(self, rows: Iterable[tuple[str, Params]]) -> None:
         """What the query gave: (kind, properties)."""
         for kind, row in rows:
@@ -118,11 +125,12 @@ class Batch:
     def _take_plain(self, kind: str) -> list[EdgeUpsert]:
         """The only version of an owner the graph knows nothing of: no chain is needed to tell how it looks."""
         known, ops = self._chains.get(kind, {}), self._ops.get(kind, {})
+        highest = {table: max(floor.pos for floor in floors) for table, floors in self._floors.items() if floors}
         plain = [
             found[0]
             for owner, found in ops.items()
             if len(found) == 1 and isinstance(found[0], EdgeUpsert) and owner not in known
-            and not self._floors.get(table_of(owner))
+            and found[0].pos >= highest.get(table_of(owner), "")
         ]  # fmt: skip
         for edge in plain:
             del ops[edge.owner]

@@ -1,7 +1,8 @@
 """The graph in Neo4j (community edition is enough): guarded, batched writes; as-of reads; dumps.
 
-A batch is one transaction of two round trips: what is there is read and put in order with what is new
-(`graph.neo4j_batch`, on the same chains the mirror runs), then all of it is written. Writers take turns.
+A batch of new rows is one statement, which writes if nothing of them is there. Any other batch is one transaction of
+two: what is there is read and put in order with what is new (`graph.neo4j_batch`, on the same chains the mirror
+runs), then all of it is written. Writers take turns.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import neo4j
 
 from graph import cypher
 from graph.asof import Cut, assemble
+from graph.guess import Guess
 from graph.horizons import Horizons, Kind
 from graph.model import (
     Caps,
@@ -39,6 +41,7 @@ from graph.versions import Chain
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 FETCH = 5_000  # rows a dump takes at a time
+NEW = frozenset((NodeUpsert, EdgeUpsert, LabelUpsert, Gone))  # what a batch of new rows may hold
 WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after this long
 
 
@@ -50,6 +53,8 @@ class Neo4jStore:
         self._driver, self._schema, self._database = driver, schema, database
         self._read_state = query(cypher.read_state(schema))
         self._write = query(cypher.write(schema))
+        self._write_new = neo4j.Query(query(cypher.write_new(schema)), timeout=WRITE_S)
+        self._guess = Guess()
         self._queries: dict[tuple[int, ...], str] = {}
         self._planned = False
         self._keep = Keep(schema, self._session)
@@ -80,6 +85,7 @@ class Neo4jStore:
         with Faults(), self._session() as session:
             for text, rows in ((self._read_state, nothing.reading()), (self._write, nothing.writing())):
                 session.run(text, b=rows).consume()
+            session.run(self._write_new, b=nothing.new()).consume()
             self._keep.horizons(now=True)
         self._planned = True
 
@@ -103,14 +109,23 @@ class Neo4jStore:
             for floor in floors:
                 self._put_floor(session, floor)
             admitted = self._keep.horizons().moved(upserts).admitted(upserts)
-            with session.begin_transaction(timeout=WRITE_S) as tx:
-                self._apply(tx, admitted)
-                tx.commit()
+            if not self._apply_new(session, admitted):
+                with session.begin_transaction(timeout=WRITE_S) as tx:
+                    self._apply(tx, admitted)
+                    tx.commit()
             self._keep.move(upserts)
 
     def purged_before_ms(self) -> int:
         """The purge horizon as last read or written: changes committed before it are no longer taken."""
         return self._keep.known.purge_ms
+
+    def _apply_new(self, session: neo4j.Session, upserts: Sequence[Upsert]) -> bool:
+        """All of it, if that is how it turns out: nothing of these rows was there."""
+        if not upserts or not NEW.issuperset(map(type, upserts)) or not self._guess.worth():
+            return False
+        done = session.run(self._write_new, b=Batch(self._schema, upserts).new()).single() is not None
+        self._guess.found(done)
+        return done
 
     def _apply(self, tx: neo4j.Transaction, upserts: Sequence[Upsert]) -> None:
         batch = Batch(self._schema, upserts)

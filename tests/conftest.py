@@ -28,6 +28,7 @@ os.chmod(ROOM, 0o755)
 atexit.register(shutil.rmtree, ROOM, ignore_errors=True)
 
 KEPT = os.environ.get("RINGWATCH_TEST_STACK")  # a stack's data folder to reuse between runs while developing
+SHIFT = int(os.environ.get("RINGWATCH_TEST_SHIFT", "10000"))  # of its ports; another for a second run beside
 
 
 def free_port() -> int:
@@ -54,7 +55,7 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting
     for parent in (folder, folder.parent, folder.parent.parent):
         parent.chmod(0o755)  # the databases run as users of their own
     # Below the ports that the system gives to clients (32768 on): one of those may be taken at any moment.
-    settings = Settings(state_dir=folder, stack_port_shift=10_000, port=free_port())
+    settings = Settings(state_dir=folder, stack_port_shift=SHIFT, port=free_port())
     yield settings
     if settings.stack_layout().secrets_file.exists():
         delete(settings.stack_layout(), lambda _: None)
