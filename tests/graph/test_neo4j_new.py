@@ -15,7 +15,7 @@ from graph.neo4j_store import Neo4jStore
 
 pytestmark = pytest.mark.stack
 SCHEMA = demo_mapping().schema
-WAITS_S = 2.0  # planning included
+WAITS_S = 1.0
 
 
 def pos(n: int) -> str:
@@ -99,9 +99,11 @@ def test_a_floor_counts_where_it_lies_above(store: Neo4jStore, transactions: lis
 
 def test_a_statement_of_new_rows_waits_for_its_turn_before_it_looks(store: Neo4jStore) -> None:
     """Else it would not see what another writer is about to commit, and leave a version open that is closed."""
+    other = Neo4jStore(store._driver, SCHEMA)
+    other.check()  # planning takes turns too
     with store._driver.session() as session, session.begin_transaction() as tx:
         store._apply(tx, [edge(1, at=100)])
-        waiting = threading.Thread(target=Neo4jStore(store._driver, SCHEMA).apply, args=([edge(1, at=5)],))
+        waiting = threading.Thread(target=other.apply, args=([edge(1, at=5)],))
         waiting.start()
         waiting.join(WAITS_S)
         assert waiting.is_alive()
