@@ -15,16 +15,17 @@ from typing import Protocol
 
 import msgspec
 
-from graph.current import LABELS, NODE, Asked, Facts, GraphReader, Name, cells, facts_of, key_of, kinds_of, names_of
-from graph.difference import Difference, What, compare, shown
+from graph.current import LABELS, NODE, Asked, Facts, GraphReader, Name, facts_of, names_of
+from graph.difference import Difference, compare
 from graph.mapping import Mapping
 from graph.mapping_file import TableRule
 from graph.source import Mark, SourceReader, SourceRow, digest
+from graph.standing import Standing
+from graph.suspect import Confirmed, Suspect
 from ingest.events import Change, Op, Position, Reject
 
 ROUNDS = 5  # a row that changes each time it is looked at is left to ingest
 NOWHERE = Position("verify", 0, False, 0, 0)
-Found = dict[Name, tuple[What, tuple[str, ...]]]
 
 
 class Ingest(Protocol):
@@ -37,14 +38,6 @@ class Ingest(Protocol):
             Transient: it is not within the time allowed; says what is behind.
         """
         ...
-
-
-class Confirmed(msgspec.Struct, frozen=True):
-    """What differs under one key, while its row was as `digest` says."""
-
-    digest: bytes
-    found: Found
-    reason: str = ""  # why the mapping refuses the row
 
 
 class Mender(Protocol):
@@ -91,15 +84,6 @@ class Tally(msgspec.Struct):
         return self.missing + self.extra + self.differing + self.refused - self.mended
 
 
-class _Suspect(msgspec.Struct):
-    """`digest` None: the row was not read yet. `told`: differences that have been mended, to be looked at again."""
-
-    digest: bytes | None
-    strays: set[Name]
-    told: list[Difference] = []
-    strays_only: bool = False
-
-
 class Reconciler:
     """One run of `ringwatch graph verify` or `graph reread`."""
 
@@ -113,9 +97,8 @@ class Reconciler:
         self.on_progress: Callable[[Tally], None] = lambda _: None
         self._mapping, self._source, self._graph, self._ingest = mapping, source, graph, ingest
         self._options = options or Options()
-        self._roles = {table: _roles(rule) for table, rule in mapping.file.tables.items()}
         self._windowed = frozenset(mapping.schema.windowed)
-        self._suspects: dict[tuple[str, str], _Suspect] = {}
+        self._suspects: dict[tuple[str, str], Suspect] = {}
 
     # -- what is looked at --------------------------------------------------------------------
 
@@ -137,7 +120,7 @@ class Reconciler:
         """Compare the rows of these keys (`graph.columns.key_text`); end with `settle`."""
         for some in _batches(keys, self._options.chunk):
             for key in some:
-                self._suspects.setdefault((table, key), _Suspect(None, set()))
+                self._suspect(table, key)
             self._tally(table).rows += len(some)
             self._settle_when_many()
 
@@ -147,7 +130,7 @@ class Reconciler:
             after = rows[-1].key
             held = self._graph.held(table, Asked.of(self._names(table, (row.key for row in rows))))
             for key, confirmed in self._differing(table, {row.key: row for row in rows}, held, {}, tally):
-                self._suspects[table, key] = _Suspect(confirmed.digest, set())
+                self._suspects[table, key] = Suspect(confirmed.digest, set())
             tally.rows += len(rows)
             self.on_progress(tally)
             self._settle_when_many()
@@ -155,41 +138,26 @@ class Reconciler:
                 break
 
     def _backward(self, table: str) -> None:
-        kinds = kinds_of(self._rule(table))
-        for n, kind in enumerate(kinds):
-            after = ""
-            while names := self._graph.standing(table, kind, after, self._options.chunk):
-                after = names[-1]
-                self._stray(table, kind, names)
-                self._rowless(table, kind, names, {place for place, _ in kinds[:n]})
-                self.on_progress(self._tally(table))
-                self._settle_when_many()
+        standing = Standing(table, self._rule(table), self._source, self._graph, self._options.chunk)
+        for page in standing.pages():
+            for key, stray in page:
+                suspect = self._suspect(table, key, strays_only=stray is not None)
+                suspect.strays |= {stray} if stray else set()
+            self.on_progress(self._tally(table))
+            self._settle_when_many()
 
-    def _stray(self, table: str, kind: Name, names: Sequence[str]) -> None:
-        """Suspect what stands under a role that no rule of the table gives, whether its row is there or not."""
-        roles = self._roles[table]
-        for name in names:
-            if kind[0] != NODE and (kind[0], name.rpartition(":")[2]) not in roles:
-                fresh = _Suspect(None, set(), strays_only=True)
-                self._suspects.setdefault((table, key_of(kind, name)), fresh).strays.add((kind[0], name))
-
-    def _rowless(self, table: str, kind: Name, names: Sequence[str], earlier: set[str]) -> None:
-        """Suspect what stands without a row. A key that gave something of an earlier kind was met there."""
-        keys = list(dict.fromkeys(key_of(kind, name) for name in names))
-        there = self._source.present(table, keys)
-        gone = [key for key in keys if key not in there]
-        of_earlier = {key: [n for n in self._names(table, [key]) if n[0] in earlier] for key in gone}
-        held = self._graph.held(table, Asked.of(n for of_key in of_earlier.values() for n in of_key)) if earlier else {}
-        for key in gone:
-            if not any(name in held for name in of_earlier[key]):
-                self._suspects.setdefault((table, key), _Suspect(None, set()))
+    def _suspect(self, table: str, key: str, strays_only: bool = False) -> Suspect:
+        fresh = Suspect(None, set(), strays_only=strays_only)
+        suspect = self._suspects.setdefault((table, key), fresh)
+        suspect.strays_only = suspect.strays_only and strays_only
+        return suspect
 
     # -- one page -----------------------------------------------------------------------------
 
     def _names(self, table: str, keys: Iterable[str]) -> Iterator[Name]:
         rule = self._rule(table)
         for key in keys:
-            yield from names_of(rule, table, key, cells(key)[0])
+            yield from names_of(rule, table, key)
 
     def _differing(
         self, table: str, rows: dict[str, SourceRow | None], held: Facts, strays: dict[str, set[Name]],
@@ -240,13 +208,13 @@ class Reconciler:
         if len(self._suspects) >= self._options.suspects:
             self.settle()
 
-    def _settle_page(self, table: str, suspects: dict[str, _Suspect]) -> None:
+    def _settle_page(self, table: str, suspects: dict[str, Suspect]) -> None:
         strays = {key: suspect.strays for key, suspect in suspects.items()}
         names = [*self._names(table, suspects), *(name for some in strays.values() for name in some)]
         held = self._graph.held(table, Asked.of(dict.fromkeys(names)))
         read = self._source.rows(table, list(suspects))  # behind the graph: a row that is as it was, was so then
         all_found = self._differing(table, {key: read.get(key) for key in suspects}, held, strays)
-        found = {key: mine for key, each in all_found if (mine := _of(suspects[key], each)) is not None}
+        found = {key: mine for key, each in all_found if (mine := suspects[key].of(each)) is not None}
         confirmed: dict[str, Confirmed] = {}
         for key, suspect in suspects.items():
             if key not in found:
@@ -255,13 +223,13 @@ class Reconciler:
                 suspect.digest = found[key].digest
                 self._suspects[table, key] = suspect
             elif suspect.told or found[key].reason or self.mender is None:
-                self._tell(table, _told(table, key, found[key]), mended=False)
+                self._tell(table, found[key].told(table, key), mended=False)
             else:
                 confirmed[key] = found[key]
         if confirmed and self.mender is not None:
             written = self.mender.mend(table, confirmed)
             for key, each in confirmed.items():
-                told = _told(table, key, each) if key in written else []
+                told = each.told(table, key) if key in written else []
                 digest_ = each.digest if told else None
                 self._suspects[table, key] = msgspec.structs.replace(suspects[key], digest=digest_, told=told)
 
@@ -281,25 +249,6 @@ class Reconciler:
 
     def _rule(self, table: str) -> TableRule:
         return self._mapping.file.tables[table]
-
-
-def _of(suspect: _Suspect, confirmed: Confirmed) -> Confirmed | None:
-    """What is suspected of it: of a key that was compared whole already, only what stands under unknown roles."""
-    if not suspect.strays_only:
-        return confirmed
-    found = {name: each for name, each in confirmed.found.items() if name in suspect.strays}
-    return Confirmed(confirmed.digest, found) if found else None
-
-
-def _roles(rule: TableRule) -> frozenset[Name]:
-    edges = ((edge.relation, edge.role) for edge in rule.edges)
-    return frozenset([*edges, *((LABELS, label.role) for label in rule.labels)])
-
-
-def _told(table: str, key: str, confirmed: Confirmed) -> list[Difference]:
-    if confirmed.reason:
-        return [Difference(table, key, "refused", "row", f"{table}:{key}", reason=confirmed.reason)]
-    return [shown(table, key, name, what, fields) for name, (what, fields) in sorted(confirmed.found.items())]
 
 
 def _count(tally: Tally, wanted: Facts) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 
 from graph.current import LABELS, NODE, Name, cells
-from graph.mapping import Mapping
-from graph.model import EdgeUpsert, Gone, Incomplete, LabelUpsert, NodeUpsert, Upsert
-from graph.reconcile import Confirmed
+from graph.mapping import Mapping, Plan
+from graph.model import EdgeUpsert, Gone, Incomplete, LabelUpsert, NodeUpsert, Upsert, split_key
 from graph.sink import GraphSink
 from graph.source import ReadAt, SourceReader, digest
+from graph.suspect import Confirmed
 from ingest.events import Change, Op, Transient
 from ingest.records import Publisher, Record, Trace
 from ingest.sink import Item
@@ -46,13 +46,12 @@ class Repairer:
 
     def _item(self, table: str, key: str, confirmed: Confirmed, at: ReadAt) -> Item:
         found = at.rows.get(key)
-        columns = dict(zip(self._mapping.file.tables[table].key, cells(key), strict=True))
+        columns = dict(zip(self._mapping.file.tables[table].key, cells(key), strict=False))
         op, row = (Op.DELETE, None) if found is None else (Op.READ, found.row)
         change = Change(table, columns, op, None, row, at.position, at.at_ms)
-        plan = self._mapping.plan(change, whole=True)
-        upserts = [upsert for upsert in plan.upserts if _name(upsert) in confirmed.found]
-        upserts += _closings(confirmed, upserts, at)
-        plan = msgspec.structs.replace(plan, upserts=tuple(upserts), events=())
+        given = () if row is None else self._mapping.plan(change, whole=True).upserts
+        upserts = [upsert for upsert in given if _name(upsert) in confirmed.found]
+        plan = Plan((*upserts, *_closings(table, confirmed, upserts, at)))
         now_ms = int(time.time() * 1000)
         trace = Trace.of(at.position.token, at.at_ms, now_ms)
         return Item(Record("ringwatch.verify", 0, 0, key.encode(), None, (), now_ms), change, plan, trace)
@@ -65,15 +64,17 @@ def _anew(at: ReadAt) -> ReadAt:
     return msgspec.structs.replace(at, position=msgspec.structs.replace(at.position, row=int(time.time()) % 2**24))
 
 
-def _closings(confirmed: Confirmed, upserts: Sequence[Upsert], at: ReadAt) -> list[Upsert]:
-    """A row that is read closes nothing by itself: what it no longer gives is closed here."""
-    done = {_name(upsert) for upsert in upserts}
-    extra = [name for name, (what, _) in confirmed.found.items() if what == "extra" and name[0] != NODE]
-    return [
-        Gone(owner, at.position.token, at.at_ms, None if kind == LABELS else kind)
-        for kind, owner in extra
-        if (kind, owner) not in done
-    ]
+def _closings(table: str, confirmed: Confirmed, upserts: Sequence[Upsert], at: ReadAt) -> list[Upsert]:
+    """What the row no longer gives, or never gave, is closed here: reading it closes nothing by itself."""
+    done, token = {_name(upsert) for upsert in upserts}, at.position.token
+    closings: list[Upsert] = []
+    for (kind, name), (what, _) in confirmed.found.items():
+        if what == "extra" and (kind, name) not in done:
+            if kind == NODE:
+                closings.append(NodeUpsert(*split_key(name), table, token, at.at_ms, None))
+            else:
+                closings.append(Gone(name, token, at.at_ms, None if kind == LABELS else kind))
+    return closings
 
 
 def _name(upsert: Upsert) -> Name | None:
