@@ -74,6 +74,14 @@ class GraphReader(Protocol):
         """
         ...
 
+    def horizon_ms(self) -> int | None:
+        """What retention forgets is older than this; None where it forgets nothing.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        ...
+
 
 def facts_of(upserts: Iterable[Upsert]) -> Facts:
     """What a row's upserts leave standing."""

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import msgspec
 
-from graph.current import LABELS, NODE, Asked, Facts, GraphReader, Name, facts_of, names_of
-from graph.difference import Difference, compare
+from graph.current import LABELS, NODE, Asked, Fact, Facts, GraphReader, Name, facts_of, names_of
+from graph.difference import Difference, Forgets, compare
 from graph.mapping import Mapping
 from graph.mapping_file import TableRule
 from graph.source import Mark, SourceReader, SourceRow, digest
@@ -53,13 +53,10 @@ class Mender(Protocol):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """`chunk` rows are compared at a time; so many `suspects` are kept before they are looked at again.
-    `before_ms` is the retention horizon: what lies behind it may be in the graph or not.
-    """
+    """`chunk` rows are compared at a time; so many `suspects` are kept before they are looked at again."""
 
     chunk: int = 2_000
     suspects: int = 20_000
-    before_ms: int | None = None
 
 
 class Tally(msgspec.Struct):
@@ -164,6 +161,7 @@ class Reconciler:
         tally: Tally | None = None,
     ) -> Iterator[tuple[str, Confirmed]]:  # fmt: skip
         """The keys whose rows and facts differ. A `tally` is told what was compared."""
+        forgets: Forgets | None = None
         for key, row in rows.items():
             names = {*self._names(table, [key]), *strays.get(key, ())}
             mine = {name: held[name] for name in names if name in held}
@@ -174,8 +172,10 @@ class Reconciler:
                 continue
             if tally is not None:
                 _count(tally, wanted)
-            if wanted != mine and (found := compare(wanted, mine, self._horizon(table))):
-                yield key, Confirmed(digest(row), found)
+            if wanted != mine:
+                forgets = forgets or self._forgets(table)
+                if found := compare(wanted, mine, forgets):
+                    yield key, Confirmed(digest(row), found)
 
     def _wanted(self, table: str, row: SourceRow) -> Facts:
         key = {name: row.row.get(name) for name in self._rule(table).key}
@@ -243,9 +243,16 @@ class Reconciler:
     def _tally(self, table: str) -> Tally:
         return self.tallies.setdefault(table, Tally(table))
 
-    def _horizon(self, table: str) -> int | None:
-        """Retention takes the edges of windowed tables, and labels."""
-        return self._options.before_ms if table in self._windowed or self._rule(table).labels else None
+    def _forgets(self, table: str) -> Forgets:
+        """Retention takes labels, and the edges of windowed tables. Asked behind what was held: the horizon moves."""
+        before_ms, windowed = self._graph.horizon_ms(), table in self._windowed
+
+        def forgets(name: Name, fact: Fact) -> bool:
+            if before_ms is None or fact.at_ms is None:
+                return False
+            return fact.at_ms < before_ms and (windowed or name[0] == LABELS)
+
+        return forgets
 
     def _rule(self, table: str) -> TableRule:
         return self._mapping.file.tables[table]

@@ -50,8 +50,8 @@ class Repairer:
         op, row = (Op.DELETE, None) if found is None else (Op.READ, found.row)
         change = Change(table, columns, op, None, row, at.position, at.at_ms)
         given = () if row is None else self._mapping.plan(change, whole=True).upserts
-        upserts = [upsert for upsert in given if _name(upsert) in confirmed.found]
-        plan = Plan((*upserts, *_closings(table, confirmed, upserts, at)))
+        upserts = [upsert for upsert in given if _is_written(upsert, confirmed)]
+        plan = Plan((*upserts, *_closings(table, confirmed, at)))
         now_ms = int(time.time() * 1000)
         trace = Trace.of(at.position.token, at.at_ms, now_ms)
         return Item(Record("ringwatch.verify", 0, 0, key.encode(), None, (), now_ms), change, plan, trace)
@@ -64,17 +64,20 @@ def _anew(at: ReadAt) -> ReadAt:
     return msgspec.structs.replace(at, position=msgspec.structs.replace(at.position, row=int(time.time()) % 2**24))
 
 
-def _closings(table: str, confirmed: Confirmed, upserts: Sequence[Upsert], at: ReadAt) -> list[Upsert]:
+def _closings(table: str, confirmed: Confirmed, at: ReadAt) -> list[Upsert]:
     """What the row no longer gives, or never gave, is closed here: reading it closes nothing by itself."""
-    done, token = {_name(upsert) for upsert in upserts}, at.position.token
-    closings: list[Upsert] = []
+    token, closings = at.position.token, list[Upsert]()
     for (kind, name), (what, _) in confirmed.found.items():
-        if what == "extra" and (kind, name) not in done:
-            if kind == NODE:
-                closings.append(NodeUpsert(*split_key(name), table, token, at.at_ms, None))
-            else:
-                closings.append(Gone(name, token, at.at_ms, None if kind == LABELS else kind))
+        if what == "extra" and kind == NODE:
+            closings.append(NodeUpsert(*split_key(name), table, token, at.at_ms, None))
+        elif what == "extra":
+            closings.append(Gone(name, token, at.at_ms, None if kind == LABELS else kind))
     return closings
+
+
+def _is_written(upsert: Upsert, confirmed: Confirmed) -> bool:
+    name = _name(upsert)
+    return name in confirmed.found and confirmed.found[name][0] != "extra"
 
 
 def _name(upsert: Upsert) -> Name | None:
@@ -85,8 +88,6 @@ def _name(upsert: Upsert) -> Name | None:
             return upsert.relation, upsert.owner
         case LabelUpsert():
             return LABELS, upsert.owner
-        case Gone():
-            return upsert.kind or LABELS, upsert.owner
     return None
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from graph.current import Name
-from graph.difference import Difference, What, shown
-
-Found = dict[Name, tuple[What, tuple[str, ...]]]
+from graph.difference import Difference, Found, shown
 
 
 class Confirmed(msgspec.Struct, frozen=True):

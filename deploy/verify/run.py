@@ -117,7 +117,7 @@ def opened(settings: Settings, request: Request, tell: Tell) -> Iterator[tuple[R
             at.kafka_bootstrap, connector.name, mapping.file.tables, request.group, settings.kafka_options
         )))  # fmt: skip
         progress = Progress(rest, source, topics, request.patience_s, tell)
-        options = Options(chunk=request.chunk, before_ms=store.horizon("retention"))
+        options = Options(chunk=request.chunk)
         reader = Neo4jCurrent(bolt, mapping.schema, settings.neo4j_database)
         reconciler = Reconciler(mapping, source, reader, progress, options)
         if request.repair:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from histories import TABLES, _row, demo_mapping
 from hypothesis import given, settings
@@ -16,7 +15,7 @@ from graph.current import LABELS, Facts, cells, keys_behind
 from graph.difference import Difference, compare, shown
 from graph.mirror import Mirror
 from graph.mirror_current import DumpedCurrent
-from graph.model import EdgeUpsert, Incomplete, NodeUpsert, Upsert
+from graph.model import EdgeUpsert, Horizon, Incomplete, NodeUpsert, Upsert
 from graph.reconcile import Options, Reconciler
 from graph.repair import Repairer
 from graph.sink import GraphSink
@@ -237,12 +236,12 @@ def test_a_later_change_wins_over_a_repair_and_an_old_duplicate_does_not(bank: B
 
 
 def test_what_lies_behind_the_retention_horizon_may_be_there_or_not(bank: Bank) -> None:
-    """An old label that retention took away is no loss; a newer one is."""
+    """A newer label that is lost is a loss; an old one that retention took away is none."""
     bank.put("fraud_reports", 2, [1, 1, 1])
-    bank.options = msgspec.structs.replace(bank.options, before_ms=50_000)
-    assert bank.verify() == []
-    bank.options = msgspec.structs.replace(bank.options, before_ms=49_000)
+    bank.graph.apply([Horizon("retention", 49_000)])
     assert lines(bank.verify()) == ["missing label fraud_reports:2:label"]
+    bank.graph.apply([Horizon("retention", 50_000)])
+    assert bank.verify() == []
 
 
 def test_keys_named_for_rereading_are_compared_and_mended(bank: Bank) -> None:
