@@ -22,7 +22,7 @@ from graph.mapping_file import TableRule
 from graph.source import Mark, SourceReader, SourceRow, digest
 from graph.standing import Standing
 from graph.suspect import Confirmed, Suspect
-from ingest.events import Change, Op, Position, Reject
+from ingest.events import Change, Halt, Op, Position, Reject
 
 ROUNDS = 5  # a row that changes each time it is looked at is left to ingest
 NOWHERE = Position("verify", 0, False, 0, 0)
@@ -167,7 +167,7 @@ class Reconciler:
             mine = {name: held[name] for name in names if name in held}
             try:
                 wanted = {} if row is None else self._wanted(table, row)
-            except Reject as reason:
+            except (Reject, Halt) as reason:
                 yield key, Confirmed(digest(row), {}, str(reason))
                 continue
             if tally is not None:

@@ -88,6 +88,14 @@ def test_an_unknown_role_does_not_hide_what_its_gone_row_gave() -> None:
     assert bank.verify() == ["extra edge PAY t:1:old", "extra edge PAY t:1:pay"]
 
 
+def test_a_row_that_would_stop_ingest_is_told_as_refused() -> None:
+    """A comparison writes nothing that could be lost, so it goes on."""
+    nodes = '[{ label = "A", id = "id", properties = { k = "k" } }]'
+    bank = Compared(f'[tables.t]\nkey = ["id"]\nmissing = "stop"\nnodes = {nodes}')
+    bank.put("t", {"id": "7"})
+    assert [line.partition(":")[0] for line in bank.verify()] == ["refused row t"]
+
+
 def test_an_id_gives_back_every_key_it_may_be_of() -> None:
     """Where the cut may be in several places, each is tried; an empty cell makes no id."""
     assert id_of("{b}-{a}", ("a", "b"), ["x", "y"]) == "y-x"
