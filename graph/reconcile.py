@@ -16,10 +16,10 @@ from typing import Protocol
 import msgspec
 
 from graph.current import LABELS, NODE, Asked, Fact, Facts, GraphReader, Name, facts_of, names_of
-from graph.difference import Difference, Forgets, compare
+from graph.difference import Difference, Forgets, Found, compare
 from graph.mapping import Mapping
 from graph.mapping_file import TableRule
-from graph.source import Mark, SourceReader, SourceRow, digest
+from graph.source import Mark, SourceReader, SourceRow
 from graph.standing import Standing
 from graph.suspect import Confirmed, Suspect
 from ingest.events import Change, Halt, Op, Position, Reject
@@ -105,6 +105,8 @@ class Reconciler:
         Raises:
             Transient: a server did not answer, or ingest did not come along.
         """
+        for table in tables:  # one that can't be read is said before hours have gone into the others
+            self._source.present(table, [])
         for table in tables:
             tally, started = self._tally(table), time.monotonic()
             self._forward(table, tally)
@@ -127,7 +129,7 @@ class Reconciler:
             after = rows[-1].key
             held = self._graph.held(table, Asked.of(self._names(table, (row.key for row in rows))))
             for key, confirmed in self._differing(table, {row.key: row for row in rows}, held, {}, tally):
-                self._suspects[table, key] = Suspect(confirmed.digest, set())
+                self._suspects[table, key] = Suspect(confirmed)
             tally.rows += len(rows)
             self.on_progress(tally)
             self._settle_when_many()
@@ -144,8 +146,7 @@ class Reconciler:
             self._settle_when_many()
 
     def _suspect(self, table: str, key: str, strays_only: bool = False) -> Suspect:
-        fresh = Suspect(None, set(), strays_only=strays_only)
-        suspect = self._suspects.setdefault((table, key), fresh)
+        suspect = self._suspects.setdefault((table, key), Suspect(strays_only=strays_only))
         suspect.strays_only = suspect.strays_only and strays_only
         return suspect
 
@@ -168,14 +169,15 @@ class Reconciler:
             try:
                 wanted = {} if row is None else self._wanted(table, row)
             except (Reject, Halt) as reason:
-                yield key, Confirmed(digest(row), {}, str(reason))
+                extra: Found = {name: ("extra", ()) for name in strays.get(key, ()) if name in held}
+                yield key, Confirmed.of(row, extra, str(reason))
                 continue
             if tally is not None:
                 _count(tally, wanted)
             if wanted != mine:
                 forgets = forgets or self._forgets(table)
                 if found := compare(wanted, mine, forgets):
-                    yield key, Confirmed(digest(row), found)
+                    yield key, Confirmed.of(row, found)
 
     def _wanted(self, table: str, row: SourceRow) -> Facts:
         key = {name: row.row.get(name) for name in self._rule(table).key}
@@ -219,8 +221,7 @@ class Reconciler:
         for key, suspect in suspects.items():
             if key not in found:
                 self._tell(table, suspect.told, mended=True)
-            elif suspect.digest != found[key].digest:
-                suspect.digest = found[key].digest
+            elif not suspect.stands(found[key]):
                 self._suspects[table, key] = suspect
             elif suspect.told or found[key].reason or self.mender is None:
                 self._tell(table, found[key].told(table, key), mended=False)
@@ -230,8 +231,7 @@ class Reconciler:
             written = self.mender.mend(table, confirmed)
             for key, each in confirmed.items():
                 told = each.told(table, key) if key in written else []
-                digest_ = each.digest if told else None
-                self._suspects[table, key] = msgspec.structs.replace(suspects[key], digest=digest_, told=told)
+                self._suspects[table, key] = suspects[key].mended(each, told)
 
     def _tell(self, table: str, differences: list[Difference], mended: bool) -> None:
         tally = self._tally(table)

@@ -14,7 +14,7 @@ from graph.current import LABELS, NODE, Name, cells
 from graph.mapping import Mapping, Plan
 from graph.model import EdgeUpsert, Gone, Incomplete, LabelUpsert, NodeUpsert, Upsert, split_key
 from graph.sink import GraphSink
-from graph.source import ReadAt, SourceReader, digest
+from graph.source import ReadAt, SourceReader, content
 from graph.suspect import Confirmed
 from ingest.events import Change, Op, Transient
 from ingest.records import Publisher, Record, Trace
@@ -25,7 +25,7 @@ Unmark = Callable[[Collection[str]], Sequence[Incomplete]]
 
 
 class Repairer:
-    """A `graph.reconcile.Mender`: writes as ingest does, then publishes, so that mirrors get it too."""
+    """A `graph.reconcile.Mender`: writes as ingest does, and publishes, so that mirrors get it too."""
 
     def __init__(
         self, mapping: Mapping, source: SourceReader, sink: GraphSink, publisher: Publisher, unmark: Unmark
@@ -37,11 +37,15 @@ class Repairer:
     def mend(self, table: str, keys: dict[str, Confirmed]) -> set[str]:
         """See Mender.mend."""
         at = _anew(self._source.read_at(table, list(keys)))
-        same = {key: each for key, each in keys.items() if digest(at.rows.get(key)) == each.digest}
+        same = {key: each for key, each in keys.items() if content(at.rows.get(key)) == each.content}
         marks = self._unmark([f"{table}:{key}" for key in same])
         items = [self._item(table, key, each, at) for key, each in same.items()]
+        messages = self._sink.messages(items, marks, None)
+        # A crash behind the write must leave no mirror without it, since no later run would find the difference; and a
+        # mirror that was hydrated before the write has to hear of it behind. Twice is once to them.
+        _patiently(lambda: self._publisher.publish(messages))
         _patiently(lambda: self._sink.write(items, marks))
-        _patiently(lambda: self._publisher.publish(self._sink.messages(items, marks, None)))
+        _patiently(lambda: self._publisher.publish(messages))
         return set(same)
 
     def _item(self, table: str, key: str, confirmed: Confirmed, at: ReadAt) -> Item:
@@ -49,7 +53,8 @@ class Repairer:
         columns = dict(zip(self._mapping.file.tables[table].key, cells(key), strict=False))
         op, row = (Op.DELETE, None) if found is None else (Op.READ, found.row)
         change = Change(table, columns, op, None, row, at.position, at.at_ms)
-        given = () if row is None else self._mapping.plan(change, whole=True).upserts
+        wanted = row is not None and any(what != "extra" for what, _ in confirmed.found.values())  # else a row that
+        given = self._mapping.plan(change, whole=True).upserts if wanted else ()  # is refused may be behind it
         upserts = [upsert for upsert in given if _is_written(upsert, confirmed)]
         plan = Plan((*upserts, *_closings(table, confirmed, at)))
         now_ms = int(time.time() * 1000)

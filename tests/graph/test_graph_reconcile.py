@@ -203,7 +203,7 @@ def test_a_repair_writes_only_what_differs_and_publishes_it(bank: Bank) -> None:
     upserts = MAPPING.plan(lost).upserts
     bank.graph.apply([u for u in upserts if not (isinstance(u, EdgeUpsert) and u.owner == "users:3:phone")])
     bank.verify(repair=True)
-    assert [(m.topic, m.key) for m in bank.kept.messages] == [(CHANGES, b"users:3:phone")]
+    assert {(m.topic, m.key) for m in bank.kept.messages} == {(CHANGES, b"users:3:phone")}
 
 
 def test_a_repair_takes_the_mark_of_an_incomplete_row_away(bank: Bank) -> None:
@@ -258,7 +258,7 @@ def test_keys_named_for_rereading_are_compared_and_mended(bank: Bank) -> None:
     assert lines(found) == [
         "missing edge TRANSFER transfers:7:transfer, mended", "extra label fraud_reports:1:label, mended",
     ]  # fmt: skip
-    assert len(bank.kept.messages) == 2
+    assert {m.key for m in bank.kept.messages} == {b"transfers:7:transfer", b"fraud_reports:1:label"}
 
 
 def test_keys_survive_their_escapes() -> None:
