@@ -48,20 +48,15 @@ def compare(wanted: Facts, held: Facts, forgets: Forgets = lambda name, fact: Fa
         if there is None:
             if not forgets(name, fact):
                 found[name] = "missing", ()
-        elif there.value != fact.value or _too_early(name, fact, there):
+        elif there.value != fact.value:
             if not forgets(name, fact):
-                found[name] = "differing", _fields(fact.value, there.value) or ("_known",)
+                found[name] = "differing", _fields(fact.value, there.value)
             elif not forgets(name, there):
                 found[name] = "extra", ()
     for name in held.keys() - wanted.keys():
         if not forgets(name, held[name]):
             found[name] = "extra", ()
     return found
-
-
-def _too_early(name: Name, wanted: Fact, held: Fact) -> bool:
-    """Whether a label stands as known before it was reported. Later is right: it is known from its commit on."""
-    return name[0] == LABELS and None not in (wanted.at_ms, held.at_ms) and held.at_ms < wanted.at_ms  # type: ignore[operator]
 
 
 def _fields(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[str, ...]:

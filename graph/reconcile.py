@@ -137,7 +137,7 @@ class Reconciler:
                 break
 
     def _backward(self, table: str) -> None:
-        standing = Standing(table, self._rule(table), self._source, self._graph, self._options.chunk)
+        standing = Standing(table, self._mapping, self._source, self._graph, self._options.chunk)
         for page in standing.pages():
             for key, stray in page:
                 suspect = self._suspect(table, key, strays_only=stray is not None)

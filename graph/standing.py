@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from graph.columns import key_text
 from graph.current import LABELS, NODE, Asked, GraphReader, Name, keys_behind, kind_of, kinds_of, names_of
-from graph.mapping_file import TableRule
+from graph.mapping import Mapping
 from graph.model import node_key
 from graph.node_ids import MOST_KEYS
 from graph.source import SourceReader
@@ -17,10 +17,12 @@ Suspicion = tuple[str, Name | None]  # a key without a row; or something that no
 class Standing:
     """One table's part of the graph, against its keys."""
 
-    def __init__(self, table: str, rule: TableRule, source: SourceReader, graph: GraphReader, chunk: int) -> None:
-        """`chunk` names are looked at at a time."""
-        self._table, self._rule, self._source, self._graph, self._chunk = table, rule, source, graph, chunk
-        self._kinds = kinds_of(rule)
+    def __init__(self, table: str, mapping: Mapping, source: SourceReader, graph: GraphReader, chunk: int) -> None:
+        """`chunk` names are looked at at a time, of all relations: an earlier mapping may have given others."""
+        self._table, self._rule, self._source, self._graph = table, mapping.file.tables[table], source, graph
+        self._chunk, rule = chunk, self._rule
+        others = [*((relation.name, "") for relation in mapping.relations), (LABELS, "")]
+        self._kinds = list(dict.fromkeys([*kinds_of(rule), *others]))
         edges = ((edge.relation, edge.role) for edge in rule.edges)
         self._roles = frozenset([*edges, *((LABELS, label.role) for label in rule.labels)])
 

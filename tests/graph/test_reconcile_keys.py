@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from compared import Compared
 
-from graph.model import EdgeUpsert, NodeUpsert
+from graph.model import EdgeUpsert, LabelUpsert, NodeUpsert
 from graph.node_ids import id_of, keys_of
 
 ACCOUNTS = """
@@ -86,6 +86,23 @@ def test_an_unknown_role_does_not_hide_what_its_gone_row_gave() -> None:
     for role in ("old", "pay"):
         bank.graph.apply([EdgeUpsert(f"t:1:{role}", OLD, 0, "PAY", "A:1", "A:2", 5, {})])
     assert bank.verify() == ["extra edge PAY t:1:old", "extra edge PAY t:1:pay"]
+
+
+def test_what_a_table_gave_under_an_earlier_mapping_is_extra(bank: Compared) -> None:
+    """An edge of a relation that only another table gives by now, and a label."""
+    bank = Compared(
+        ACCOUNTS + '[tables.t]\nkey = ["id"]\n[[tables.t.edges]]\nrole = "of"\nrelation = "OF"\nsource = { label = '
+        '"Account", id = "a" }\ntarget = { label = "Bank", id = "b" }\ntime = "at"'
+    )
+    bank.stream(bank.put("accounts", {"bank": "KB", "number": 7, "kind": "a"}))
+    bank.graph.apply([
+        EdgeUpsert("accounts:KB|7:of", OLD, 0, "OF", "Account:7", "Bank:KB", 0, {}),
+        LabelUpsert("accounts:KB|9:label", OLD, 0, "t:1:of", True),
+    ])  # fmt: skip
+    lines = ["extra edge OF accounts:KB|7:of", "extra label accounts:KB|9:label"]
+    assert bank.verify() == lines
+    assert bank.verify(repair=True) == [f"{line}, mended" for line in lines]
+    assert bank.verify() == []
 
 
 def test_a_row_that_would_stop_ingest_is_told_as_refused() -> None:
