@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ssl import SSLContext
 from typing import Any, TypeVar
 
 import pymysql
@@ -28,8 +29,11 @@ AS_TEXT: dict[Any, Any] = dict(encoders)  # no decoders: every value comes as th
 class MariaDbSource:
     """See `graph.source.SourceReader`, and `deploy.verify.progress.Reaching`."""
 
-    def __init__(self, at: MariaDb, connector: Connector, mapping: MappingFile) -> None:
+    def __init__(
+        self, at: MariaDb, connector: Connector, mapping: MappingFile, tls: SSLContext | None = None
+    ) -> None:
         """Connects when it is first asked, and again after a fault."""
+        self._tls = tls
         self._at, self._connector, self._mapping = at, connector, mapping
         self._connection: pymysql.Connection | None = None
         self._columns: dict[str, list[Column]] = {}
@@ -177,7 +181,7 @@ class MariaDbSource:
         return pymysql.connect(
             host=at.host, port=at.port, user=at.user, password=at.password, database=at.database, autocommit=True,
             charset="utf8mb4", conv=AS_TEXT, init_command="SET time_zone = '+00:00', sql_mode = ''",
-            connect_timeout=10, read_timeout=TIMEOUT_S, write_timeout=TIMEOUT_S,
+            connect_timeout=10, read_timeout=TIMEOUT_S, write_timeout=TIMEOUT_S, ssl=self._tls,
         )  # fmt: skip
 
 
