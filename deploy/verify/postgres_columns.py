@@ -56,11 +56,13 @@ def _exact(at: str, kind: str, modifier: int) -> tuple[str, Callable[[Any], Any]
             key = KeyPart(f"encode({at}, 'hex')", "text", lambda cell: binary(cell).hex())
             return f"substring({at} from 1 for {LONGEST})", lambda value: b64encode(value).decode(), key
         case "date":
-            return _counted(f"({at} - date '1970-01-01')")
+            return _counted(_finite(at, f"({at} - date '1970-01-01')", "2147483647", "-2147483648"))
         case "timestamp":
-            return _counted(f"(extract(epoch from {at}) * {1_000 if digits <= 3 else 1_000_000})::bigint")
+            units = f"(extract(epoch from {at}) * {1_000 if digits <= 3 else 1_000_000})::bigint"
+            return _counted(_finite(at, units, "9223372036825200000", "-9223372036832400000"))
         case "timestamptz":
-            shown = f"to_char({at} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+            text = f"to_char({at} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+            shown = _finite(at, text, "'infinity'", "'-infinity'")
             return shown, lambda text: _moment(text, digits), KeyPart(shown, "text", _whole_moment)
         case "time":
             return _counted(f"(extract(epoch from {at}) * 1000000)::bigint")
@@ -82,6 +84,12 @@ def _counted(sql: str) -> tuple[str, Callable[[Any], Any], KeyPart]:
     return sql, int, KeyPart(f"({sql})::bigint", "int8", whole_number(-(2**63), 2**63 - 1))
 
 
+def _finite(at: str, sql: str, after: str, before: str) -> str:
+    """What is computed of a moment. Of its infinities PostgreSQL computes nothing, and a mapping refuses them too."""
+    ends = f"WHEN {at} > '2000-01-01' THEN {after} WHEN {at} IS NOT NULL THEN {before}"
+    return f"CASE WHEN isfinite({at}) THEN {sql} {ends} END"
+
+
 def _text(cell: str) -> str:
     if "\0" in cell:
         raise ValueError("no text of Postgres holds a NUL")
@@ -95,11 +103,15 @@ def _uuid(cell: str) -> str:
 
 
 def _moment(text: str, digits: int) -> str:
-    whole, _, fraction = text.partition(".")
+    whole, point, fraction = text.partition(".")
+    if not point:
+        return text  # infinity
     return f"{whole}.{fraction[:digits]}Z" if digits else f"{whole}Z"
 
 
 def _whole_moment(cell: str) -> str:
     """A moment with all its digits, as it is selected."""
+    if not cell.endswith("Z"):
+        return _text(cell)
     whole, _, fraction = _text(cell).removesuffix("Z").partition(".")
     return f"{whole}.{fraction.ljust(FRACTION, '0')}"

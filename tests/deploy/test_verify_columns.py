@@ -65,6 +65,7 @@ def postgres(kind: str, modifier: int = -1, family: str = "b") -> Column:
         (postgres("timestamptz"), "1970-01-01T00:00:01.000000", "1970-01-01T00:00:01.000000Z"),
         (postgres("timestamptz", 3), "2024-02-29T12:34:56.120000", "2024-02-29T12:34:56.120Z"),
         (postgres("timestamptz", 0), "2024-02-29T12:34:56.000000", "2024-02-29T12:34:56Z"),
+        (postgres("timestamptz"), "infinity", "infinity"),
         (postgres("bpchar", 9), "ab   ", "ab   "),
     ],
 )
@@ -77,6 +78,12 @@ def test_postgres_values_read_as_the_connector_sends_them(column: Column, given:
 def test_a_timestamp_is_asked_for_in_the_unit_of_its_precision() -> None:
     """Up to three digits ms, beyond and without any µs."""
     assert "1000)" in postgres("timestamp", 3).sql and "1000000" in postgres("timestamp").sql
+
+
+def test_infinity_ends_no_comparison() -> None:
+    """PostgreSQL can't make a number of it: the row is refused, as ingest refuses it."""
+    for kind in ("date", "timestamp", "timestamptz"):
+        assert postgres(kind).sql.startswith('CASE WHEN isfinite("c") THEN')
 
 
 def test_a_type_that_is_not_understood_is_refused_by_its_name() -> None:
