@@ -18,6 +18,7 @@ from deploy.demo.teller import AnotherBank, Teller
 from deploy.stack.control import endpoints
 from deploy.stack.endpoints import Capture, MariaDb, Postgres, PostgresCapture
 from deploy.stack.errors import StackError
+from deploy.stack.tls import tls
 
 Echo = Callable[[str], None]
 FOREVER_S = float("inf")
@@ -129,7 +130,9 @@ def _bank(settings: Settings) -> Iterator[pymysql.Connection]:
     """A connection to the bank's database, and its failures as ours."""
     at = mariadb(settings)
     try:
-        with connect_bank(at.host, at.port, at.user, at.password, at.database) as connection:
+        with connect_bank(
+            at.host, at.port, at.user, at.password, at.database, tls(at.host, settings.mariadb_ssl)
+        ) as connection:
             yield connection
     except pymysql.MySQLError as error:
         raise StackError(f"MariaDB at {at.host}:{at.port}: {error}; see that it runs, and try again") from error

@@ -17,7 +17,9 @@ connect_app = typer.Typer(no_args_is_help=True, help="The connector that reads t
 @connect_app.command("register")
 def register(
     name: Annotated[str, typer.Option(help="The connector's name, and the prefix of its topics.")] = "bank",
-    epoch: Annotated[int, typer.Option(min=1, help="One more whenever the bank's log starts over.")] = 1,
+    epoch: Annotated[
+        int, typer.Option(min=1, help="One more whenever the bank's log starts over; it never sinks.")
+    ] = 1,
     limit_s: Limit = 600,
     database: Annotated[Kind, typer.Option("--from", help="Which database the bank runs on.")] = "mariadb",
 ) -> None:

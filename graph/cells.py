@@ -23,7 +23,7 @@ def key_of(names: Sequence[str], row: Row) -> str:
 
 
 @cache
-def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+def template_parts(template: str) -> tuple[tuple[str, str | None], ...]:
     """(constant text, column behind it) pairs."""
     if "{" not in template:
         return (("", template),)
@@ -32,7 +32,7 @@ def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
 
 def constant_free(template: str) -> str | None:
     """The column a template is, where it is nothing else."""
-    parts = _parts(template)
+    parts = template_parts(template)
     return parts[0][1] if len(parts) == 1 and parts[0][0] == "" else None
 
 
@@ -46,7 +46,7 @@ def id_text(template: str, row: Row) -> str | None:
         value = column(row, only)
         return None if value is None or value == "" else identifier(value, only)
     made = ""
-    for text, name in _parts(template):
+    for text, name in template_parts(template):
         made += text
         if name is None:
             continue
@@ -73,7 +73,7 @@ def row_id(template: str, row: Row) -> str:
 
 def contact_text(template: str, row: Row) -> str | None:
     """The same for a contact, whose value no message repeats."""
-    for name in (name for _, name in _parts(template) if name):
+    for name in (name for _, name in template_parts(template) if name):
         value = column(row, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
             raise Reject(f"column {name!r} holds no text, expected a contact")

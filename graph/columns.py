@@ -12,6 +12,8 @@ from decimal import Context, Decimal, InvalidOperation
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from graph.model import Scalar
 from ingest.events import Reject, Row
 from ingest.unavailable import UNAVAILABLE
@@ -32,6 +34,12 @@ MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 class Missing(Reject):
     """The row lacks a column that is mapped: it was dropped or renamed."""
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A value of a type that only the connector reads: it is there, but what it is in its JSON is not known here."""
+
+    type: str
 
 
 class NullWhereMissing(dict[str, Any]):
@@ -59,6 +67,8 @@ def column(row: Row, name: str) -> Any:
             f"column {name!r} is large and unchanged, so PostgreSQL did not log its value: ALTER TABLE … REPLICA "
             "IDENTITY FULL, then touch the row (or replay this letter after a later change of it: it is superseded)"
         )
+    if isinstance(value, Unreadable):
+        raise Reject(f"column {name!r} is a {value.type}, which ingest may read but a comparison can't: leave it out")
     return value
 
 

@@ -6,13 +6,14 @@ knowing are left out: a row does not say by which change it came about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from graph.mapping_file import TableRule
 from graph.model import Attributes, EdgeUpsert, LabelUpsert, NodeUpsert, Upsert, node_key
+from graph.node_ids import id_of, keys_of
 
 LABELS = "_Label"  # the kind of every label, beside the relations
 Name = tuple[str, str]  # ("node", "User:17"), ("TRANSFER", "transfers:9:transfer"), ("_Label", owner)
@@ -73,6 +74,14 @@ class GraphReader(Protocol):
         """
         ...
 
+    def horizon_ms(self) -> int | None:
+        """What retention forgets is older than this; None where it forgets nothing.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        ...
+
 
 def facts_of(upserts: Iterable[Upsert]) -> Facts:
     """What a row's upserts leave standing."""
@@ -109,13 +118,14 @@ def several(count: int) -> Fact:
     return Fact({"_versions": count})
 
 
-def names_of(rule: TableRule, table: str, key: str, id: str) -> list[Name]:
-    """Every name that a row of this key may stand under (`id` as it is, `key` with its colons escaped)."""
-    return [
-        *((NODE, node_key(node.label, id)) for node in rule.nodes),
-        *((edge.relation, f"{table}:{key}:{edge.role}") for edge in rule.edges),
-        *((LABELS, f"{table}:{key}:{label.role}") for label in rule.labels),
-    ]
+def names_of(rule: TableRule, table: str, key: str) -> Iterator[Name]:
+    """Every name that a row of this key may stand under."""
+    mine = cells(key)
+    for node in rule.nodes:
+        if (id := id_of(node.id, rule.key, mine)) is not None:
+            yield NODE, node_key(node.label, id)
+    yield from ((edge.relation, f"{table}:{key}:{edge.role}") for edge in rule.edges)
+    yield from ((LABELS, f"{table}:{key}:{label.role}") for label in rule.labels)
 
 
 def kinds_of(rule: TableRule) -> list[Name]:
@@ -124,14 +134,18 @@ def kinds_of(rule: TableRule) -> list[Name]:
     return [*((NODE, node.label) for node in rule.nodes), *relations, *([(LABELS, "")] if rule.labels else [])]
 
 
-def key_of(kind: Name, name: str) -> str:
-    """The key text of the row behind a standing name (of a node: its id, escaped as owners are)."""
-    return escaped(name) if kind[0] == NODE else name.rpartition(":")[0].partition(":")[2]
+def kind_of(name: Name) -> Name:
+    """The kind a name is of, as `kinds_of` gives it."""
+    return (NODE, name[1].partition(":")[0]) if name[0] == NODE else (name[0], "")
 
 
-def escaped(cell: str) -> str:
-    """As `graph.columns.key_text` writes one cell."""
-    return cell.replace("%", "%25").replace(":", "%3A").replace("|", "%7C")
+def keys_behind(rule: TableRule, kind: Name, name: str) -> list[str]:
+    """The keys of the rows that may be behind a standing name, as `kinds_of` gives its kind. An owner says its row;
+    a node's id may read in several ways (`graph.node_ids.keys_of`), or in none.
+    """
+    if kind[0] != NODE:
+        return [name.rpartition(":")[0].partition(":")[2]]
+    return [key for node in rule.nodes if node.label == kind[1] for key in keys_of(node.id, rule.key, name)]
 
 
 def cells(key: str) -> list[str]:

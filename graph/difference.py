@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -10,6 +10,8 @@ import msgspec
 from graph.current import LABELS, NODE, Fact, Facts, Name
 
 What = Literal["missing", "extra", "differing", "refused"]
+Found = dict[Name, tuple[What, tuple[str, ...]]]
+Forgets = Callable[[Name, Fact], bool]
 
 
 class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,24 +37,26 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.what} {self.kind} {self.name}{said}{why}{', mended' if self.mended else ''}"
 
 
-def compare(wanted: Facts, held: Facts, before_ms: int | None = None) -> dict[Name, tuple[What, tuple[str, ...]]]:
-    """What differs, by name. What lies behind the retention horizon `before_ms` may be there or not."""
-    found: dict[Name, tuple[What, tuple[str, ...]]] = {}
+def compare(wanted: Facts, held: Facts, forgets: Forgets = lambda name, fact: False) -> Found:
+    """What differs, by name. What `forgets` says of a fact lies behind the retention horizon: it may be there or not.
+
+    A row behind it that says something else than stands before it is as good as none: what stands is extra.
+    """
+    found: Found = {}
     for name, fact in wanted.items():
         there = held.get(name)
         if there is None:
-            if not _forgotten(fact, before_ms):
+            if not forgets(name, fact):
                 found[name] = "missing", ()
         elif there.value != fact.value:
-            found[name] = "differing", _fields(fact.value, there.value)
+            if not forgets(name, fact):
+                found[name] = "differing", _fields(fact.value, there.value)
+            elif not forgets(name, there):
+                found[name] = "extra", ()
     for name in held.keys() - wanted.keys():
-        if not _forgotten(held[name], before_ms):
+        if not forgets(name, held[name]):
             found[name] = "extra", ()
     return found
-
-
-def _forgotten(fact: Fact, before_ms: int | None) -> bool:
-    return before_ms is not None and fact.at_ms is not None and fact.at_ms < before_ms
 
 
 def _fields(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[str, ...]:

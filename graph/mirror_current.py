@@ -32,6 +32,10 @@ class DumpedCurrent:
                 found.append(name)
         return [name for name in sorted(found) if name > after][:limit]
 
+    def horizon_ms(self) -> int | None:
+        """See GraphReader.horizon_ms."""
+        return self._store.horizon("retention")
+
     def _facts(self, table: str) -> Facts:
         chains: dict[str, Chain] = {}
         floors: list[str] = []

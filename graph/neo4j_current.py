@@ -7,7 +7,7 @@ from typing import Any
 
 import neo4j
 
-from graph import cypher, cypher_current
+from graph import cypher, cypher_current, cypher_keep
 from graph.current import LABELS, NODE, Asked, Fact, Facts, Name, edge_fact, label_fact, several
 from graph.model import split_version
 from graph.neo4j_driver import Faults, query
@@ -47,6 +47,11 @@ class Neo4jCurrent:
             text, bounds = cypher_current.standing(kind[0]), {"after": start, "end": table + TABLE_END}
         found = [row[0] for row in self._read(text, {**bounds, "limit": limit})]
         return found if kind[0] == NODE else list(dict.fromkeys(split_version(id)[0] for id in found))
+
+    def horizon_ms(self) -> int | None:
+        """See GraphReader.horizon_ms. Always read: what was swept behind a newer one would seem lost."""
+        found = dict(self._read(cypher_keep.HORIZONS, {}))  # of each kind
+        return found.get("retention")
 
     def _fact(self, kind: str, role: str, p: dict[str, Any]) -> tuple[Name, Fact]:
         if role:

@@ -15,16 +15,17 @@ from typing import Protocol
 
 import msgspec
 
-from graph.current import LABELS, NODE, Asked, Facts, GraphReader, Name, cells, facts_of, key_of, kinds_of, names_of
-from graph.difference import Difference, What, compare, shown
+from graph.current import LABELS, NODE, Asked, Fact, Facts, GraphReader, Name, facts_of, names_of
+from graph.difference import Difference, Forgets, Found, compare
 from graph.mapping import Mapping
 from graph.mapping_file import TableRule
-from graph.source import Mark, SourceReader, SourceRow, digest
-from ingest.events import Change, Op, Position, Reject
+from graph.source import Mark, SourceReader, SourceRow
+from graph.standing import Standing
+from graph.suspect import Confirmed, Suspect
+from ingest.events import Change, Halt, Op, Position, Reject
 
 ROUNDS = 5  # a row that changes each time it is looked at is left to ingest
 NOWHERE = Position("verify", 0, False, 0, 0)
-Found = dict[Name, tuple[What, tuple[str, ...]]]
 
 
 class Ingest(Protocol):
@@ -37,14 +38,6 @@ class Ingest(Protocol):
             Transient: it is not within the time allowed; says what is behind.
         """
         ...
-
-
-class Confirmed(msgspec.Struct, frozen=True):
-    """What differs under one key, while its row was as `digest` says."""
-
-    digest: bytes
-    found: Found
-    reason: str = ""  # why the mapping refuses the row
 
 
 class Mender(Protocol):
@@ -60,13 +53,10 @@ class Mender(Protocol):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """`chunk` rows are compared at a time; so many `suspects` are kept before they are looked at again.
-    `before_ms` is the retention horizon: what lies behind it may be in the graph or not.
-    """
+    """`chunk` rows are compared at a time; so many `suspects` are kept before they are looked at again."""
 
     chunk: int = 2_000
     suspects: int = 20_000
-    before_ms: int | None = None
 
 
 class Tally(msgspec.Struct):
@@ -91,15 +81,6 @@ class Tally(msgspec.Struct):
         return self.missing + self.extra + self.differing + self.refused - self.mended
 
 
-class _Suspect(msgspec.Struct):
-    """`digest` None: the row was not read yet. `told`: differences that have been mended, to be looked at again."""
-
-    digest: bytes | None
-    strays: set[Name]
-    told: list[Difference] = []
-    strays_only: bool = False
-
-
 class Reconciler:
     """One run of `ringwatch graph verify` or `graph reread`."""
 
@@ -113,9 +94,8 @@ class Reconciler:
         self.on_progress: Callable[[Tally], None] = lambda _: None
         self._mapping, self._source, self._graph, self._ingest = mapping, source, graph, ingest
         self._options = options or Options()
-        self._roles = {table: _roles(rule) for table, rule in mapping.file.tables.items()}
         self._windowed = frozenset(mapping.schema.windowed)
-        self._suspects: dict[tuple[str, str], _Suspect] = {}
+        self._suspects: dict[tuple[str, str], Suspect] = {}
 
     # -- what is looked at --------------------------------------------------------------------
 
@@ -125,6 +105,8 @@ class Reconciler:
         Raises:
             Transient: a server did not answer, or ingest did not come along.
         """
+        for table in tables:  # one that can't be read is said before hours have gone into the others
+            self._source.present(table, [])
         for table in tables:
             tally, started = self._tally(table), time.monotonic()
             self._forward(table, tally)
@@ -137,7 +119,7 @@ class Reconciler:
         """Compare the rows of these keys (`graph.columns.key_text`); end with `settle`."""
         for some in _batches(keys, self._options.chunk):
             for key in some:
-                self._suspects.setdefault((table, key), _Suspect(None, set()))
+                self._suspect(table, key)
             self._tally(table).rows += len(some)
             self._settle_when_many()
 
@@ -147,7 +129,7 @@ class Reconciler:
             after = rows[-1].key
             held = self._graph.held(table, Asked.of(self._names(table, (row.key for row in rows))))
             for key, confirmed in self._differing(table, {row.key: row for row in rows}, held, {}, tally):
-                self._suspects[table, key] = _Suspect(confirmed.digest, set())
+                self._suspects[table, key] = Suspect(confirmed)
             tally.rows += len(rows)
             self.on_progress(tally)
             self._settle_when_many()
@@ -155,59 +137,47 @@ class Reconciler:
                 break
 
     def _backward(self, table: str) -> None:
-        kinds = kinds_of(self._rule(table))
-        for n, kind in enumerate(kinds):
-            after = ""
-            while names := self._graph.standing(table, kind, after, self._options.chunk):
-                after = names[-1]
-                self._stray(table, kind, names)
-                self._rowless(table, kind, names, {place for place, _ in kinds[:n]})
-                self.on_progress(self._tally(table))
-                self._settle_when_many()
+        standing = Standing(table, self._mapping, self._source, self._graph, self._options.chunk)
+        for page in standing.pages():
+            for key, stray in page:
+                suspect = self._suspect(table, key, strays_only=stray is not None)
+                suspect.strays |= {stray} if stray else set()
+            self.on_progress(self._tally(table))
+            self._settle_when_many()
 
-    def _stray(self, table: str, kind: Name, names: Sequence[str]) -> None:
-        """Suspect what stands under a role that no rule of the table gives, whether its row is there or not."""
-        roles = self._roles[table]
-        for name in names:
-            if kind[0] != NODE and (kind[0], name.rpartition(":")[2]) not in roles:
-                fresh = _Suspect(None, set(), strays_only=True)
-                self._suspects.setdefault((table, key_of(kind, name)), fresh).strays.add((kind[0], name))
-
-    def _rowless(self, table: str, kind: Name, names: Sequence[str], earlier: set[str]) -> None:
-        """Suspect what stands without a row. A key that gave something of an earlier kind was met there."""
-        keys = list(dict.fromkeys(key_of(kind, name) for name in names))
-        there = self._source.present(table, keys)
-        gone = [key for key in keys if key not in there]
-        of_earlier = {key: [n for n in self._names(table, [key]) if n[0] in earlier] for key in gone}
-        held = self._graph.held(table, Asked.of(n for of_key in of_earlier.values() for n in of_key)) if earlier else {}
-        for key in gone:
-            if not any(name in held for name in of_earlier[key]):
-                self._suspects.setdefault((table, key), _Suspect(None, set()))
+    def _suspect(self, table: str, key: str, strays_only: bool = False) -> Suspect:
+        suspect = self._suspects.setdefault((table, key), Suspect(strays_only=strays_only))
+        suspect.strays_only = suspect.strays_only and strays_only
+        return suspect
 
     # -- one page -----------------------------------------------------------------------------
 
     def _names(self, table: str, keys: Iterable[str]) -> Iterator[Name]:
         rule = self._rule(table)
         for key in keys:
-            yield from names_of(rule, table, key, cells(key)[0])
+            yield from names_of(rule, table, key)
 
     def _differing(
         self, table: str, rows: dict[str, SourceRow | None], held: Facts, strays: dict[str, set[Name]],
         tally: Tally | None = None,
     ) -> Iterator[tuple[str, Confirmed]]:  # fmt: skip
         """The keys whose rows and facts differ. A `tally` is told what was compared."""
+        forgets: Forgets | None = None
         for key, row in rows.items():
             names = {*self._names(table, [key]), *strays.get(key, ())}
             mine = {name: held[name] for name in names if name in held}
             try:
                 wanted = {} if row is None else self._wanted(table, row)
-            except Reject as reason:
-                yield key, Confirmed(digest(row), {}, str(reason))
+            except (Reject, Halt) as reason:
+                extra: Found = {name: ("extra", ()) for name in strays.get(key, ()) if name in held}
+                yield key, Confirmed.of(row, extra, str(reason))
                 continue
             if tally is not None:
                 _count(tally, wanted)
-            if wanted != mine and (found := compare(wanted, mine, self._horizon(table))):
-                yield key, Confirmed(digest(row), found)
+            if wanted != mine:
+                forgets = forgets or self._forgets(table)
+                if found := compare(wanted, mine, forgets):
+                    yield key, Confirmed.of(row, found)
 
     def _wanted(self, table: str, row: SourceRow) -> Facts:
         key = {name: row.row.get(name) for name in self._rule(table).key}
@@ -240,30 +210,28 @@ class Reconciler:
         if len(self._suspects) >= self._options.suspects:
             self.settle()
 
-    def _settle_page(self, table: str, suspects: dict[str, _Suspect]) -> None:
+    def _settle_page(self, table: str, suspects: dict[str, Suspect]) -> None:
         strays = {key: suspect.strays for key, suspect in suspects.items()}
         names = [*self._names(table, suspects), *(name for some in strays.values() for name in some)]
         held = self._graph.held(table, Asked.of(dict.fromkeys(names)))
         read = self._source.rows(table, list(suspects))  # behind the graph: a row that is as it was, was so then
         all_found = self._differing(table, {key: read.get(key) for key in suspects}, held, strays)
-        found = {key: mine for key, each in all_found if (mine := _of(suspects[key], each)) is not None}
+        found = {key: mine for key, each in all_found if (mine := suspects[key].of(each)) is not None}
         confirmed: dict[str, Confirmed] = {}
         for key, suspect in suspects.items():
             if key not in found:
                 self._tell(table, suspect.told, mended=True)
-            elif suspect.digest != found[key].digest:
-                suspect.digest = found[key].digest
+            elif not suspect.stands(found[key]):
                 self._suspects[table, key] = suspect
             elif suspect.told or found[key].reason or self.mender is None:
-                self._tell(table, _told(table, key, found[key]), mended=False)
+                self._tell(table, found[key].told(table, key), mended=False)
             else:
                 confirmed[key] = found[key]
         if confirmed and self.mender is not None:
             written = self.mender.mend(table, confirmed)
             for key, each in confirmed.items():
-                told = _told(table, key, each) if key in written else []
-                digest_ = each.digest if told else None
-                self._suspects[table, key] = msgspec.structs.replace(suspects[key], digest=digest_, told=told)
+                told = each.told(table, key) if key in written else []
+                self._suspects[table, key] = suspects[key].mended(each, told)
 
     def _tell(self, table: str, differences: list[Difference], mended: bool) -> None:
         tally = self._tally(table)
@@ -275,31 +243,19 @@ class Reconciler:
     def _tally(self, table: str) -> Tally:
         return self.tallies.setdefault(table, Tally(table))
 
-    def _horizon(self, table: str) -> int | None:
-        """Retention takes the edges of windowed tables, and labels."""
-        return self._options.before_ms if table in self._windowed or self._rule(table).labels else None
+    def _forgets(self, table: str) -> Forgets:
+        """Retention takes labels, and the edges of windowed tables. Asked behind what was held: the horizon moves."""
+        before_ms, windowed = self._graph.horizon_ms(), table in self._windowed
+
+        def forgets(name: Name, fact: Fact) -> bool:
+            if before_ms is None or fact.at_ms is None:
+                return False
+            return fact.at_ms < before_ms and (windowed or name[0] == LABELS)
+
+        return forgets
 
     def _rule(self, table: str) -> TableRule:
         return self._mapping.file.tables[table]
-
-
-def _of(suspect: _Suspect, confirmed: Confirmed) -> Confirmed | None:
-    """What is suspected of it: of a key that was compared whole already, only what stands under unknown roles."""
-    if not suspect.strays_only:
-        return confirmed
-    found = {name: each for name, each in confirmed.found.items() if name in suspect.strays}
-    return Confirmed(confirmed.digest, found) if found else None
-
-
-def _roles(rule: TableRule) -> frozenset[Name]:
-    edges = ((edge.relation, edge.role) for edge in rule.edges)
-    return frozenset([*edges, *((LABELS, label.role) for label in rule.labels)])
-
-
-def _told(table: str, key: str, confirmed: Confirmed) -> list[Difference]:
-    if confirmed.reason:
-        return [Difference(table, key, "refused", "row", f"{table}:{key}", reason=confirmed.reason)]
-    return [shown(table, key, name, what, fields) for name, (what, fields) in sorted(confirmed.found.items())]
 
 
 def _count(tally: Tally, wanted: Facts) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 
 from graph.current import LABELS, NODE, Name, cells
-from graph.mapping import Mapping
-from graph.model import EdgeUpsert, Gone, Incomplete, LabelUpsert, NodeUpsert, Upsert
-from graph.reconcile import Confirmed
+from graph.mapping import Mapping, Plan
+from graph.model import EdgeUpsert, Gone, Incomplete, LabelUpsert, NodeUpsert, Upsert, split_key
 from graph.sink import GraphSink
-from graph.source import ReadAt, SourceReader, digest
+from graph.source import ReadAt, SourceReader, content
+from graph.suspect import Confirmed
 from ingest.events import Change, Op, Transient
 from ingest.records import Publisher, Record, Trace
 from ingest.sink import Item
@@ -25,7 +25,7 @@ Unmark = Callable[[Collection[str]], Sequence[Incomplete]]
 
 
 class Repairer:
-    """A `graph.reconcile.Mender`: writes as ingest does, then publishes, so that mirrors get it too."""
+    """A `graph.reconcile.Mender`: writes as ingest does, and publishes, so that mirrors get it too."""
 
     def __init__(
         self, mapping: Mapping, source: SourceReader, sink: GraphSink, publisher: Publisher, unmark: Unmark
@@ -37,22 +37,26 @@ class Repairer:
     def mend(self, table: str, keys: dict[str, Confirmed]) -> set[str]:
         """See Mender.mend."""
         at = _anew(self._source.read_at(table, list(keys)))
-        same = {key: each for key, each in keys.items() if digest(at.rows.get(key)) == each.digest}
+        same = {key: each for key, each in keys.items() if content(at.rows.get(key)) == each.content}
         marks = self._unmark([f"{table}:{key}" for key in same])
         items = [self._item(table, key, each, at) for key, each in same.items()]
+        messages = self._sink.messages(items, marks, None)
+        # A crash behind the write must leave no mirror without it, since no later run would find the difference; and a
+        # mirror that was hydrated before the write has to hear of it behind. Twice is once to them.
+        _patiently(lambda: self._publisher.publish(messages))
         _patiently(lambda: self._sink.write(items, marks))
-        _patiently(lambda: self._publisher.publish(self._sink.messages(items, marks, None)))
+        _patiently(lambda: self._publisher.publish(messages))
         return set(same)
 
     def _item(self, table: str, key: str, confirmed: Confirmed, at: ReadAt) -> Item:
         found = at.rows.get(key)
-        columns = dict(zip(self._mapping.file.tables[table].key, cells(key), strict=True))
+        columns = dict(zip(self._mapping.file.tables[table].key, cells(key), strict=False))
         op, row = (Op.DELETE, None) if found is None else (Op.READ, found.row)
         change = Change(table, columns, op, None, row, at.position, at.at_ms)
-        plan = self._mapping.plan(change, whole=True)
-        upserts = [upsert for upsert in plan.upserts if _name(upsert) in confirmed.found]
-        upserts += _closings(confirmed, upserts, at)
-        plan = msgspec.structs.replace(plan, upserts=tuple(upserts), events=())
+        wanted = row is not None and any(what != "extra" for what, _ in confirmed.found.values())  # else a row that
+        given = self._mapping.plan(change, whole=True).upserts if wanted else ()  # is refused may be behind it
+        upserts = [upsert for upsert in given if _is_written(upsert, confirmed)]
+        plan = Plan((*upserts, *_closings(table, confirmed, at)))
         now_ms = int(time.time() * 1000)
         trace = Trace.of(at.position.token, at.at_ms, now_ms)
         return Item(Record("ringwatch.verify", 0, 0, key.encode(), None, (), now_ms), change, plan, trace)
@@ -65,15 +69,20 @@ def _anew(at: ReadAt) -> ReadAt:
     return msgspec.structs.replace(at, position=msgspec.structs.replace(at.position, row=int(time.time()) % 2**24))
 
 
-def _closings(confirmed: Confirmed, upserts: Sequence[Upsert], at: ReadAt) -> list[Upsert]:
-    """A row that is read closes nothing by itself: what it no longer gives is closed here."""
-    done = {_name(upsert) for upsert in upserts}
-    extra = [name for name, (what, _) in confirmed.found.items() if what == "extra" and name[0] != NODE]
-    return [
-        Gone(owner, at.position.token, at.at_ms, None if kind == LABELS else kind)
-        for kind, owner in extra
-        if (kind, owner) not in done
-    ]
+def _closings(table: str, confirmed: Confirmed, at: ReadAt) -> list[Upsert]:
+    """What the row no longer gives, or never gave, is closed here: reading it closes nothing by itself."""
+    token, closings = at.position.token, list[Upsert]()
+    for (kind, name), (what, _) in confirmed.found.items():
+        if what == "extra" and kind == NODE:
+            closings.append(NodeUpsert(*split_key(name), table, token, at.at_ms, None))
+        elif what == "extra":
+            closings.append(Gone(name, token, at.at_ms, None if kind == LABELS else kind))
+    return closings
+
+
+def _is_written(upsert: Upsert, confirmed: Confirmed) -> bool:
+    name = _name(upsert)
+    return name in confirmed.found and confirmed.found[name][0] != "extra"
 
 
 def _name(upsert: Upsert) -> Name | None:
@@ -84,8 +93,6 @@ def _name(upsert: Upsert) -> Name | None:
             return upsert.relation, upsert.owner
         case LabelUpsert():
             return LABELS, upsert.owner
-        case Gone():
-            return upsert.kind or LABELS, upsert.owner
     return None
 
 

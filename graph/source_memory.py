@@ -18,6 +18,7 @@ class MemorySource:
         """Empty tables of that mapping."""
         self._mapping, self._epoch, self._offset = mapping, epoch, 0
         self._tables: dict[str, dict[str, Row]] = {table: {} for table in mapping.tables}
+        self.touched = 0
 
     def put(self, table: str, row: Row, at_ms: int = 0) -> Change:
         """Insert or update one row."""
@@ -26,6 +27,10 @@ class MemorySource:
         self._tables[table][key] = row
         op = Op.CREATE if before is None else Op.UPDATE
         return Change(table, self._columns(table, row), op, before, row, self._next(), at_ms)
+
+    def touch(self) -> None:
+        """Every row is written, and none of its mapped columns changes."""
+        self.touched += 1
 
     def delete(self, table: str, key: str, at_ms: int = 0) -> Change:
         """Delete one row, by its key's text."""
@@ -36,11 +41,11 @@ class MemorySource:
         """See SourceReader.chunk."""
         keys = sorted(self._tables[table])
         start = bisect_right(keys, after) if after else 0
-        return [SourceRow(key, self._tables[table][key]) for key in keys[start : start + limit]]
+        return [self._row(table, key) for key in keys[start : start + limit]]
 
     def rows(self, table: str, keys: Sequence[str]) -> dict[str, SourceRow]:
         """See SourceReader.rows."""
-        return {key: SourceRow(key, self._tables[table][key]) for key in keys if key in self._tables[table]}
+        return {key: self._row(table, key) for key in keys if key in self._tables[table]}
 
     def present(self, table: str, keys: Sequence[str]) -> set[str]:
         """See SourceReader.present."""
@@ -53,6 +58,9 @@ class MemorySource:
     def read_at(self, table: str, keys: Sequence[str]) -> ReadAt:
         """See SourceReader.read_at."""
         return ReadAt(self._here(), 0, self.rows(table, keys))
+
+    def _row(self, table: str, key: str) -> SourceRow:
+        return SourceRow(key, self._tables[table][key], str(self.touched))
 
     def _next(self) -> Position:
         self._offset += 10  # a repair's position fits in between

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 import pymysql
@@ -19,11 +20,13 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 BULK = 1_000  # rows per INSERT of the history
 
 
-def connect(host: str, port: int, user: str, password: str, database: str) -> pymysql.Connection:
+def connect(
+    host: str, port: int, user: str, password: str, database: str, tls: SSLContext | None = None
+) -> pymysql.Connection:
     """A connection that takes several statements at a time, so that a transaction is one round trip."""
     return pymysql.connect(
         host=host, port=port, user=user, password=password, database=database, autocommit=True,
-        client_flag=CLIENT.MULTI_STATEMENTS, init_command="SET time_zone='+00:00'",
+        client_flag=CLIENT.MULTI_STATEMENTS, init_command="SET time_zone='+00:00'", ssl=tls,
     )  # fmt: skip
 
 

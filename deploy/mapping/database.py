@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Literal
 
 import psycopg
@@ -12,6 +11,7 @@ from deploy.bankside import mariadb as mariadb_server
 from deploy.config import PREFIX, ConfigError, Settings
 from deploy.mapping import mariadb, postgres
 from deploy.stack.errors import StackError
+from deploy.stack.tls import tls
 from graph.known_tables import Tables
 
 Database = Literal["mariadb", "postgres"]
@@ -37,22 +37,11 @@ def _mariadb(settings: Settings) -> tuple[Tables, str]:
     try:
         with pymysql.connect(
             host=at.host, port=at.port, user=at.user, password=at.password, database=at.database,
-            connect_timeout=PATIENCE_S, ssl=_tls(settings.mariadb_ssl),
+            connect_timeout=PATIENCE_S, ssl=tls(at.host, settings.mariadb_ssl),
         ) as connection:  # fmt: skip
             return mariadb.tables(connection), where
     except pymysql.MySQLError as error:
         raise StackError(f"{where}: {error}; see that it runs, and {PREFIX}MARIADB_*") from error
-
-
-def _tls(mode: str | None) -> ssl.SSLContext | None:
-    """By Debezium's words: trust takes any certificate, verify-ca any host with a good one."""
-    if mode in (None, "disable"):
-        return None
-    context = ssl.create_default_context()
-    context.check_hostname = mode == "verify-full"
-    if mode == "trust":
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _postgres(settings: Settings) -> tuple[Tables, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -109,7 +109,7 @@ def _mariadb(endpoints: Servers, source: Source, kind: Kind) -> _Plan:
     return _Plan(
         Connector(endpoints.connect_url, source.name),
         mariadb_config(endpoints, source, kind),
-        lambda: binlog_readers(endpoints.mariadb, endpoints.debezium_user),
+        lambda: binlog_readers(endpoints.mariadb, endpoints.debezium_user, source.ssl),
     )
 
 
@@ -126,15 +126,24 @@ def _capture(endpoints: Endpoints | PostgresCapture, source: Source) -> Postgres
     return replace(at, postgres=replace(at.postgres, database=source.database)) if source.database else at
 
 
+def unsunk(planned: Mapping[str, str], known: Mapping[str, str] | None) -> dict[str, str]:
+    """The planned settings with the epoch that the connector has, where that is higher: it reads the same log, and what
+    it read under a lower one would count as older than all that is known.
+    """
+    epochs = [int(each[EPOCH]) for each in (planned, known or {}) if each.get(EPOCH, "").isdigit()]
+    return {**planned, EPOCH: str(max(epochs))}
+
+
 def _register(plan: _Plan, limit_s: float, streaming: bool) -> None:
     connector, known = plan.connector, plan.connector.config()
+    config = unsunk(plan.config, known)
     if known is not None:
-        if known == plan.config and connector.states() == {"RUNNING"}:
+        if known == config and connector.states() == {"RUNNING"}:
             return
         connector.stop(limit_s)  # else its former task would be taken for the new one
     with plan.readers() as readers:
         former = readers()
-        answer = connector.put(plan.config)
+        answer = connector.put(config)
         if known is not None:  # refused or not: the settings it has now are in force
             connector.ask("PUT", "/resume")
         connector.require(answer, "Kafka Connect refused it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,9 +10,9 @@ import pymysql
 from deploy.stack.connector_settings import BANK, CLASSES, Kind, Source, common
 from deploy.stack.endpoints import Capture, Endpoints, MariaDb
 from deploy.stack.errors import ConnectorFailed
+from deploy.stack.tls import mode_of, tls
 
 Servers = Endpoints | Capture
-COMPOSE_HOST = "mariadb"  # the service of docker-compose.yml
 # RINGWATCH_MARIADB_SSL and what Debezium's MySQL connector calls it.
 MYSQL_SSL = {"disable": "disabled", "trust": "required", "verify-ca": "verify_ca", "verify-full": "verify_identity"}
 
@@ -47,35 +46,28 @@ def mysql_config(endpoints: Servers, source: Source = BANK) -> dict[str, str]:
     return mariadb_config(endpoints, source, "mysql")
 
 
-def local(host: str, *services: str) -> bool:
-    """Loopback and Compose's own network can do without TLS."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in ("localhost", *services)
-
-
 def _ssl(host: str, wanted: str | None, kind: Kind) -> str:
     """As wanted; else it is on elsewhere, with whatever certificate.
 
     MySQL's accounts take a password over TLS only (caching_sha2_password), so it is used on this machine as well.
     """
-    mode = wanted or ("disable" if local(host, COMPOSE_HOST) else "trust")
+    mode = mode_of(host, wanted)
     if kind == "mariadb":
         return mode
     return MYSQL_SSL.get(mode, mode) if wanted or mode == "trust" else "preferred"
 
 
 @contextmanager
-def binlog_readers(bank: MariaDb, debezium_user: str) -> Iterator[Callable[[], set[int]]]:
-    """Yield a question to MariaDB: which connections of the connector's user read the binlog now?
+def binlog_readers(bank: MariaDb, debezium_user: str, ssl: str | None) -> Iterator[Callable[[], set[int]]]:
+    """Yield a question to MariaDB: which connections of the connector's user read the binlog now? `ssl`: `Source.ssl`.
 
     One whose client has gone stays in the list until the next commit, so only a new one tells something.
     """
     try:
         connection = pymysql.connect(
-            host=bank.host, port=bank.port, user=bank.user, password=bank.password, connect_timeout=5
-        )
+            host=bank.host, port=bank.port, user=bank.user, password=bank.password, connect_timeout=5,
+            ssl=tls(bank.host, ssl),
+        )  # fmt: skip
     except pymysql.MySQLError as error:
         raise ConnectorFailed(
             "of the bank", f"MariaDB does not answer at {bank.host}:{bank.port} ({error}); run: ringwatch stack up"

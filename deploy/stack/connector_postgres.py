@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from deploy.stack.connector_mariadb import local
 from deploy.stack.connector_settings import CLASSES, Source, common
 from deploy.stack.endpoints import PostgresCapture
 from deploy.stack.publication import slot_name
+from deploy.stack.tls import local
 
 HEARTBEAT = "ringwatch_heartbeat"
 

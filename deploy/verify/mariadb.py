@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ssl import SSLContext
 from typing import Any, TypeVar
 
 import pymysql
 from pymysql.converters import encoders
 
 from deploy.stack.endpoints import MariaDb
-from deploy.verify.columns import Column, named
+from deploy.verify.columns import Column, KeyPart, key_parts, named, values_of
 from deploy.verify.connector import CannotVerify, Connector
-from deploy.verify.mariadb_columns import SIGNED, column
+from deploy.verify.mariadb_columns import column, quoted
 from deploy.verify.progress import Reach
 from graph.columns import key_text
-from graph.current import cells
 from graph.mapping_file import MappingFile
 from graph.source import Mark, ReadAt, SourceRow
 from ingest.events import Position, Transient
@@ -29,8 +29,11 @@ AS_TEXT: dict[Any, Any] = dict(encoders)  # no decoders: every value comes as th
 class MariaDbSource:
     """See `graph.source.SourceReader`, and `deploy.verify.progress.Reaching`."""
 
-    def __init__(self, at: MariaDb, connector: Connector, mapping: MappingFile) -> None:
+    def __init__(
+        self, at: MariaDb, connector: Connector, mapping: MappingFile, tls: SSLContext | None = None
+    ) -> None:
         """Connects when it is first asked, and again after a fault."""
+        self._tls = tls
         self._at, self._connector, self._mapping = at, connector, mapping
         self._connection: pymysql.Connection | None = None
         self._columns: dict[str, list[Column]] = {}
@@ -38,27 +41,33 @@ class MariaDbSource:
     # -- rows ---------------------------------------------------------------------------------
 
     def chunk(self, table: str, after: str, limit: int) -> Sequence[SourceRow]:
-        """See SourceReader.chunk."""
-        keys = self._key(table)
-        order = ", ".join(each.sql if each.key == "shown" else _quoted(each.name) for each in keys)
-        where, values = ("", []) if not after else _behind(keys, cells(after))
-        return self._select(table, f"{where} ORDER BY {order} LIMIT {limit:d}", values)
+        """See SourceReader.chunk. A row without a key is no row of the graph: ingest refuses it."""
+        keys = self._parts(table)
+        some = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self._mapping.tables[table].key)
+        more, values = _behind(keys, values_of(keys, after) or []) if after else ("", [])
+        order = ", ".join(each.place for each in keys)
+        return self._select(table, f"WHERE {some}{more} ORDER BY {order} LIMIT {limit:d}", values)
 
     def rows(self, table: str, keys: Sequence[str]) -> dict[str, SourceRow]:
         """See SourceReader.rows."""
         found: dict[str, SourceRow] = {}
-        for at in range(0, len(keys), KEYS):
-            where, values = _among(self._key(table), [cells(key) for key in keys[at : at + KEYS]])
+        for where, values in self._among(table, keys):
             found |= {row.key: row for row in self._select(table, where, values)}
         return {key: found[key] for key in keys if key in found}
 
     def present(self, table: str, keys: Sequence[str]) -> set[str]:
         """See SourceReader.present."""
-        columns, found = self._key(table), set()
-        for at in range(0, len(keys), KEYS):
-            where, values = _among(columns, [cells(key) for key in keys[at : at + KEYS]])
+        columns, found = self._key(table), set[str]()
+        for where, values in self._among(table, keys):
             found |= {_key_text(columns, row) for row in self._fetch(self._text(table, columns, where), values)}
         return found & set(keys)
+
+    def _among(self, table: str, keys: Sequence[str]) -> Iterator[tuple[str, list[object]]]:
+        """WHERE clauses that find these keys, and more where a collation takes two for one."""
+        parts = self._parts(table)
+        given = [values for key in keys if (values := values_of(parts, key)) is not None]
+        for at in range(0, len(given), KEYS):
+            yield _in(parts, given[at : at + KEYS])
 
     # -- the log ------------------------------------------------------------------------------
 
@@ -95,6 +104,7 @@ class MariaDbSource:
     @contextmanager
     def _snapshot(self) -> Iterator[Position]:
         """Within it every answer is of one moment, whose place in the binlog is the position."""
+        self._fetch("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", [])  # below it there is no snapshot
         self._fetch("START TRANSACTION WITH CONSISTENT SNAPSHOT", [])
         try:
             status = dict(self._fetch("SHOW STATUS LIKE 'binlog_snapshot_%%'", []))
@@ -117,7 +127,7 @@ class MariaDbSource:
         return made
 
     def _text(self, table: str, columns: Sequence[Column], rest: str) -> str:
-        return f"SELECT {', '.join(each.sql for each in columns)} FROM {_quoted(table)} {rest}"
+        return f"SELECT {', '.join(each.sql for each in columns)} FROM {quoted(table)} {rest}"
 
     def _key(self, table: str) -> list[Column]:
         by_name = {each.name: each for each in self._of(table)}
@@ -125,6 +135,9 @@ class MariaDbSource:
             return [by_name[name] for name in self._mapping.tables[table].key]
         except KeyError as error:
             raise CannotVerify(f"table {table!r} has no column {error} to be its key, as the mapping says") from None
+
+    def _parts(self, table: str) -> list[KeyPart]:
+        return key_parts(table, self._key(table))
 
     def _of(self, table: str) -> list[Column]:
         if table not in self._columns:
@@ -137,17 +150,17 @@ class MariaDbSource:
         return self._columns[table]
 
     def _described(self, table: str) -> list[dict[str, Any]]:
-        names = ("column_name", "data_type", "column_type", "datetime_precision", "is_nullable")
+        about = "column_name, data_type, column_type, datetime_precision, is_nullable, character_set_name, extra"
         rows = self._fetch(
-            f"SELECT {', '.join(names)} FROM information_schema.columns "
+            f"SELECT {about} FROM information_schema.columns "
             "WHERE table_schema = DATABASE() AND table_name = %s ORDER BY ordinal_position", [table]
         )  # fmt: skip
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return [dict(zip(about.split(", "), row, strict=True)) for row in rows]
 
     def _fetch(self, text: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         def ask(connection: pymysql.Connection) -> list[tuple[Any, ...]]:
             with connection.cursor() as cursor:
-                cursor.execute(text, values or None)
+                cursor.execute(text, values)  # always with values: a name's % is doubled
                 return list(cursor.fetchall())
 
         return self._ask(ask)
@@ -167,46 +180,27 @@ class MariaDbSource:
         at = self._at
         return pymysql.connect(
             host=at.host, port=at.port, user=at.user, password=at.password, database=at.database, autocommit=True,
-            charset="utf8mb4", conv=AS_TEXT, init_command="SET time_zone = '+00:00'",
-            connect_timeout=10, read_timeout=TIMEOUT_S, write_timeout=TIMEOUT_S,
+            charset="utf8mb4", conv=AS_TEXT, init_command="SET time_zone = '+00:00', sql_mode = ''",
+            connect_timeout=10, read_timeout=TIMEOUT_S, write_timeout=TIMEOUT_S, ssl=self._tls,
         )  # fmt: skip
 
 
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
-
-
-def _place(each: Column) -> str:
-    return f"({each.sql})" if each.key == "shown" else _quoted(each.name)
-
-
-def _literal(each: Column, cell: str) -> object:
-    if each.key != "integer":
-        return cell
-    value = int(cell)
-    return value + 2 * SIGNED if value < 0 and "unsigned" in each.type else value
-
-
-def _behind(keys: Sequence[Column], after: Sequence[str]) -> tuple[str, list[object]]:
+def _behind(keys: Sequence[KeyPart], after: Sequence[object]) -> tuple[str, list[object]]:
     """`(a, b) > (x, y)`, spelt so that the index is used."""
-    values = [_literal(each, cell) for each, cell in zip(keys, after, strict=True)]
-    ways, given = [], []
+    ways, given = [], list[object]()
     for n, each in enumerate(keys):
-        same = [f"{_place(before)} = %s" for before in keys[:n]]
-        ways.append(" AND ".join([*same, f"{_place(each)} > %s"]))
-        given += values[: n + 1]
-    first = f"{_place(keys[0])} >= %s AND " if len(keys) > 1 else ""
-    return f"WHERE {first}({' OR '.join(ways)})", [*(values[:1] if first else []), *given]
+        same = [f"{before.place} = {before.given}" for before in keys[:n]]
+        ways.append(" AND ".join([*same, f"{each.place} > {each.given}"]))
+        given += after[: n + 1]
+    first = f" AND {keys[0].place} >= {keys[0].given}" if len(keys) > 1 else ""
+    return f"{first} AND ({' OR '.join(ways)})", [*(after[:1] if first else []), *given]
 
 
-def _among(keys: Sequence[Column], wanted: Sequence[Sequence[str]]) -> tuple[str, list[object]]:
+def _in(keys: Sequence[KeyPart], wanted: Sequence[Sequence[object]]) -> tuple[str, list[object]]:
     if len(keys) == 1:
-        return f"WHERE {_place(keys[0])} IN ({', '.join(['%s'] * len(wanted))})", [
-            _literal(keys[0], key[0]) for key in wanted
-        ]
-    one = " AND ".join(f"{_place(each)} = %s" for each in keys)
-    values = [_literal(each, cell) for key in wanted for each, cell in zip(keys, key, strict=True)]
-    return f"WHERE {' OR '.join([f'({one})'] * len(wanted))}", values
+        return f"WHERE {keys[0].place} IN ({', '.join([keys[0].given] * len(wanted))})", [key[0] for key in wanted]
+    one = " AND ".join(f"{each.place} = {each.given}" for each in keys)
+    return f"WHERE {' OR '.join([f'({one})'] * len(wanted))}", [value for key in wanted for value in key]
 
 
 def _key_text(keys: Sequence[Column], row: Sequence[Any]) -> str:

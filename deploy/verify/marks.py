@@ -26,7 +26,7 @@ def unmarking(store: GraphStore, bootstrap: str, extra: dict[str, str], mapping:
         for record in read_all(bootstrap, DEAD_LETTERS, extra):
             letter = DeadLetter.read(record)
             row = None if letter is None else mapping.row_of_key(letter.topic, letter.key)
-            if letter is not None and row is not None:
+            if letter is not None and row in waiting:  # few are, of however many letters
                 last[row] = max(letter.offset, last.get(row, 0))
         return [Incomplete(row, last[row] + 1, marked=False) for row in sorted(waiting & last.keys())]
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import psycopg
 
-from deploy.verify.columns import Column, named
+from deploy.verify.columns import Column, KeyPart, key_parts, named, values_of
 from deploy.verify.connector import CannotVerify, Connector
 from deploy.verify.postgres_columns import column, quoted
 from deploy.verify.progress import POLL_S, Reach
 from graph.columns import key_text
-from graph.current import cells
 from graph.mapping_file import MappingFile
 from graph.source import Mark, ReadAt, SourceRow
 from ingest.events import Position, Transient
@@ -36,11 +35,14 @@ class PostgresSource:
     # -- rows ---------------------------------------------------------------------------------
 
     def chunk(self, table: str, after: str, limit: int) -> Sequence[SourceRow]:
-        """See SourceReader.chunk."""
-        keys = self._key(table)
-        places = ", ".join(_place(each) for each in keys)
-        where = f"WHERE ({places}) > ({', '.join(_given(each) for each in keys)})" if after else ""
-        return self._select(table, f"{where} ORDER BY {places} LIMIT {limit:d}", cells(after) if after else [])
+        """See SourceReader.chunk. A row without a key is no row of the graph: ingest refuses it."""
+        parts = self._parts(table)
+        places = ", ".join(each.place for each in parts)
+        where = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self._mapping.tables[table].key)
+        if after:
+            where += f" AND ({places}) > ({', '.join(f'%s::{each.given}' for each in parts)})"
+        values = values_of(parts, after) or [] if after else []
+        return self._select(table, f"WHERE {where} ORDER BY {places} LIMIT {limit:d}", values)
 
     def rows(self, table: str, keys: Sequence[str]) -> dict[str, SourceRow]:
         """See SourceReader.rows."""
@@ -126,12 +128,15 @@ class PostgresSource:
         return made
 
     def _among(self, table: str, keys: Sequence[str]) -> tuple[str, list[object]]:
-        columns = self._key(table)
-        split = [cells(key) for key in keys]
-        lists = ", ".join(f"{_given(each)}[]" for each in columns)
-        places = ", ".join(_place(each) for each in columns)
-        values: list[object] = [[key[n] for key in split] for n in range(len(columns))]
-        return f"WHERE ({places}) IN (SELECT * FROM unnest({lists}))", values
+        """A WHERE clause that finds these keys, and more where a type takes two for one."""
+        parts = self._parts(table)
+        given = [values for key in keys if (values := values_of(parts, key)) is not None]
+        lists = ", ".join(f"%s::{each.given}[]" for each in parts)
+        columns: list[object] = [[values[n] for values in given] for n in range(len(parts))]
+        return f"WHERE ({', '.join(each.place for each in parts)}) IN (SELECT * FROM unnest({lists}))", columns
+
+    def _parts(self, table: str) -> list[KeyPart]:
+        return key_parts(table, self._key(table))
 
     def _key(self, table: str) -> list[Column]:
         by_name = {each.name: each for each in self._of(table)[1]}
@@ -149,7 +154,7 @@ class PostgresSource:
                 "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = "
                 "c.oid JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON t.typtype = 'd' AND "
                 "b.oid = t.typbasetype WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 "
-                "AND NOT a.attisdropped AND n.nspname = ANY(%s) ORDER BY n.nspname, a.attnum",
+                "AND NOT a.attisdropped AND a.attgenerated = '' AND n.nspname = ANY(%s) ORDER BY n.nspname, a.attnum",
                 [table, self._schemas()],
             )
             schemas = sorted({row[0] for row in about})
@@ -159,10 +164,7 @@ class PostgresSource:
                     "expected in one: see schema.include.list and the mapping"
                 )
             found = [column(*row[1:]) for row in about if row[1] in wanted]
-            self._tables[table] = (
-                f"{quoted(schemas[0])}.{quoted(table)}",
-                [each for each in found if each is not None],
-            )
+            self._tables[table] = f"{quoted(schemas[0])}.{quoted(table)}", found
         return self._tables[table]
 
     def _schemas(self) -> list[str]:
@@ -179,17 +181,9 @@ class PostgresSource:
                     self._url, autocommit=True, connect_timeout=10,
                     options=f"-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout={STATEMENT_MS}",
                 )  # fmt: skip
-            return self._connection.execute(text.encode(), values or None).fetchall()
+            return self._connection.execute(text.encode(), values).fetchall()
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable) as error:
             raise CannotVerify(f"Postgres: {error}; who compares needs SELECT on the mapped tables") from error
         except psycopg.Error as error:
             self.close()
             raise Transient(f"Postgres: {error}") from error
-
-
-def _place(each: Column) -> str:
-    return f"({each.sql})::text" if each.key == "shown" else each.sql
-
-
-def _given(each: Column) -> str:
-    return "%s::text" if each.key == "shown" else f"%s::{each.type}"

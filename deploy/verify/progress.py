@@ -78,8 +78,8 @@ class Topics:
         self._consumer.close()
 
     def _ours(self, topic: str) -> bool:
-        prefix, _, rest = topic.partition(".")
-        return prefix == self._prefix and rest.rpartition(".")[2] in self._tables and "." in rest
+        rest = topic.removeprefix(f"{self._prefix}.")  # a prefix may hold dots
+        return rest != topic and rest.count(".") == 1 and rest.rpartition(".")[2] in self._tables
 
 
 class Progress:

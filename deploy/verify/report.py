@@ -78,4 +78,6 @@ def _for_people(outcome: Outcome) -> None:
         console.print(each.line, markup=False, soft_wrap=True)
     left = outcome.total("left")
     word = "the graph is as the tables are" if not left else f"{left:,} differences"
+    if unsettled := outcome.total("unsettled"):
+        word += f", but {unsettled:,} keys changed whenever they were looked at; run it again for them"
     console.print(f"{outcome.total('rows'):,} rows in {outcome.seconds:.1f} s: {word}")

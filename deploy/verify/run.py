@@ -14,6 +14,7 @@ from deploy.config import Settings
 from deploy.connections import connections, given
 from deploy.figures import Report, figure, report
 from deploy.stack.control import endpoints
+from deploy.stack.tls import tls
 from deploy.verify.connector import CannotVerify, Connect, Connector
 from deploy.verify.mariadb import MariaDbSource
 from deploy.verify.marks import unmarking
@@ -117,7 +118,7 @@ def opened(settings: Settings, request: Request, tell: Tell) -> Iterator[tuple[R
             at.kafka_bootstrap, connector.name, mapping.file.tables, request.group, settings.kafka_options
         )))  # fmt: skip
         progress = Progress(rest, source, topics, request.patience_s, tell)
-        options = Options(chunk=request.chunk, before_ms=store.horizon("retention"))
+        options = Options(chunk=request.chunk)
         reader = Neo4jCurrent(bolt, mapping.schema, settings.neo4j_database)
         reconciler = Reconciler(mapping, source, reader, progress, options)
         if request.repair:
@@ -143,7 +144,8 @@ def source_of(settings: Settings, connector: Connector, mapping: MappingFile) ->
     at, databases = mariadb(settings), _listed(connector, "database.include.list")
     if len(databases) > 1:
         raise CannotVerify(f"connector {connector.name!r} reads {len(databases)} databases; one is expected")
-    return MariaDbSource(replace(at, database=databases[0] if databases else at.database), connector, mapping)
+    at = replace(at, database=databases[0] if databases else at.database)
+    return MariaDbSource(at, connector, mapping, tls(at.host, settings.mariadb_ssl))
 
 
 def _conninfo(settings: Settings, connector: Connector) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,18 @@ import pytest
 from deploy.bankside import postgres_capture
 from deploy.config import ConfigError, Settings
 from deploy.stack import connect
+from deploy.stack.connector import unsunk
 from deploy.stack.connector_mariadb import mariadb_config, mysql_config
 from deploy.stack.connector_postgres import postgres_config
-from deploy.stack.connector_settings import Source, kind_of
+from deploy.stack.connector_settings import EPOCH, Source, kind_of
 from deploy.stack.endpoints import Capture, Endpoints, MariaDb, Postgres, PostgresCapture, endpoints_of
 from deploy.stack.layout import Layout, Ports
 from deploy.stack.publication import slot_name
 from deploy.stack.secrets import Secrets, ensure_secrets
+from deploy.stack.tls import tls
+from deploy.verify.connector import Connector as Connected
+from deploy.verify.mariadb import MariaDbSource
+from graph.mapping_file import MappingFile, TableRule
 
 SOURCE = Source(name="bank", epoch=3, tables=("users", "a.b"))
 
@@ -49,6 +55,32 @@ def test_every_database_s_changes_read_the_same(configs: dict[str, dict[str, str
         "heartbeat.interval.ms": "2000", "read.only": "true", "signal.enabled.channels": "kafka",
     }  # fmt: skip
     assert all(config.items() >= wanted.items() for config in configs.values())
+
+
+def test_registering_again_keeps_the_epoch_that_a_resnapshot_has_raised(configs: dict[str, dict[str, str]]) -> None:
+    """Compose registers at each start, under 1 by default: all that comes would count as older than the snapshot."""
+    planned = configs["mariadb"]
+    assert unsunk(planned, planned | {EPOCH: "4"}) == planned | {EPOCH: "4"}
+    assert unsunk(planned, planned | {EPOCH: "2"}) == unsunk(planned, None) == planned
+
+
+def test_the_way_to_mariadb_is_encrypted_for_us_as_for_the_connector() -> None:
+    """Not on this machine, with any certificate elsewhere, or as the settings say."""
+    assert tls("127.0.0.1", None) is None is tls("mariadb", None) is tls("db.bank", "disable")
+    for wanted, checked in ((None, False), ("trust", False), ("verify-ca", True), ("verify-full", True)):
+        context = tls("db.bank", wanted)
+        assert context is not None and (context.verify_mode is ssl.CERT_REQUIRED) is checked
+        assert context.check_hostname is (wanted == "verify-full")
+
+
+def test_a_comparison_reads_mariadb_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows are about people, and its password is a secret."""
+    given, context = dict[str, object](), tls("db.bank", None)
+    monkeypatch.setattr("pymysql.connect", lambda **options: given.update(options))
+    file = MappingFile(source="bank", tables={"t": TableRule(key=["id"])})
+    at = MariaDb("db.bank", 3306, "u", "p", "d")
+    MariaDbSource(at, Connected("bank", "mariadb", 1, {}), file, context)._connect()
+    assert given["ssl"] is context is not None
 
 
 def test_a_connector_s_settings_say_which_database_it_reads(configs: dict[str, dict[str, str]]) -> None:

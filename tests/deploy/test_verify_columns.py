@@ -8,12 +8,15 @@ import pytest
 
 from deploy.verify import mariadb_columns, postgres_columns
 from deploy.verify.columns import Column, float32, named
+from graph.columns import NullWhereMissing
+from graph.columns import column as column_of
 from graph.mapping_file import EdgeRule, NodeRef, TableRule, TimeColumn
+from ingest.events import Reject
 
 
-def mariadb(kind: str, whole: str = "", digits: int | None = None, nullable: str = "YES") -> Column:
+def mariadb(kind: str, whole: str = "", digits: int | None = None, nullable: str = "YES", extra: str = "") -> Column:
     about = {"column_name": "c", "data_type": kind, "column_type": whole or kind, "datetime_precision": digits}
-    found = mariadb_columns.column(about | {"is_nullable": nullable})
+    found = mariadb_columns.column(about | {"is_nullable": nullable, "character_set_name": "utf8mb4", "extra": extra})
     assert found is not None
     return found
 
@@ -49,15 +52,12 @@ def test_a_datetime_is_asked_for_in_the_unit_of_its_precision() -> None:
 
 
 def postgres(kind: str, modifier: int = -1, family: str = "b") -> Column:
-    found = postgres_columns.column("c", kind, family, modifier)
-    assert found is not None
-    return found
+    return postgres_columns.column("c", kind, family, modifier)
 
 
 @pytest.mark.parametrize(
     ("column", "given", "sent"),
     [
-        (postgres("numeric"), "NaN", "NAN"),
         (postgres("numeric"), "0.000000001", "0.000000001"),
         (postgres("float4"), 1.100000023841858, 1.1),
         (postgres("bytea"), b"\xde\xad\xbe\xef", "3q2+7w=="),
@@ -65,6 +65,7 @@ def postgres(kind: str, modifier: int = -1, family: str = "b") -> Column:
         (postgres("timestamptz"), "1970-01-01T00:00:01.000000", "1970-01-01T00:00:01.000000Z"),
         (postgres("timestamptz", 3), "2024-02-29T12:34:56.120000", "2024-02-29T12:34:56.120Z"),
         (postgres("timestamptz", 0), "2024-02-29T12:34:56.000000", "2024-02-29T12:34:56Z"),
+        (postgres("timestamptz"), "infinity", "infinity"),
         (postgres("bpchar", 9), "ab   ", "ab   "),
     ],
 )
@@ -79,11 +80,33 @@ def test_a_timestamp_is_asked_for_in_the_unit_of_its_precision() -> None:
     assert "1000)" in postgres("timestamp", 3).sql and "1000000" in postgres("timestamp").sql
 
 
-def test_a_type_that_is_not_understood_is_left_out() -> None:
-    """The mapping then refuses the row, by the column's name, if it needs it."""
-    assert postgres_columns.column("c", "int4range", "r", -1) is None
-    about = {"column_name": "c", "data_type": "geometry", "column_type": "geometry", "datetime_precision": None}
-    assert mariadb_columns.column(about | {"is_nullable": "YES"}) is None
+def test_infinity_ends_no_comparison() -> None:
+    """PostgreSQL can't make a number of it: the row is refused, as ingest refuses it."""
+    for kind in ("date", "timestamp", "timestamptz"):
+        assert postgres(kind).sql.startswith('CASE WHEN isfinite("c") THEN')
+
+
+def test_a_type_that_is_not_understood_is_refused_by_its_name() -> None:
+    """Whether it is NULL is known; a table that reads missing columns as NULL must not read this one so."""
+    for found in (postgres("int4range"), mariadb("geometry")):
+        assert found.sql.startswith("CASE WHEN") and found.key is None
+        with pytest.raises(Reject, match=f"column 'c' is a {found.type}"):
+            column_of(NullWhereMissing({"c": found.read(1)}), "c")
+
+
+def test_a_computed_column_is_not_in_the_log() -> None:
+    """So it is missing here as well."""
+    about = {"column_name": "c", "data_type": "int", "column_type": "int(11)", "datetime_precision": None}
+    about |= {"is_nullable": "YES", "character_set_name": None, "extra": "VIRTUAL GENERATED"}
+    assert mariadb_columns.column(about) is None
+
+
+def test_of_large_values_no_more_is_read_than_tells_that_they_are_too_large() -> None:
+    """A page has thousands of rows."""
+    for found in (mariadb("longtext"), mariadb("mediumblob"), mariadb("varchar", "varchar(9000)")):
+        assert found.sql == "LEFT(`c`, 4097)" and found.key is not None and found.key.place == "`c`"
+    assert postgres("text").sql == 'left("c"::text, 4097)' and "4097" in postgres("bytea").sql
+    assert mariadb("varchar", "varchar(40)").sql == "`c`" and postgres("varchar", 44).sql == '"c"'
 
 
 def test_a_32_bit_number_is_written_as_short_as_it_reads_back() -> None:

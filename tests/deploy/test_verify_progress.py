@@ -11,7 +11,7 @@ from deploy.stack.endpoints import MariaDb
 from deploy.verify import progress
 from deploy.verify.connector import Connector
 from deploy.verify.mariadb import MariaDbSource
-from deploy.verify.progress import Ends, Progress, Reach
+from deploy.verify.progress import Ends, Progress, Reach, Topics
 from graph.mapping_file import MappingFile, TableRule
 from graph.source import Mark
 from ingest.events import Position, Transient
@@ -103,3 +103,12 @@ def test_who_is_behind_is_named_with_the_partition() -> None:
     behind = {("bank.b.t", 0): 5, ("bank.b.t", 1): 7_000}
     with pytest.raises(Transient, match=r"'ingest'\) is 7,005 records behind .* bank\.b\.t\[1\] \(7,000\)"):
         Servers([Reach.PAST], [behind], [behind]).wait(0.05)
+
+
+def test_the_topics_of_a_prefix_with_dots_are_ours_and_those_of_a_longer_one_are_not() -> None:
+    """Else ingest would seem to have nothing to do, and every row under way to be lost."""
+    for prefix, ours in (("bank.eu", "bank.eu.public.t"), ("bank", "bank.public.t")):
+        topics = Topics("127.0.0.1:1", prefix, ["t"], "ingest", {})
+        others = (f"{prefix}.us.public.t", f"{prefix}.public.u", "t")
+        assert [topic for topic in (ours, *others) if topics._ours(topic)] == [ours]
+        topics.close()

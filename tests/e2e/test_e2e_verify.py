@@ -46,11 +46,14 @@ def lose(bank: VerifyBank) -> None:
     bank.ask("MATCH (n:VtUser {id: '1'}) SET n.score = 0.2")
     bank.ask("MATCH (n:_Label) WHERE n.id STARTS WITH 'vt_reports:1:label@' SET n.fraud = false")
     bank.ask("MATCH (n:_Label) WHERE n.id STARTS WITH 'vt_reports:2:label@' DELETE n")
+    bank.ask("MATCH (n:VtDevice) WHERE n.id STARTS WITH 'desk/3q2+7w==' SET n.ip = 'x'")
     before = Position(bank.name, 1, True, 0, 1).token
     bank.store.apply([
         EdgeUpsert("vt_payments:ghost|7:pay", before, 0, "VT_PAYS", "VtUser:1", "VtUser:2", 5, {"amount": 1}),
         EdgeUpsert("vt_people:2:phone", before + "0", 0, "VT_REACHED", "VtUser:2", "VtContact:x", 5, {}),
+        EdgeUpsert("vt_people:ghost:phone", before, 0, "VT_REACHED", "VtUser:ghost", "VtContact:x", 5, {}),
         NodeUpsert("VtUser", "99", "vt_people", before, 0, {"name": "nobody"}),
+        NodeUpsert("VtDevice", "no template", "vt_devices", before, 0, {"ip": "nowhere"}),
     ])  # fmt: skip
 
 
@@ -62,7 +65,10 @@ LOST = {
     "missing label vt_reports:2:label",
     "extra edge VT_PAYS vt_payments:ghost|7:pay",
     "extra edge VT_REACHED vt_people:2:phone",
+    "extra edge VT_REACHED vt_people:ghost:phone",
     "extra node VtUser:99",
+    "extra node VtDevice:no template",
+    "differing node VtDevice:desk/3q2+7w==@2024-03-01T00:00:00Z (ip)",
 }
 
 
@@ -71,6 +77,7 @@ def test_a_graph_made_by_ingest_has_no_difference(bank: VerifyBank) -> None:
     assert bank.verify() == []
     bank.sql("UPDATE vt_payments SET note = 'streamed', amount = 0.01 WHERE num = 2")
     bank.sql("DELETE FROM vt_people WHERE id = 3")
+    bank.sql("UPDATE vt_devices SET ip = '10.0.0.2' WHERE kind = 'phone'")
     bank.sql("INSERT INTO vt_people VALUES (3, 'Cy', -0.5, 1, '0049 30 3', '2000-01-01')")
     assert bank.verify() == []
     assert bank.ask("MATCH ()-[e:VT_PAYS]->() WHERE e._closed_pos IS NULL RETURN count(e) AS n")[0]["n"] == 3

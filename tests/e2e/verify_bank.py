@@ -38,8 +38,27 @@ CREATE TABLE vt_people (id BIGINT PRIMARY KEY, name VARCHAR(40), score DOUBLE PR
   phone VARCHAR(30), born DATE NOT NULL);
 CREATE TABLE vt_payments (branch VARCHAR(8) NOT NULL, num INT NOT NULL, payer BIGINT, payee BIGINT,
   amount DECIMAL(14,2) NOT NULL, note TEXT, at {time} NOT NULL, PRIMARY KEY (branch, num));
-CREATE TABLE vt_reports (id BIGINT PRIMARY KEY, branch VARCHAR(8) NOT NULL, payment BIGINT NOT NULL,
-  fraud SMALLINT NOT NULL, at {time} NOT NULL)"""
+CREATE TABLE vt_reports (id BIGINT PRIMARY KEY, branch VARCHAR(8) NOT NULL, payment INT NOT NULL,
+  fraud SMALLINT NOT NULL, at {time} NOT NULL);
+CREATE TABLE vt_devices (mac {bytes} NOT NULL, kind {kind} NOT NULL, seen {moment} NOT NULL, ip {ip},
+  PRIMARY KEY (mac, kind, seen))"""
+TYPES = {  # fractions of a TIMESTAMP are written otherwise by MariaDB's snapshot than by its stream: no key for anybody
+    "mariadb": {
+        "time": "DATETIME(3)", "moment": "TIMESTAMP", "bytes": "BINARY(4)", "kind": "ENUM('phone', 'desk')",
+        "ip": "VARCHAR(40)",
+    },
+    "postgres": {
+        "time": "TIMESTAMP(3)", "moment": "TIMESTAMPTZ(0)", "bytes": "BYTEA", "kind": "VARCHAR(9)", "ip": "INET",
+    },
+}  # fmt: skip
+DEVICES = """\
+INSERT INTO vt_devices VALUES ({0}, 'phone', '2024-02-29 12:34:56', '10.0.0.1'),
+  ({0}, 'desk', '2024-02-29 12:34:56', '::1'), ({1}, 'desk', '2024-03-01', NULL),
+  ({2}, 'phone', '2024-03-02', NULL)"""
+BYTES = {
+    "mariadb": ("0x61620000", "0xdeadbeef", "0x27005c22"),
+    "postgres": (r"'\x6162'", r"'\xdeadbeef'", r"'\x27005c22'"),
+}
 ROWS = """\
 INSERT INTO vt_people VALUES (1, 'Ann', 0.1, 1, '+49 30 1', '1990-02-28'), (2, 'Bärbel', 1e20, 0, NULL, '1969-12-31'),
   (3, NULL, NULL, NULL, '0049 30 3', '2000-01-01');
@@ -80,6 +99,9 @@ key = ["id"]
 event = {{ table = "vt_payments", key = ["branch", "payment"], roles = {{ vt_payments = "pay" }} }}
 fraud = "fraud"
 reported = "at"
+[tables.vt_devices]
+key = ["mac", "kind", "seen"]
+nodes = [{{ label = "VtDevice", id = "{{kind}}/{{mac}}@{{seen}}", properties = {{ ip = "ip" }} }}]
 """
 
 
@@ -135,10 +157,11 @@ class VerifyBank:
         else:
             further_database(self._layout, DATABASE)
             self.sql(";\n".join(f"DROP TABLE IF EXISTS {table}" for table in self.mapping.file.tables))
-        self.sql(TABLES.format(time="TIMESTAMP(3)" if self.kind == "postgres" else "DATETIME(3)"))
+        self.sql(TABLES.format(**TYPES[self.kind]))
         if self.kind == "postgres":
             self.sql(";\n".join(f"ALTER TABLE {table} REPLICA IDENTITY FULL" for table in self.mapping.file.tables))
         self.sql(ROWS)
+        self.sql(DEVICES.format(*BYTES[self.kind]))
 
     # -- the connector ------------------------------------------------------------------------
 
@@ -188,7 +211,7 @@ class VerifyBank:
             for deleted in admin.delete_topics(named).values():
                 deleted.result(timeout=30)
         ours = "(x:_Label|_Gone|_Floor) WHERE x.id STARTS WITH 'vt_'"  # floors too: both banks have these tables
-        for match in ("()-[x:VT_PAYS|VT_REACHED]->()", "(x:VtUser|VtContact)", ours):
+        for match in ("()-[x:VT_PAYS|VT_REACHED]->()", "(x:VtUser|VtContact|VtDevice)", ours):
             self.driver.execute_query(f"MATCH {match} DELETE x")  # type: ignore[arg-type]
 
     # -- ingest -------------------------------------------------------------------------------
