@@ -188,6 +188,7 @@ def bench_faults(
     json: Json = False,
     times: Annotated[int, typer.Option(min=1, max=1_000, help="How many times each fault.")] = 20,
     only: Annotated[str, typer.Option(help="Faults by name, comma-separated; default: all.")] = "",
+    first: Annotated[int, typer.Option(min=1, max=1_000, help="The round to begin with; others play the rest.")] = 1,
     per_s: Annotated[float, typer.Option("--rate", min=1, max=5_000, help="Changes committed a second.")] = 100,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew; default: go on where an earlier run ended.")
@@ -201,7 +202,7 @@ def bench_faults(
         faults = chosen(only)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--only") from None
-    raise typer.Exit(run_faults(SeriesOptions(faults, times, per_s, fresh), as_json=json))
+    raise typer.Exit(run_faults(SeriesOptions(faults, times, first, per_s, fresh), as_json=json))
 
 
 def _rates(text: str) -> list[float]:

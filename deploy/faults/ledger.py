@@ -64,9 +64,9 @@ class Ledger:
             whole += len(line)
         os.truncate(self._path, whole)
 
-    def done(self, fault: str) -> int:
-        """How many times it was played."""
-        return sum(outcome.fault == fault for outcome in self.outcomes)
+    def played(self, fault: str, time: int) -> bool:
+        """Whether that time of it is among them."""
+        return any((outcome.fault, outcome.time) == (fault, time) for outcome in self.outcomes)
 
     def add(self, outcome: Outcome) -> None:
         """Keep it, on the disk."""

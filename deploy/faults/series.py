@@ -30,10 +30,13 @@ err = Console(stderr=True, highlight=False)
 
 @dataclass(frozen=True, slots=True)
 class SeriesOptions:
-    """`per_s` changes a second are committed; `fresh` forgets earlier runs."""
+    """`per_s` changes a second are committed; `fresh` forgets earlier runs. Rounds are played from `first` on, so that
+    several machines may share them; their ledgers put together are one.
+    """
 
     faults: tuple[Fault, ...] = FAULTS
     times: int = 20
+    first: int = 1
     per_s: float = 100.0
     fresh: bool = False
 
@@ -93,11 +96,11 @@ def series(chosen: Settings, options: SeriesOptions, ledger: Ledger, tell: Echo)
 
     So does what comes behind an outcome that is not good: it would find the same differences again.
     """
-    for number in range(1, options.times + 1):
+    for number in range(options.first, options.times + 1):
         ground: Ground | None = None
         try:
             for fault in options.faults:
-                if ledger.done(fault.name) >= number:
+                if ledger.played(fault.name, number):
                     continue
                 if ground is None:
                     tell(f"round {number} of {options.times}")
