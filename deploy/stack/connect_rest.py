@@ -82,6 +82,14 @@ class Connector:
         gap = "its place in the log is not there any more; run: ringwatch connect resnapshot"
         raise ConnectorFailed(self.name, gap if LOG_GONE in trace else "it failed", trace)
 
+    def revived(self) -> bool:
+        """Start what has failed once more: it goes on where it was. Returns whether anything had."""
+        if "FAILED" not in self.states():
+            return False
+        answer = self.ask("POST", "/restart?includeTasks=true&onlyFailed=true")
+        self.require(answer, "it failed, and could not be started once more")
+        return True
+
     def states(self) -> set[str]:
         """The states of connector and task; RUNNING only stands alone when there is a task."""
         parts = self._parts()

@@ -244,6 +244,7 @@ def test_rows_of_an_incremental_snapshot_only_name_their_keys(bank: Following) -
         return {str(each.key["code"]) for each in read if isinstance(each, Reread)}
 
     def all_named() -> bool:
+        Connector(bank.servers.connect_url, bank.name).revived()  # as the command does
         bank.run("DELETE FROM src_visits WHERE id = 99", "INSERT INTO src_visits (id) VALUES (99)")
         return named() >= wanted  # an idle bank's snapshot waits for the log to move on: it commits meanwhile
 
