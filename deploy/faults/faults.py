@@ -20,7 +20,9 @@ from deploy.stack.errors import StackError
 
 KILLED_S, PAUSED_S, NETWORK_S, FULL_S = 2.0, 30.0, 20.0, 8.0
 OPEN_S = 0.3  # a transaction of ingest's takes some 15 ms; one this old belongs to a process that stands still
-TRIES = 100
+TRIES = 300
+CHANGED = "UPDATE transfers SET amount = amount + 0.01 ORDER BY id DESC LIMIT 50"
+HEARD_S = (0.01, 0.1)
 OPEN_TRANSACTIONS = (
     "SHOW TRANSACTIONS YIELD transactionId, elapsedTime, currentQuery WHERE elapsedTime.milliseconds >= $ms "
     "AND NOT coalesce(currentQuery, '') STARTS WITH 'SHOW TRANSACTIONS' RETURN transactionId"
@@ -77,14 +79,23 @@ def _signal_ingest(how: signal.Signals, ground: Ground, draw: Random) -> None:
 
 
 def _pause_in_transaction(ground: Ground, draw: Random) -> None:
-    """Stop the first of two workers while its transaction in Neo4j is open, so that it holds its locks."""
-    for _ in range(TRIES):
-        _signal_ingest(signal.SIGSTOP, ground, draw)
-        time.sleep(OPEN_S)
-        if ground.graph.execute_query(OPEN_TRANSACTIONS, ms=OPEN_S * 900).records:
-            return
-        _signal_ingest(signal.SIGCONT, ground, draw)
-        time.sleep(draw.uniform(0.05, 0.3))
+    """Stop the first of two workers while its transaction in Neo4j is open, so that it holds its locks.
+
+    New rows are one statement, which Neo4j ends by itself. Of rows that changed the worker has to read first, so some
+    are changed, and it is stopped about when it hears of them.
+    """
+    with ground.bank() as connection:
+        for _ in range(TRIES):
+            with connection.cursor() as cursor:
+                cursor.execute(CHANGED)
+            connection.commit()
+            time.sleep(draw.uniform(*HEARD_S))
+            _signal_ingest(signal.SIGSTOP, ground, draw)
+            time.sleep(OPEN_S)
+            if ground.graph.execute_query(OPEN_TRANSACTIONS, ms=OPEN_S * 900).records:
+                return
+            _signal_ingest(signal.SIGCONT, ground, draw)
+            time.sleep(draw.uniform(0.05, 0.3))
     raise ServiceFailed(f"{ground.workers[0].name} was never met with an open transaction in {TRIES} tries")
 
 
