@@ -43,6 +43,7 @@ def run_ingest(worker: str, group: str) -> None:
     bootstrap.logs(chosen)
     with watched(chosen) as listener, bootstrap.driver(chosen) as bolt:
         store = bootstrap.store(chosen, bolt)
+        store.advanced = listener.advanced
         patiently(store.check)
         plan = bootstrap.mapping(chosen)
         source = bootstrap.source(chosen, plan.file.source, group)

@@ -156,7 +156,9 @@ def drop_markers(rows: str) -> str:
 
 # -- floors, in transactions of their own: a table may have millions of rows --------------------
 
-CHUNK = 10_000  # rows of a floor's transaction: about 10 MB of Neo4j's heap
+# Each chunk is a writer that takes its turn: it looks what lies below, and what another had just written would not
+# show (read-committed), and be overwritten.
+CHUNK = 2_000  # rows of a floor's transaction: for some 60 ms nobody else writes
 PUT_FLOOR = (
     f"CALL {{ {TAKE_TURN} }} MERGE (f:{FLOOR} {{id: $table + '@' + $pos}}) "
     "SET f.table = $table, f.pos = $pos, f.known = $known"
@@ -179,20 +181,23 @@ def _versions_below(x: str) -> str:
     )
 
 
+def _in_turn(chunk: str) -> str:
+    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {chunk} }} RETURN after, n"
+
+
 def floor_edges(relation: str) -> str:
     """Everything of the table below the floor ends there; one chunk."""
-    return f"MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) " + _versions_below("e")
+    return _in_turn(f"MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) " + _versions_below("e"))
 
 
-FLOOR_LABELS = f"MATCH (n:{LABEL}) USING INDEX n:{LABEL}(id) " + _versions_below("n")
+FLOOR_LABELS = _in_turn(f"MATCH (n:{LABEL}) USING INDEX n:{LABEL}(id) " + _versions_below("n"))
 
 
 def floor_nodes(label: str, role: str) -> str:
     """A node's properties of the table are gone; one chunk."""
     below = f"coalesce(n._pos_{name(role)} < $pos, false)"
-    return f"MATCH (n:{name(label)}) USING INDEX n:{label}(id) WHERE n.id > $after " + _chunk(
-        "n", below, "n += $properties"
-    )
+    walk = f"MATCH (n:{name(label)}) USING INDEX n:{label}(id) WHERE n.id > $after "
+    return _in_turn(walk + _chunk("n", below, "n += $properties"))
 
 
 # -- dumping, in the order of the index on the id: no sort, so no memory -----------------------

@@ -7,8 +7,9 @@ runs), then all of it is written. Writers take turns.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import neo4j
@@ -42,6 +43,7 @@ Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 FETCH = 5_000  # rows a dump takes at a time
 NEW = frozenset((NodeUpsert, EdgeUpsert, LabelUpsert, Gone))  # what a batch of new rows may hold
+CHUNK_WAITS_S = (0.1, 0.5)  # before a chunk of a floor is tried again
 WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after this long
 
 
@@ -57,6 +59,7 @@ class Neo4jStore:
         self._guess = Guess()
         self._queries: dict[tuple[int, ...], str] = {}
         self._planned = False
+        self.advanced: Callable[[], None] = lambda: None  # called while a floor is put down, chunk by chunk
         self._keep = Keep(schema, self._session)
 
     # -- constraints --------------------------------------------------------------------------
@@ -140,11 +143,29 @@ class Neo4jStore:
         at: Params = {"table": floor.table, "pos": floor.pos, "known": floor.known_ms}
         session.run(query(cypher.PUT_FLOOR), at).consume()
         for text in (*(cypher.floor_edges(relation.name) for relation in self._schema.relations), cypher.FLOOR_LABELS):
-            _in_chunks(session, text, at)
+            self._in_chunks(session, text, at)
         for (label, role), names in self._schema.properties.items():
             if role == floor.table:
                 gone = node_row(NodeUpsert(label, "", role, floor.pos, floor.known_ms, None), names)["properties"]
-                _in_chunks(session, cypher.floor_nodes(label, role), {**at, "properties": gone})
+                self._in_chunks(session, cypher.floor_nodes(label, role), {**at, "properties": gone})
+
+    def _in_chunks(self, session: neo4j.Session, text: str, parameters: Params) -> None:
+        """Run a chunked statement until it has walked to the end. A chunk that fails is tried again by itself: a walk
+        over a large table, begun anew for each fault, might never end.
+        """
+        after: str | None = ""
+        while after is not None:
+            row = self._chunk(session, query(text), {**parameters, "after": after})
+            after = row["after"] if row["n"] == cypher.CHUNK else None
+            self.advanced()
+
+    def _chunk(self, session: neo4j.Session, text: Any, parameters: Params) -> neo4j.Record:
+        for wait_s in CHUNK_WAITS_S:
+            with suppress(StoreUnavailable), Faults():
+                return session.run(text, parameters).single(strict=True)
+            time.sleep(wait_s)
+        with Faults():
+            return session.run(text, parameters).single(strict=True)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -214,14 +235,6 @@ class Neo4jStore:
 
     def _session(self, mode: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
         return self._driver.session(database=self._database, default_access_mode=mode)
-
-
-def _in_chunks(session: neo4j.Session, text: str, parameters: Params) -> None:
-    """Run a chunked statement until it has walked to the end."""
-    after: str | None = ""
-    while after is not None:
-        row = session.run(query(text), {**parameters, "after": after}).single(strict=True)
-        after = row["after"] if row["n"] == cypher.CHUNK else None
 
 
 def _event_row(i: int, event: Event, horizons: Horizons) -> Params:

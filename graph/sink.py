@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from graph.mapping import Mapping, Plan
 from graph.model import Floor, Horizon, Incomplete, Watermark
 from graph.store import GraphStore
-from graph.wire import encode, everywhere, key_of, packed
+from graph.wire import PACK, encode, everywhere, key_of, packed
 from ingest.events import Change, Op
 from ingest.labels import DECISIONS
 from ingest.records import CHANGES, EVENTS, Message, Record
@@ -66,8 +66,9 @@ class GraphSink:
         changes = [*packed(items)]
         upserts = (upsert for item in items for upsert in item.plan.upserts)
         changes += [everywhere(upsert) for upsert in upserts if isinstance(upsert, Floor | Horizon)]
-        if marks:
-            changes.append(Message(CHANGES, key_of(marks[0]), encode(marks)))
+        for at in range(0, len(marks), PACK):
+            some = marks[at : at + PACK]
+            changes.append(Message(CHANGES, key_of(some[0]), encode(some)))
         if through:
             changes.append(everywhere(Watermark(self._worker, through)))
         events = [

@@ -115,6 +115,12 @@ class Health(Silent):
             self._progress = self._clock()
             self._over("written")
 
+    def advanced(self) -> None:
+        """See Listener.advanced."""
+        with self._lock:
+            self._progress = self._clock()
+            self._over("written")
+
     def done(self, records: Sequence[Record], letters: Sequence[DeadLetter]) -> None:
         """See Listener.done."""
         with self._lock:

@@ -29,6 +29,10 @@ class Listener(Protocol):
         """These are published and committed. Every record that was polled is named once, whatever became of it."""
         ...
 
+    def advanced(self) -> None:
+        """A step that takes long has got further: one more chunk of a floor."""
+        ...
+
     def retrying(self, step: str, error: Exception) -> None:
         """A step failed and is tried again. The steps `write`, `publish` and `commit` are named so."""
         ...
@@ -66,6 +70,9 @@ class Silent:
     def done(self, records: Sequence[Record], letters: Sequence[DeadLetter]) -> None:
         """See Listener.done."""
 
+    def advanced(self) -> None:
+        """See Listener.advanced."""
+
     def retrying(self, step: str, error: Exception) -> None:
         """See Listener.retrying."""
 
@@ -102,6 +109,11 @@ class Listeners:
         """See Listener.done."""
         for one in self._each:
             one.done(records, letters)
+
+    def advanced(self) -> None:
+        """See Listener.advanced."""
+        for one in self._each:
+            one.advanced()
 
     def retrying(self, step: str, error: Exception) -> None:
         """See Listener.retrying."""

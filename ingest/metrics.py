@@ -141,6 +141,9 @@ class Metrics:
                 kind = KINDS[0 if letter.position else 1]
                 self._letters.labels(*self._at((letter.topic, letter.partition)), kind).inc()
 
+    def advanced(self) -> None:
+        """See Listener.advanced: nothing to count."""
+
     def retrying(self, step: str, error: Exception) -> None:
         """See Listener.retrying."""
         self._retries.labels(step, type(error).__name__).inc()

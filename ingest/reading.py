@@ -10,7 +10,7 @@ import structlog
 
 from ingest.deadletter import DeadLetter
 from ingest.debezium import Captured, decode
-from ingest.events import Reject, Reread
+from ingest.events import Halt, Reject, Reread
 from ingest.labels import decode_label
 from ingest.records import LABELS, REREAD, Message, Record, Trace
 from ingest.sink import Item, Sink
@@ -33,6 +33,7 @@ class Batch(msgspec.Struct):
     size: int = 0  # bytes as read
     through: str | None = None
     write_s: float = 0.0
+    halt: Halt | None = None  # the mapping says to stop at the record that would come next
 
     @property
     def offsets(self) -> dict[tuple[str, int], int]:
@@ -78,11 +79,7 @@ class Reading:
             self._keep(row, "")
 
     def read(self, records: Sequence[Record], batch: Batch) -> None:
-        """Decode and plan into a batch.
-
-        Raises:
-            Halt: the mapping says to stop at one of them.
-        """
+        """Decode and plan into a batch. It ends (`halt`) before a record at which the mapping says to stop."""
         for record in records:
             batch.records.append(record)
             batch.size += len(record.value or b"")
@@ -93,6 +90,10 @@ class Reading:
                     batch.rereads.append(Message(REREAD, record.key or b"", msgspec.json.encode(captured)))
                 elif captured is not None:
                     self._take(record, captured, batch)
+            except Halt as halt:
+                batch.records.pop()
+                batch.halt = halt
+                return
             except Reject as reason:
                 known = captured if isinstance(captured, Captured) else None
                 self.refuse(record, known, str(reason), batch)
@@ -104,6 +105,7 @@ class Reading:
         self._incomplete |= batch.mends
         anew = Batch()
         self.read(batch.records, anew)
+        anew.halt = anew.halt or batch.halt
         return anew
 
     def _take(self, record: Record, captured: Captured, batch: Batch) -> None:

@@ -94,12 +94,16 @@ class Worker:
         with ThreadPoolExecutor(1, "ingest-write") as writer:
             ahead = Batch()
             try:
-                while ahead.records or not self.stopping.is_set():
-                    if not ahead.records:
+                while ahead.records or ahead.halt or not self.stopping.is_set():
+                    if not ahead.records and not ahead.halt:
                         self._finish()
                         self._fill(ahead, self._poll_s)
+                    halt = ahead.halt
                     if ahead.records:
                         ahead = self._overlap(writer, self._sealed(ahead))
+                    if halt is not None:
+                        self._finish()
+                        raise halt
             finally:
                 self._finish()
 
@@ -116,6 +120,8 @@ class Worker:
                 self._write_singly(batch)
             self._written.append(batch)
             self._finish()
+        if batch.halt is not None:
+            raise batch.halt
         return len(batch.records)
 
     # -- one batch under way, the next being read -----------------------------------------------
@@ -126,7 +132,7 @@ class Worker:
         try:
             self._finish()
             while not running.done() and not self.stopping.is_set():
-                if not self._fill(ahead, GLANCE_S):
+                if batch.halt or not self._fill(ahead, GLANCE_S):
                     wait([running], GLANCE_S)
         finally:
             if not self._await(running):
@@ -159,7 +165,8 @@ class Worker:
 
     def _fill(self, batch: Batch, wait_s: float) -> bool:
         """Take what is there; returns whether there was room. If not, only tell the source that we live."""
-        if room := self._pace.room(len(batch.records), batch.size):
+        room = 0 if batch.halt else self._pace.room(len(batch.records), batch.size)
+        if room:
             records = self._source.poll(room, wait_s)
             self._listener.polled(len(records))
             self._listener.paused(False)
@@ -186,7 +193,8 @@ class Worker:
         """Nothing more joins it: put it in log order, and see how far it brings us."""
         behind = self._tell_lag()
         batch.items.sort(key=_token)
-        batch.through = self._progress.advance(batch, {place for place, n in behind.items() if n})
+        through = self._progress.advance(batch, {place for place, n in behind.items() if n})
+        batch.through = None if batch.halt else through  # what stopped it is not written, and may stand before that
         return batch
 
     def _tell_lag(self) -> dict[Place, int]:

@@ -9,7 +9,7 @@ from graph.mapping import Plan
 from graph.mirror import Mirror
 from graph.model import EdgeUpsert, Event, Floor, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert, Upsert, Watermark
 from graph.sink import GraphSink
-from graph.wire import unpacked
+from graph.wire import PACK, unpacked
 from ingest.events import Change, Op, Position
 from ingest.labels import DECISIONS
 from ingest.records import CHANGES, EVENTS, Record, Trace
@@ -96,3 +96,10 @@ def test_horizons_go_to_every_partition_and_marks_to_one() -> None:
     assert [(m.key, m.everywhere, unpacked(m.value or b"")) for m in sent] == [
         (b"retention", True, [horizon]), (b"users:1", False, [mark]),
     ]  # fmt: skip
+
+
+def test_marks_share_records_as_upserts_do() -> None:
+    """A poll of garbage brings tens of thousands: more than Kafka takes as one."""
+    marks = [Incomplete(f"users:{n}", n, True) for n in range(PACK + 1)]
+    sent = sink().messages([], marks, None)
+    assert [unpacked(m.value or b"") for m in sent] == [marks[:PACK], marks[PACK:]]

@@ -26,6 +26,21 @@ def operators(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from operators(child)
 
 
+@pytest.mark.parametrize(
+    "text", [cypher.floor_edges("TRANSFER"), cypher.FLOOR_LABELS, cypher.floor_nodes("User", "users")],
+    ids=["edges", "labels", "nodes"],
+)  # fmt: skip
+def test_a_floor_walks_in_the_order_of_an_index(neo4j_driver: neo4j.Driver, text: str) -> None:
+    """A chunk that sorted would read the rest of the table each time."""
+    Neo4jStore(neo4j_driver, SCHEMA).init()
+    given = {"after": "", "table": "users", "pos": "b/1", "known": 1, "properties": {}}
+    with neo4j_driver.session() as session:
+        plan = session.run(query(f"EXPLAIN {text}"), given).consume().plan
+    names = [name for name, _ in operators(plan or {})]
+    assert "Limit" in names and not {"Sort", "Top", "PartialSort", "PartialTop"} & set(names)
+    assert [name for name in names if "Scan" in name and "Index" not in name] == []
+
+
 @pytest.mark.parametrize("text", [cypher.read_state(SCHEMA), cypher.write(SCHEMA), cypher.write_new(SCHEMA)],
                          ids=["read_state", "write", "write_new"])  # fmt: skip
 def test_nothing_is_scanned_but_floors(neo4j_driver: neo4j.Driver, text: str) -> None:

@@ -17,7 +17,7 @@ from histories import demo_mapping
 
 from graph import cypher
 from graph.model import EdgeUpsert, Floor, LabelUpsert, NodeUpsert, Upsert
-from graph.neo4j_store import Neo4jStore, _in_chunks
+from graph.neo4j_store import Neo4jStore
 from graph.store import StoreUnavailable
 
 pytestmark = pytest.mark.stack
@@ -168,7 +168,7 @@ def test_a_floor_that_is_being_spread_stays_on_a_version_that_is_closed(neo4j_dr
 
     def spread() -> None:
         with neo4j_driver.session() as session:
-            _in_chunks(session, cypher.floor_edges("TRANSFER"), floor)
+            store._in_chunks(session, cypher.floor_edges("TRANSFER"), floor)
 
     interrupted = _Driver(neo4j_driver, spread)
     patiently(lambda: Neo4jStore(interrupted, SCHEMA).apply([edge(1, at=60)]))  # type: ignore[arg-type]
@@ -190,3 +190,25 @@ def test_a_label_below_a_floor_is_gone(neo4j_driver: neo4j.Driver) -> None:
 def test_a_node_below_a_floor_is_empty(neo4j_driver: neo4j.Driver) -> None:
     """Likewise its properties."""
     race(neo4j_driver, [], [user(5)], [Floor("users", pos(50), 60)])
+
+
+def test_a_floor_that_is_being_spread_spares_a_node_that_is_being_written(neo4j_driver: neo4j.Driver) -> None:
+    """What another writer is about to commit above the floor is not seen before its turn is over."""
+    store = emptied(neo4j_driver)
+    floor = {"table": "users", "pos": pos(50), "known": 60, "properties": {"_pos_users": pos(50), "_gone_users": True}}
+    store.apply([user(5)])
+    neo4j_driver.execute_query(cypher.PUT_FLOOR, floor)  # type: ignore[arg-type]
+
+    def spread() -> None:
+        with neo4j_driver.session() as session:
+            store._in_chunks(session, cypher.floor_nodes("User", "users"), floor)
+
+    spreading = threading.Thread(target=spread)
+    with neo4j_driver.session() as session, session.begin_transaction() as tx:
+        store._apply(tx, [user(60)])
+        spreading.start()
+        spreading.join(BLOCKED_S)
+        tx.commit()
+    spreading.join(60)
+    (node,) = neo4j_driver.execute_query("MATCH (n:User) RETURN n._pos_users AS pos, n._gone_users AS gone").records
+    assert (node["pos"], node["gone"]) == (pos(60), None)

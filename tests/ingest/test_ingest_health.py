@@ -118,6 +118,16 @@ def test_a_batch_that_gets_no_further_is_soon_not_ready(at_work: Watched) -> Non
     assert summary(at_work.after(0)) == ("idle", True, True)
 
 
+def test_a_long_step_that_gets_further_is_not_stuck(at_work: Watched) -> None:
+    """A floor is put down chunk by chunk, on a large table for hours."""
+    at_work.take(7)
+    for _ in range(30):
+        at_work.clock.now_s += 11
+        at_work.take(0)
+        at_work.health.advanced()
+    assert summary(at_work.after(0)) == ("working", True, True)
+
+
 def test_a_new_batch_does_not_hide_that_the_one_before_stands(at_work: Watched) -> None:
     """Taking is no progress while something is in hand."""
     for _ in range(10):

@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import neo4j
 import pytest
 from envelopes import body, record, transfer
 from fakes import Crash, Faults, FaultySink, LogSource, MemoryPublisher
-from histories import canonical, demo_mapping
+from histories import KEY, canonical, demo_mapping
+from histories import MAPPING as MAPPING_FILE
 
 import graph.neo4j_keep
 import ingest.reading
 import ingest.worker
+from graph.mapping import Mapping
 from graph.mirror import Mirror
 from graph.model import EdgeUpsert, Horizon, Incomplete
 from graph.neo4j_store import Neo4jStore
 from graph.sink import GraphSink
-from ingest.events import Transient
+from ingest.events import Halt, Transient
 from ingest.records import CHANGES, DEAD_LETTERS, EVENTS, LABELS, Record
 from ingest.worker import Item, Worker
 
@@ -337,6 +340,24 @@ def _overlapping(world: World, run: Callable[..., None]) -> Callable[..., None]:
             written.set()
 
     return step
+
+
+@pytest.mark.parametrize("carry_on", [World.run, World.drain])
+@pytest.mark.parametrize("limit", [1, 100])
+def test_what_came_before_a_halt_is_finished(tmp_path: Path, carry_on: Callable[[World], None], limit: int) -> None:
+    """In the graph, published and committed; what stops it comes first the next time, and no watermark passes it."""
+    path = tmp_path / "mapping.toml"
+    text = MAPPING_FILE.read_text(encoding="utf-8")
+    path.write_text(text.replace("[tables.transfers]", '[tables.transfers]\nmissing = "stop"'), encoding="utf-8")
+    lacking = {name: value for name, value in transfer(2).items() if name != "amount"}
+    rows = (transfer(1), lacking, transfer(3))
+    world = World([row(n, "c", None, after) for n, after in enumerate(rows)], limit=limit)
+    world.sink._mapping = Mapping.load(path, KEY)
+    with pytest.raises(Halt, match="'amount' is missing"):
+        carry_on(world)
+    assert world.source.commits == [1] and world.mirror.owners == 1
+    assert [m["id"] for m in world.publisher.of(EVENTS)] == ["transfers:1:transfer"]
+    assert all(mark <= token(0) for mark in world.marks())
 
 
 def test_stopping_ends_the_loop() -> None:
