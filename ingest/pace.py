@@ -11,9 +11,9 @@ BYTES = 8_000_000  # of one batch as read; decoded and planned it takes about ei
 class Pace:
     """The limit of the next batch. What is there is taken, so an idle bank's batch is one record anyway."""
 
-    def __init__(self, most: int) -> None:
-        """`most` records at any time."""
-        self.limit = min(FIRST, most)
+    def __init__(self, most: int, first: int = FIRST) -> None:
+        """`most` records at any time, `first` to begin with."""
+        self.limit = min(first, most)
         self._most = most
 
     def room(self, records: int, size: int) -> int:

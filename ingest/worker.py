@@ -23,7 +23,7 @@ from ingest import reading
 from ingest.debezium import Captured
 from ingest.events import Reject, Transient
 from ingest.listener import Listener, Silent
-from ingest.pace import Pace
+from ingest.pace import FIRST, Pace
 from ingest.progress import Place, Progress
 from ingest.reading import Batch, Reading
 from ingest.records import Publisher, Source
@@ -67,13 +67,16 @@ class Worker:
         limit: int = 1000,
         poll_s: float = 0.2,
         listener: Listener | None = None,
+        first: int = FIRST,
     ) -> None:
-        """`limit` records make the largest batch; what is there is taken, so an idle bank's batch is one."""
+        """`limit` records make the largest batch, `first` the largest to begin with; what is there is taken, so an
+        idle bank's batch is one.
+        """
         self.counters = Counters()
         self.stopping = threading.Event()
         self.reading = Reading(sink)
         self._source, self._sink, self._publisher = source, sink, publisher
-        self._pace, self._poll_s = Pace(limit), poll_s
+        self._pace, self._poll_s = Pace(limit, first), poll_s
         self._progress = Progress()
         self._listener: Listener = listener or Silent()
         self._reader, self._lag_told_s = 0, float("-inf")

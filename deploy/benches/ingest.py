@@ -15,6 +15,7 @@ from rich.console import Console
 from deploy import bootstrap
 from deploy.benches.loops import BareLoop, OurLoop
 from deploy.benches.memory import peak_of_backlog
+from deploy.benches.sweeping import beside_a_sweep
 from deploy.benches.topics import bank_topics
 from deploy.benches.transfers import START_MS, Shape, messages, unused
 from deploy.config import Settings, settings
@@ -22,6 +23,7 @@ from deploy.figures import Beside, Figure, figure, report
 from deploy.stack import control
 from deploy.stack.topics import create_topics
 from graph.mapping import Mapping
+from graph.model import Gone
 from graph.neo4j_store import Neo4jStore
 from ingest.kafka import KafkaPublisher
 from ingest.tuning import tune
@@ -57,15 +59,20 @@ class _Bench:
         self.store.check()
         self._next = unused()
 
+    def take(self, rows: int) -> int:
+        """The first of so many numbers that nobody else has."""
+        first, self._next = self._next, self._next + rows
+        return first
+
     @contextmanager
     def filled(self, rows: int, shape: Shape) -> Iterator[str]:
         """A topic of transfers nobody has seen yet, and of the bank's the only one."""
         with bank_topics(self.at.kafka_bootstrap) as make:
             topic = make(PARTITIONS)
             publisher = KafkaPublisher(self.at.kafka_bootstrap)
-            for start in range(self._next, self._next + rows, 20_000):
-                publisher.publish(list(messages(range(start, min(start + 20_000, self._next + rows)), shape, topic)))
-            self._next += rows
+            first = self.take(rows)
+            for start in range(first, first + rows, 20_000):
+                publisher.publish(list(messages(range(start, min(start + 20_000, first + rows)), shape, topic)))
             yield topic
 
     def pair(self, batch: int, shape: Shape) -> tuple[list[float], list[float]]:
@@ -126,7 +133,9 @@ def run_ingest_bench(plan: Plan, as_json: bool, echo: Callable[[str], None] = er
         bench = _Bench(chosen, plan, driver)
         tune()  # as the product's process does; the bare loop gains by it too
         figures = [each for database in plan.databases for each in _against_bare(bench, database)]
+        figures += _beside_markers(bench)
         figures += _hub(bench)
+        figures += beside_a_sweep(driver, lambda: bootstrap.store(chosen, driver), bench.take(100_000), err.print)
         if plan.edges:
             figures += _flat(bench)
         if plan.backlog:
@@ -152,6 +161,17 @@ def _against_bare(bench: _Bench, database: str) -> list[Figure]:
         figures += [msgspec.structs.replace(rate, beside=Beside("bare_loop", round(rates[0], 1))),
                     figure(f"rows_per_s_ratio_to_bare@{name}", ratio, "ratio", RATIO_BAR, "higher")]  # fmt: skip
     return figures
+
+
+def _beside_markers(bench: _Bench) -> list[Figure]:
+    """The same where the graph holds a deletion that came before its row: then each row is looked for among them."""
+    batch, marker = bench.plan.batches[0], Gone("transfers:none:transfer", "bank/0001", START_MS, "TRANSFER")
+    bench.store.apply([marker])
+    bare, ours = bench.pair(batch, Shape())
+    bench.driver.execute_query("MATCH (g:_Gone {owner: $owner}) DELETE g", owner=marker.owner)
+    ratio = median(one / other for one, other in zip(bare, ours, strict=True))
+    err.print(f"with a deletion marker in the graph, batch {batch}: ratio {ratio:.2f}")
+    return [figure(f"rows_per_s_ratio_to_bare@{batch}_markers", ratio, "ratio", RATIO_BAR, "higher")]
 
 
 def _hub(bench: _Bench) -> list[Figure]:

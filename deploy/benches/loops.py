@@ -84,7 +84,7 @@ class OurLoop:
     def run(self, rows: int) -> float:
         """Take so many rows; returns the seconds it took."""
         source = _Counted(self._source, rows)
-        worker = Worker(source, self._sink, self._publisher, self._batch, poll_s=0.05)
+        worker = Worker(source, self._sink, self._publisher, self._batch, poll_s=0.05, first=self._batch)
         source.finished = worker.stopping.set
         timer = threading.Timer(PATIENCE_S + rows / 500, worker.stopping.set)
         timer.start()
