@@ -157,7 +157,7 @@ def bench_ingest(
     json: Json = False,
     batches: Annotated[str, typer.Option(help="Batch sizes, comma-separated.")] = "1000,5000",
     rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds of each; their median counts.")] = 8,
-    rows: Annotated[int, typer.Option(min=100, max=1_000_000, help="Rows of a round.")] = 20_000,
+    rows: Annotated[int, typer.Option(min=100, max=1_000_000, help="Rows of a round, 20 batches at least.")] = 20_000,
     edges: Annotated[int, typer.Option(min=0, help="Grow the graph to so many edges and compare (0: don't).")] = 0,
     backlog: Annotated[int, typer.Option(min=0, help="Rows to measure the memory with (0: don't).")] = 200_000,
     databases: Annotated[str, typer.Option(help="Whose records, comma-separated.")] = "mariadb,postgres",
