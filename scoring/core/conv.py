@@ -12,11 +12,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from scoring.core.decomposition import Decomposition
+
 Layout = Literal["auto", "dense", "compact"]
 
 # One CPU thread, R = 10, F = 64 and 32, H = 32, about 400 edges on 150 nodes a graph (ms, dense/compact/RGCNConv):
 # 400 edges 0.11/0.17/0.94, 1,600 edges 0.31/0.29/1.28, 102,400 edges 79/24/37. They cross near 1,600 edges.
 DENSE_EDGES = 1024
+
+FREE = Decomposition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +63,42 @@ class RelationalConv(nn.Module):
 
     With edge attributes a message is the neighbour's state and the edge's attributes side by side,
     so that an edge's age or a label on it reaches the node. Without them it equals PyG's `RGCNConv`
-    (mean aggregation, root weight, bias).
+    (mean aggregation, root weight, bias; `num_bases` and `num_blocks` too, see `Decomposition`).
 
     Two layouts give the same result. `dense` keeps a row per (target, relation), fed or not: one
     index_add and one matrix product, best for one small graph. `compact` keeps the slots that are fed
     and multiplies each relation's share by its weight: best for a batch. `auto` picks by edge count.
     """
 
-    def __init__(self, inputs: int, outputs: int, relations: int, attributes: int = 0, layout: Layout = "auto") -> None:
-        """Make weights for F inputs, H outputs, R relations and A edge attributes."""
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        relations: int,
+        attributes: int = 0,
+        layout: Layout = "auto",
+        decomposition: Decomposition = FREE,
+    ) -> None:
+        """Make weights for F inputs, H outputs, R relations and A edge attributes.
+
+        Raises:
+            ValueError: F + A or H can't be cut into the blocks asked for.
+        """
         super().__init__()
         self.relations = relations
         self.layout = layout
-        self.weight = nn.Parameter(torch.empty(relations, inputs + attributes, outputs))  # [R, M, H]
+        self.decomposition = decomposition
+        self.weight = nn.Parameter(torch.empty(decomposition.weight_shape(relations, inputs + attributes, outputs)))
+        self.mix = decomposition.make_mix(relations)  # [R, B] of the bases, None without
         self.root = nn.Parameter(torch.empty(inputs, outputs))  # [F, H]
         self.bias = nn.Parameter(torch.zeros(outputs))  # [H]
         for weight in (self.weight, self.root):
             bound = (6.0 / (weight.shape[-2] + outputs)) ** 0.5  # Glorot and Bengio 2010, uniform
             nn.init.uniform_(weight, -bound, bound)
+
+    def relation_weight(self) -> Tensor:
+        """Each relation's matrix: [R, M, H]."""
+        return self.decomposition.expand(self.weight, self.mix)
 
     def compact(self, edges: int) -> bool:
         """Whether this many edges go through the compact layout."""
@@ -116,12 +138,13 @@ class RelationalConv(nn.Module):
         total = message.new_zeros(nodes * self.relations, message.shape[1]).index_add(0, slot, message)  # [N*R, M]
         count = torch.bincount(slot, minlength=nodes * self.relations).clamp(min=1)  # [N*R]
         mean = (total / count[:, None]).view(nodes, -1)  # [N, R*M]
-        return mean @ self.weight.flatten(0, 1)
+        return mean @ self.relation_weight().flatten(0, 1)
 
     def _compact(self, out: Tensor, message: Tensor, slots: Slots) -> Tensor:
         total = message.new_zeros(len(slots.target), message.shape[1])  # [S, M]
         mean = total.index_add(0, slots.slot, message) / slots.count
-        parts = [part @ self.weight[kind] for kind, part in enumerate(torch.split(mean, slots.sizes)) if len(part)]
+        weight = self.relation_weight()  # [R, M, H]
+        parts = [part @ weight[kind] for kind, part in enumerate(torch.split(mean, slots.sizes)) if len(part)]
         return out.index_add(0, slots.target, torch.cat(parts)) if parts else out
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+import torch
 
 from graph.model import Attributes, Caps, Event, Subgraph, SubgraphEdge
 from scoring import registry
@@ -25,6 +26,16 @@ RELATIONS = {
     "MODIFY": ("User", "Contact", ()),
 }
 WORDS = {"TRANSFER": [("channel", "app"), ("channel", "card")]}
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: the tensors are small, and sums come out the same on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 EdgeSpec = tuple[str, str, str, float]  # relation, src, dst, hours before the event
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_geometric.nn import RGCNConv
 
 from scoring.core.conv import Layout, RelationalConv, both_directions, slots_of
+from scoring.core.decomposition import Decomposition
 
 LAYOUTS: tuple[Layout, ...] = ("dense", "compact")
 GRAPHS = [(40, 200, 6), (30, 20, 10), (5, 0, 3), (1, 4, 2), (200, 1500, 10)]  # nodes, edges, relations
@@ -95,3 +96,44 @@ def test_each_edge_gets_its_reverse_as_a_relation_of_its_own() -> None:
     edges, relation = both_directions(torch.tensor([[0, 1], [2, 3]]), torch.tensor([0, 4]), 5)
     assert edges.tolist() == [[0, 1, 2, 3], [2, 3, 0, 1]]
     assert relation.tolist() == [0, 4, 5, 9]
+
+
+SHARED = [Decomposition(bases=3), Decomposition(blocks=4)]
+
+
+@pytest.mark.parametrize("shared", SHARED)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_shared_weights_equal_rgcnconvs_in_both_directions(layout: Layout, shared: Decomposition) -> None:
+    """Bases and blocks, each directed relation and its reverse: 1e-5, gradients too."""
+    torch.manual_seed(3)
+    x, edge, relation = random_graph(40, 200, 5)
+    edge, relation = both_directions(edge, relation, 5)
+    ours = RelationalConv(16, 8, 10, layout=layout, decomposition=shared)
+    theirs = RGCNConv(16, 8, 10, num_bases=shared.bases, num_blocks=shared.blocks)
+    theirs.load_state_dict({name.replace("mix", "comp"): weight for name, weight in ours.state_dict().items()})
+    results = [conv(x, edge, relation) for conv in (ours, theirs)]
+    assert torch.allclose(results[0], results[1], atol=1e-5, rtol=0)
+    for result in results:
+        result.square().mean().backward()
+    for name, weight in ours.named_parameters():
+        reference = theirs.get_parameter(name.replace("mix", "comp")).grad
+        assert weight.grad is not None and reference is not None
+        assert torch.allclose(weight.grad, reference, atol=1e-5, rtol=0)
+
+
+def test_free_weights_keep_the_names_saved_models_have() -> None:
+    """An option that is off leaves no trace in a model's folder."""
+    assert set(RelationalConv(4, 4, 2).state_dict()) == {"weight", "root", "bias"}
+
+
+@pytest.mark.parametrize("options", [{"bases": 2, "blocks": 2}, {"bases": 0}, {"blocks": -1}])
+def test_a_decomposition_without_meaning_is_refused(options: dict[str, int]) -> None:
+    """Both at once, or fewer than one."""
+    with pytest.raises(ValueError, match=r"choose one|at least 1"):
+        Decomposition(**options)
+
+
+def test_blocks_must_divide_the_widths() -> None:
+    """The error names the widths: 16 node features and 1 edge attribute make 17."""
+    with pytest.raises(ValueError, match="17 inputs and 8 outputs"):
+        RelationalConv(16, 8, 2, attributes=1, decomposition=Decomposition(blocks=4))
