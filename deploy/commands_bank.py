@@ -60,7 +60,10 @@ def snapshot(
     tables: Annotated[list[str], typer.Argument(help="Mapped tables, by name.")],
     name: Annotated[str, typer.Option(help="The connector's name.")] = "bank",
 ) -> None:
-    """Read some tables again while the log is followed (an incremental snapshot). Nothing is written to the bank."""
+    """Have some tables read while the log is followed (an incremental snapshot). Nothing is written to the bank.
+
+    What is read only names keys; run `ringwatch graph reread` then: it reads them from the bank and mends the graph.
+    """
     from deploy.config import settings
     from deploy.following import snapshot as carry_out
 

@@ -78,7 +78,9 @@ def snapshot(settings: Settings, name: str, tables: Sequence[str], echo: Echo) -
     inside = settings.postgres_schema if kind_of(config) == "postgres" else config["database.include.list"]
     bootstrap = connections(settings).kafka_bootstrap
     snapshot_tables(bootstrap, name, [f"{inside}.{table}" for table in tables], settings.kafka_options)
-    echo(f"connector {name} was asked to read {', '.join(tables)}; their keys are read again")
+    echo(
+        f"connector {name} is asked to read {', '.join(tables)}; to mend what differs, run then: ringwatch graph reread"
+    )
     deadline = time.monotonic() + WATCHED_S
     while time.monotonic() < deadline:
         if there.revived():
