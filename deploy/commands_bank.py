@@ -18,20 +18,28 @@ connect_app = typer.Typer(no_args_is_help=True, help="The connector that reads t
 def register(
     name: Annotated[str, typer.Option(help="The connector's name, and the prefix of its topics.")] = "bank",
     epoch: Annotated[
-        int, typer.Option(min=1, help="One more whenever the bank's log starts over; it never sinks.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="Default: as Kafka Connect has it; 1 for a bank that was never read. It never sinks while Connect has "
+            "it; where Connect has forgotten it, it has to be above what the graph and the bank's topics hold.",
+        ),
+    ] = None,
     limit_s: Limit = 600,
     database: Annotated[Kind, typer.Option("--from", help="Which database the bank runs on.")] = "mariadb",
 ) -> None:
     """Make Ringwatch's topics, register the connector, wait until it reads the bank's log.
 
     PostgreSQL: each mapped table must have REPLICA IDENTITY FULL; what lacks it is named with its mend.
+
+    Where Kafka Connect does not know the connector, the graph (RINGWATCH_NEO4J_URI) and the bank's topics are asked
+    whether it was read before; if so, this ends with status 2 and the `ringwatch connect resnapshot` to run.
     """
     from deploy.config import settings
     from deploy.following import register as carry_out
-    from deploy.stack.connector_settings import Source
 
-    carry_out(settings(), database, Source(name=name, epoch=epoch), limit_s, typer.echo)
+    carry_out(settings(), database, name, epoch, limit_s, typer.echo)
 
 
 @connect_app.command("resnapshot")
@@ -60,7 +68,10 @@ def snapshot(
     tables: Annotated[list[str], typer.Argument(help="Mapped tables, by name.")],
     name: Annotated[str, typer.Option(help="The connector's name.")] = "bank",
 ) -> None:
-    """Read some tables again while the log is followed (an incremental snapshot). Nothing is written to the bank."""
+    """Have some tables read while the log is followed (an incremental snapshot). Nothing is written to the bank.
+
+    What is read only names keys; run `ringwatch graph reread` then: it reads them from the bank and mends the graph.
+    """
     from deploy.config import settings
     from deploy.following import snapshot as carry_out
 

@@ -20,9 +20,8 @@ deadletter_app = typer.Typer(
 )
 
 KINDS_SHOWN = 20
-Places = Annotated[
-    list[str] | None, typer.Argument(help="topic[partition]@offset, as the list shows it.", metavar="PLACE…")
-]
+AS_LISTED = r"topic\[partition]@offset, as the list shows it."  # escaped: a help text is rich's markup
+Places = Annotated[list[str] | None, typer.Argument(help=AS_LISTED, metavar="PLACE…")]
 All = Annotated[bool, typer.Option("--all", help="All of them, or all that --topic, --reason, --since leave.")]
 Topic = Annotated[str | None, typer.Option(help="Only of this topic, or of this table (a topic's last part).")]
 Reason = Annotated[str | None, typer.Option(help="Only with this text in the reason, in upper or lower case.")]
@@ -58,7 +57,7 @@ def list_(
 
 
 @deadletter_app.command()
-def show(place: Annotated[str, typer.Argument(help="topic[partition]@offset, as the list shows it.")]) -> None:
+def show(place: Annotated[str, typer.Argument(help=AS_LISTED)]) -> None:
     """Everything about one. Prints the row as it came, personal data included: mind where the output goes."""
     from deploy import letter_text
 

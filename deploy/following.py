@@ -10,6 +10,7 @@ from deploy.bankside import capture, postgres_capture
 from deploy.bootstrap import mapping
 from deploy.config import PREFIX, Settings
 from deploy.connections import connections, given
+from deploy.epochs import first_epoch, traces
 from deploy.stack import connector
 from deploy.stack.connect_rest import Connector
 from deploy.stack.connector_settings import Kind, Source, kind_of
@@ -25,14 +26,17 @@ WATCHED_S = 15.0  # behind the signal of an incremental snapshot
 LOOK_S = 0.5
 
 
-def register(settings: Settings, kind: Kind, source: Source, limit_s: float, echo: Echo) -> None:
+def register(settings: Settings, kind: Kind, name: str, epoch: int | None, limit_s: float, echo: Echo) -> None:
     """Make Ringwatch's topics, register the connector, wait until it reads the bank's log.
 
+    It keeps the epoch that Kafka Connect has; where Connect does not know it, it begins with `epoch`, or 1.
+
     Raises:
-        StackError: what did not answer, refused, or was not done in time.
+        StackError: what did not answer, refused, or was not done in time; or Kafka Connect has forgotten it.
     """
-    at, source = _ends(settings, kind, source)
-    _topics(settings, source.name, echo)
+    at, source = _ends(settings, kind, Source(name=name, epoch=epoch or 1))
+    _topics(settings, name, echo)
+    source = replace(source, epoch=_unforgotten(settings, at, kind, source, epoch, echo))
     if isinstance(at, PostgresCapture):
         connector.register_postgres(at, source, limit_s)
     else:
@@ -44,11 +48,13 @@ def resnapshot(settings: Settings, kind: Kind | None, name: str, epoch: int | No
     """Forget the connector's offsets and register it again under the next epoch.
 
     Raises:
-        StackError: as `register`; or the connector is not known and its epoch or kind was not given.
+        StackError: as `register`; or the connector is not known and its epoch or kind was not given; or the epoch was
+            reached before.
     """
     kind = kind or _kind(settings, name)
     at, source = _ends(settings, kind, Source(name=name))
     _topics(settings, name, echo)
+    _unforgotten(settings, at, kind, source, epoch, echo)
     reached = connector.resnapshot(at, source, kind, limit_s, epoch)
     echo(
         f"connector {name} has read {_shown(at)} again under epoch {reached}; "
@@ -78,12 +84,27 @@ def snapshot(settings: Settings, name: str, tables: Sequence[str], echo: Echo) -
     inside = settings.postgres_schema if kind_of(config) == "postgres" else config["database.include.list"]
     bootstrap = connections(settings).kafka_bootstrap
     snapshot_tables(bootstrap, name, [f"{inside}.{table}" for table in tables], settings.kafka_options)
-    echo(f"connector {name} was asked to read {', '.join(tables)}; their keys are read again")
+    echo(
+        f"connector {name} is asked to read {', '.join(tables)}; to mend what differs, run then: ringwatch graph reread"
+    )
     deadline = time.monotonic() + WATCHED_S
     while time.monotonic() < deadline:
         if there.revived():
             echo(f"connector {name} failed at the signal and was started once more; it goes on where it was")
         time.sleep(LOOK_S)
+
+
+def _unforgotten(
+    settings: Settings, at: Capture | PostgresCapture, kind: Kind, source: Source, epoch: int | None, echo: Echo
+) -> int:
+    """The epoch to begin with (`deploy.epochs.first_epoch`); where Connect knows the connector, its own is kept."""
+    if Connector(at.connect_url, source.name).config() is not None:
+        return source.epoch
+    left = traces(settings, source.name)
+    begun = first_epoch(source.name, kind, epoch, left)
+    if left.silent:
+        echo(f"Kafka Connect does not know {source.name}, and {left.silent}")
+    return begun
 
 
 def _ends(settings: Settings, kind: Kind, source: Source) -> tuple[Capture | PostgresCapture, Source]:

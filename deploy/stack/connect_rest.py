@@ -50,9 +50,12 @@ class Connector:
 
     def forget(self, config: dict[str, str], limit_s: float = 60) -> None:
         """Forget how far it had read and remove it; `config` brings it back, stopped, where it is gone:
-        offsets outlive their connector and are reached through it only.
+        offsets outlive their connector and are reached through it only. Where it is there, it gets `config` first: what
+        fails behind the offsets' end leaves a connector that begins anew, and it must not under the former epoch.
         """
-        if not self.stop(limit_s):
+        if self.stop(limit_s):
+            self.require(self.put(config), "Kafka Connect refused it")
+        else:
             body = {"name": self.name, "config": config, "initial_state": "STOPPED"}
             self.require(request("POST", self.connect_url, "/connectors", self.name, body), "it could not be made")
             self.await_states({"STOPPED"}, limit_s)

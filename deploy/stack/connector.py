@@ -89,12 +89,19 @@ def resnapshot(endpoints: Ends, source: Source, kind: Kind, limit_s: float = 120
     The epoch is one more than the connector's settings say, or as given. When the snapshot is complete, what is
     in the graph and was not read again is gone. Raises ConnectorFailed.
     """
-    config = Connector(endpoints.connect_url, source.name).config()
-    if epoch is None and (config is None or not config.get(EPOCH, "").isdigit()):
+    known = (Connector(endpoints.connect_url, source.name).config() or {}).get(EPOCH, "")
+    reached = int(known) if known.isdigit() else 0
+    if epoch is None and not reached:
         raise ConnectorFailed(
             source.name, "Kafka Connect does not know it, so its epoch has to be given: one more than the last one used"
         )
-    new = replace(source, epoch=epoch or int((config or {})[EPOCH]) + 1)
+    if epoch is not None and epoch <= reached:
+        raise ConnectorFailed(
+            source.name,
+            f"it has reached epoch {reached}, so what is read under {epoch} would have no effect; "
+            f"leave --epoch out, or give {reached + 1} or more",
+        )
+    new = replace(source, epoch=epoch or reached + 1)
     reset(endpoints, new, limit_s, kind)
     if kind == "postgres":
         assert not isinstance(endpoints, Capture), "PostgreSQL's endpoints"

@@ -8,7 +8,10 @@ import socket
 import sys
 from collections.abc import Iterator
 
+import click
 import pytest
+from rich.text import Text
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from deploy import cli, ingest_process, ports
@@ -31,6 +34,33 @@ def test_ingest_is_named_after_its_machine(monkeypatch: pytest.MonkeyPatch) -> N
     assert CliRunner().invoke(cli.app, ["ingest"]).exit_code == 0
     assert CliRunner().invoke(cli.app, ["ingest", "--worker", "second"]).exit_code == 0
     assert named == [socket.gethostname(), "second"]
+
+
+def commands(one: click.Command) -> Iterator[click.Command]:
+    yield one
+    for each in getattr(one, "commands", {}).values():
+        yield from commands(each)
+
+
+def test_every_help_text_is_shown_as_it_was_written() -> None:
+    """Rich takes `[partition]` for markup and leaves it out, unless it is escaped."""
+    for command in commands(get_command(cli.app)):
+        helps = [getattr(param, "help", None) for param in command.params]
+        for text in (command.help, *helps):
+            assert Text.from_markup(text or "").plain == (text or "").replace("\\[", "["), (command.name, text)
+
+
+@pytest.mark.parametrize("command", ["show", "replay", "drop"])
+def test_a_dead_letter_s_place_is_named_whole(command: str) -> None:
+    """As the list shows it."""
+    said = CliRunner().invoke(cli.app, ["deadletter", command, "--help"], env={"COLUMNS": "200"}).stdout
+    assert "topic[partition]@offset" in said
+
+
+def test_an_incremental_snapshot_s_help_says_what_reads_the_keys() -> None:
+    """It only names them."""
+    said = CliRunner().invoke(cli.app, ["connect", "snapshot", "--help"], env={"COLUMNS": "200"}).stdout
+    assert "ringwatch graph reread" in said
 
 
 @pytest.mark.parametrize("rates", ["abc", "100,", "0", "-5", "nan", "inf"])

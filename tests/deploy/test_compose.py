@@ -128,7 +128,7 @@ def test_no_secret_stands_in_the_file() -> None:
     ("name", "secrets"),
     [
         ("bank-history", {"MARIADB_PASSWORD"}),
-        ("connector", {"MARIADB_PASSWORD"}),
+        ("connector", {"MARIADB_PASSWORD", "NEO4J_PASSWORD"}),
         ("graph-init", {"NEO4J_PASSWORD"}),
         ("ingest", {"NEO4J_PASSWORD", "RINGWATCH_CONTACT_KEY"}),
         ("scorer", {"NEO4J_PASSWORD"}),
@@ -253,6 +253,12 @@ def test_ingest_is_asked_whether_it_hangs() -> None:
     """On the port it was given."""
     ingest = SERVICES["ingest"]
     assert f":{ingest['environment']['RINGWATCH_INGEST_PORT']}/healthz" in ingest["healthcheck"]["test"][-1]
+
+
+def test_the_connector_s_job_can_ask_the_graph_whether_the_bank_was_read_before() -> None:
+    """Kafka's volume may be lost, and with it the epoch."""
+    job = SERVICES["connector"]
+    assert job["environment"]["RINGWATCH_NEO4J_URI"] and job["depends_on"]["neo4j"]["condition"] == "service_healthy"
 
 
 def test_servers_are_awaited_healthy_and_jobs_done() -> None:

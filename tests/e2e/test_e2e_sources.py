@@ -13,6 +13,7 @@ import pytest
 from source_banks import Follower, Following, another_server, facts, on_mysql, signals, until
 
 from deploy.config import Settings
+from deploy.following import register
 from deploy.stack import connector, control
 from deploy.stack.connect_rest import Connector
 from deploy.stack.connector_settings import Kind
@@ -259,6 +260,15 @@ def test_what_is_committed_while_connect_is_away_comes_later(bank: Following) ->
     bank.run(person("r2"), "UPDATE src_people SET name = 'Cid' WHERE code = 'r1'")
     control.up(layout, ["connect"], lambda _: None)
     bank.shows(("SrcPerson:r1", as_node("Cid")), ("SrcPerson:r2", as_node()))
+
+
+def test_a_connector_that_connect_has_forgotten_does_not_begin_anew(bank: Following, stack_settings: Settings) -> None:
+    """What the bank's topics hold would win over its snapshot; the command that mends it is named."""
+    assert connector.unregister(bank.servers, bank.name)
+    with pytest.raises(ConnectorFailed, match=f"resnapshot --from {bank.kind} --name {bank.name} --epoch 2"):
+        register(stack_settings, bank.kind, bank.name, None, 60, print)
+    assert Connector(bank.servers.connect_url, bank.name).config() is None
+    bank.register()
 
 
 def test_after_lost_offsets_a_new_epoch_s_snapshot_takes_away_what_is_gone(bank: Following) -> None:
