@@ -60,7 +60,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct):
-    """What one table came to. `unsettled`: keys whose rows changed whenever they were looked at."""
+    """What one table came to. `unsettled`: keys not compared, since their rows changed whenever looked at."""
 
     table: str
     rows: int = 0
