@@ -19,6 +19,7 @@ from graph.current import LABELS, NODE, Asked, Fact, Facts, GraphReader, Name, f
 from graph.difference import Difference, Forgets, Found, compare
 from graph.mapping import Mapping
 from graph.mapping_file import TableRule
+from graph.model import table_of
 from graph.source import Mark, SourceReader, SourceRow
 from graph.standing import Standing
 from graph.suspect import Confirmed, Suspect
@@ -244,13 +245,13 @@ class Reconciler:
         return self.tallies.setdefault(table, Tally(table))
 
     def _forgets(self, table: str) -> Forgets:
-        """Retention takes labels, and the edges of windowed tables. Asked behind what was held: the horizon moves."""
-        before_ms, windowed = self._graph.horizon_ms(), table in self._windowed
+        """Retention takes edges of windowed tables, and their labels. Asked behind what was held: the horizon moves."""
+        before_ms = self._graph.horizon_ms()
 
         def forgets(name: Name, fact: Fact) -> bool:
-            if before_ms is None or fact.at_ms is None:
+            if before_ms is None or fact.at_ms is None or fact.at_ms >= before_ms:
                 return False
-            return fact.at_ms < before_ms and (windowed or name[0] == LABELS)
+            return (table_of(str(fact.value["event"])) if name[0] == LABELS else table) in self._windowed
 
         return forgets
 
