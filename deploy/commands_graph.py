@@ -52,7 +52,9 @@ def graph_purge(
 @graph_app.command("verify")
 def graph_verify(
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be given again.")] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Feed the keys that differ again.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Feed keys that differ again; unmark incomplete rows that are whole.")
+    ] = False,
     json: Json = False,
     group: Group = "ingest",
     patience: Patience = "2m",

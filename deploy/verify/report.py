@@ -80,4 +80,6 @@ def _for_people(outcome: Outcome) -> None:
     word = f"{left:,} differences" if left else "no difference" if unsettled else "the graph is as the tables are"
     if unsettled:
         word += f", but {unsettled:,} keys were not compared: they changed whenever looked at; run it again for them"
+    if unmarked := outcome.total("unmarked"):
+        console.print(f"no longer marked incomplete: {unmarked:,} row{'' if unmarked == 1 else 's'}")
     console.print(f"{outcome.total('rows'):,} rows in {outcome.seconds:.1f} s: {word}")
