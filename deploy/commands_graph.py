@@ -52,14 +52,17 @@ def graph_purge(
 @graph_app.command("verify")
 def graph_verify(
     table: Annotated[list[str] | None, typer.Option(help="Only this table; may be given again.")] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Feed the keys that differ again.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Feed keys that differ again; unmark incomplete rows that are whole.")
+    ] = False,
     json: Json = False,
     group: Group = "ingest",
     patience: Patience = "2m",
 ) -> None:
     """Compare the source tables with the graph, both live: every missing, extra and differing node, edge, label.
 
-    Exit status 0 when nothing differs (or all is mended), 3 when something does, 2 when it could not run.
+    Exit status 0 when nothing differs (or all is mended), 3 when something does or a key could not be compared (its
+    row changed whenever it was looked at), 2 when it could not run.
     """
     from deploy.config import settings
     from deploy.verify.report import Progress, told
@@ -77,7 +80,10 @@ def graph_reread(
     group: Group = "ingest",
     patience: Patience = "2m",
 ) -> None:
-    """Mend the keys that an incremental snapshot named (topic ringwatch.reread), where the graph differs."""
+    """Mend the keys that an incremental snapshot named (topic ringwatch.reread), where the graph differs.
+
+    Exit status as of `graph verify`.
+    """
     from deploy.config import settings
     from deploy.verify.report import Progress, told
     from deploy.verify.reread import reread

@@ -266,9 +266,10 @@ def subgraphs(schema: GraphSchema, per_hop: tuple[int, ...]) -> str:
             "WHERE NOT node IN seen RETURN collect(DISTINCT node) AS frontier }"
         )
         parts.append("WITH ev, seen + frontier AS seen, frontier, found")
+    label_kept = "CASE WHEN l._known >= ev.since THEN true ELSE NOT split(l.event, ':')[0] IN ev.windowed END"
     parts.append(
         "RETURN ev.i AS i, [x IN found | {relation: type(x.e), p: properties(x.e), hop: x.hop, labels: "
-        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = {OWNER.format(x='x.e')} AND l._known >= ev.since "
+        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = {OWNER.format(x='x.e')} AND {label_kept} "
         f"AND {_counts('l')} RETURN [l._known, {POS.format(x='l')}, l.fraud] }}}}] AS edges"
     )
     return "\n".join(parts)

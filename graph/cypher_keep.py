@@ -44,15 +44,15 @@ def old_edges(relation: Relation) -> str:
         f"{PLANNED_ONCE}MATCH (n:{source}) USING INDEX n:{source}(id) WHERE n.id > $b.after "
         "WITH n.id AS at ORDER BY at LIMIT toInteger($b.nodes) "
         f"CALL {{ WITH at MATCH ()-[e:{kind}]->() USING INDEX e:{kind}(_src, time) "
-        f"WHERE e._src = '{source}:' + at AND e.time < $b.before_ms AND {windowed('e')} "
+        f"WHERE e._src = '{source}:' + at AND e.time < $b.before_ms AND {windowed('e.id')} "
         "WITH e.id AS id LIMIT toInteger($b.limit) RETURN collect(id) AS old } "
         "RETURN at, old ORDER BY at"
     )
 
 
-def windowed(edge: str) -> str:
-    """Whether an edge is of a table that retention speaks of ($b.windowed)."""
-    return f"split({edge}.id, ':')[0] IN $b.windowed"
+def windowed(owner: str) -> str:
+    """Whether this owner's (or version's) table is one that retention speaks of ($b.windowed)."""
+    return f"split({owner}, ':')[0] IN $b.windowed"
 
 
 def _old_nodes(label: str, is_old: str) -> str:
@@ -63,7 +63,7 @@ def _old_nodes(label: str, is_old: str) -> str:
     )
 
 
-OLD_LABELS = _old_nodes(LABEL, "n._known < $b.before_ms")
+OLD_LABELS = _old_nodes(LABEL, f"n._known < $b.before_ms AND {windowed('n.event')}")
 OLD_MARKERS = _old_nodes(GONE, "n.known < $b.before_ms")
 OLD_MARKS = _old_nodes(INCOMPLETE, "NOT n.marked")
 

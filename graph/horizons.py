@@ -2,7 +2,8 @@
 
 Retention hides versions by a time that belongs to the row (an edge's event time, the moment a label was
 known), so hiding them before or after the rest arrives ends in the same graph. That a row keeps its event
-time is assumed: one moved across the horizon leaves what it was before, unclosed or not.
+time is assumed: one moved across the horizon leaves what it was before, unclosed or not. A label goes only
+where its event may go: what is kept for ever keeps its evidence.
 
 Purge forgets deletions that close nothing. It is exact as long as no change older than it comes any more,
 which the worker sees to.
@@ -23,7 +24,7 @@ NEVER_MS = -(2**63)  # before every time there is; fits a database's 64 bits
 
 
 class Horizons(msgspec.Struct, frozen=True):
-    """The horizons a store keeps, and the tables whose edges retention speaks of."""
+    """The horizons a store keeps, and the tables whose edges, with their labels, retention speaks of."""
 
     windowed: frozenset[str] = frozenset()
     retention_ms: int = NEVER_MS
@@ -52,9 +53,12 @@ class Horizons(msgspec.Struct, frozen=True):
 
     def hides(self, op: Version) -> bool:
         """Whether no reader sees this version any more."""
-        if isinstance(op, LabelUpsert):
-            return op.known_ms < self.retention_ms
-        return op.time_ms < self.retention_ms and table_of(op.owner) in self.windowed
+        time_ms = op.known_ms if isinstance(op, LabelUpsert) else op.time_ms
+        return time_ms < self.retention_ms and self.reaches(op)
+
+    def reaches(self, op: Version) -> bool:
+        """Whether retention speaks of it: an edge's own table says so, and the table of the event a label is of."""
+        return table_of(op.event if isinstance(op, LabelUpsert) else op.owner) in self.windowed
 
     def hides_event(self, owner: str, time_ms: int) -> bool:
         """Whether an edge of this owner at this time is not seen any more."""

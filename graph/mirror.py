@@ -41,7 +41,7 @@ class Mirror:
     """A GraphStore in memory (see `graph.store.GraphStore` for the promises)."""
 
     def __init__(self, windowed: Collection[str] = ()) -> None:
-        """`windowed` names the tables whose edges are forgotten behind the retention horizon."""
+        """`windowed` names the tables whose edges, with their labels, are forgotten behind the retention horizon."""
         self._lock = RLock()
         self._nodes: dict[str, dict[str, NodeUpsert]] = defaultdict(dict)
         self._chains: dict[str, Chain] = defaultdict(Chain)
@@ -106,7 +106,7 @@ class Mirror:
     def _note_age(self, held: Held) -> None:
         if isinstance(held.op, Gone):
             self._deletions.add(held)
-        elif isinstance(held.op, LabelUpsert) or table_of(held.op.owner) in self._horizons.windowed:
+        elif self._horizons.reaches(held.op):
             self._versions.add(held)
 
     def _put_floor(self, floor: Floor) -> None:
@@ -186,10 +186,10 @@ class Mirror:
         return edge
 
     def _label(self, event: str, cut: Cut) -> bool | None:
-        held_ = (held for held in self._labels.get(event, ()) if held.op.known_ms >= self._horizons.retention_ms)
-        known = [held.op for held in held_ if _counts(held, cut)]
-        newest = max(known, key=lambda op: (op.known_ms, op.pos), default=None)
-        return newest.fraud if isinstance(newest, LabelUpsert) else None
+        held_ = (held for held in self._labels.get(event, ()) if _counts(held, cut))
+        labels = (held.op for held in held_ if isinstance(held.op, LabelUpsert) and not self._horizons.hides(held.op))
+        newest = max(labels, key=lambda op: (op.known_ms, op.pos), default=None)
+        return None if newest is None else newest.fraud
 
     def dump(self) -> Iterator[Upsert]:
         """See GraphStore.dump."""

@@ -106,7 +106,7 @@ class Incomplete(msgspec.Struct, frozen=True, tag="incomplete"):
 class Horizon(msgspec.Struct, frozen=True, tag="horizon"):
     """What is older is forgotten. The highest `before_ms` of a kind wins.
 
-    retention: edges of windowed tables with an event time below it, and labels known before it; what
+    retention: edges of windowed tables with an event time below it, and their labels known before it; what
         arrives later from below it is dropped on arrival.
     purge: deletion markers known before it. Changes committed before it are no longer taken (the
         worker counts them), since the marker that would have met them may be gone.

@@ -9,7 +9,7 @@ taken later than the row was read, and the row is the same before and after.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -19,6 +19,8 @@ from graph.current import LABELS, NODE, Asked, Fact, Facts, GraphReader, Name, f
 from graph.difference import Difference, Forgets, Found, compare
 from graph.mapping import Mapping
 from graph.mapping_file import TableRule
+from graph.mender import Mender
+from graph.model import table_of
 from graph.source import Mark, SourceReader, SourceRow
 from graph.standing import Standing
 from graph.suspect import Confirmed, Suspect
@@ -40,27 +42,20 @@ class Ingest(Protocol):
         ...
 
 
-class Mender(Protocol):
-    """Feeds keys again."""
-
-    def mend(self, table: str, keys: dict[str, Confirmed]) -> set[str]:
-        """Write what differs; returns the keys it did that for. The others' rows have changed meanwhile.
-
-        Raises:
-            Transient: a server did not answer, for longer than is patient.
-        """
-        ...
-
-
 class Options(msgspec.Struct, frozen=True):
-    """`chunk` rows are compared at a time; so many `suspects` are kept before they are looked at again."""
+    """`chunk` rows are compared at a time; so many `suspects` are kept before they are looked at again. A run that
+    mends looks at so many `marks`, about 20 MB; a mapping that refuses everything leaves more.
+    """
 
     chunk: int = 2_000
     suspects: int = 20_000
+    marks: int = 100_000
 
 
 class Tally(msgspec.Struct):
-    """What one table came to. `unsettled`: keys whose rows changed whenever they were looked at."""
+    """What one table came to. `unsettled`: keys not compared, since their rows changed whenever looked at.
+    `unmarked`: rows that are no longer marked incomplete.
+    """
 
     table: str
     rows: int = 0
@@ -73,6 +68,7 @@ class Tally(msgspec.Struct):
     refused: int = 0
     mended: int = 0
     unsettled: int = 0
+    unmarked: int = 0
     seconds: float = 0.0
 
     @property
@@ -112,6 +108,7 @@ class Reconciler:
             self._forward(table, tally)
             self._backward(table)
             tally.seconds += time.monotonic() - started
+        self._look_at_marked(tables)
         self.settle()
         return [self._tally(table) for table in tables]
 
@@ -144,6 +141,14 @@ class Reconciler:
                 suspect.strays |= {stray} if stray else set()
             self.on_progress(self._tally(table))
             self._settle_when_many()
+
+    def _look_at_marked(self, tables: Collection[str]) -> None:
+        """A row that is marked and equals its source was no suspect so far."""
+        for row in self.mender.marked(self._options.marks) if self.mender is not None else ():
+            table, _, key = row.partition(":")
+            if table in tables:
+                self._suspect(table, key)
+                self._settle_when_many()
 
     def _suspect(self, table: str, key: str, strays_only: bool = False) -> Suspect:
         suspect = self._suspects.setdefault((table, key), Suspect(strays_only=strays_only))
@@ -195,6 +200,8 @@ class Reconciler:
         for _ in range(ROUNDS):
             if not self._suspects:
                 return
+            if self.mender is not None:
+                self.mender.note([f"{table}:{key}" for table, key in self._suspects])
             self._ingest.wait(self._source.mark())
             suspects, self._suspects = self._suspects, {}
             for table in dict.fromkeys(table for table, _ in suspects):
@@ -211,12 +218,11 @@ class Reconciler:
             self.settle()
 
     def _settle_page(self, table: str, suspects: dict[str, Suspect]) -> None:
-        strays = {key: suspect.strays for key, suspect in suspects.items()}
-        names = [*self._names(table, suspects), *(name for some in strays.values() for name in some)]
-        held = self._graph.held(table, Asked.of(dict.fromkeys(names)))
-        read = self._source.rows(table, list(suspects))  # behind the graph: a row that is as it was, was so then
-        all_found = self._differing(table, {key: read.get(key) for key in suspects}, held, strays)
-        found = {key: mine for key, each in all_found if (mine := suspects[key].of(each)) is not None}
+        differing = self._looked_at(table, suspects)
+        if self.mender is not None:
+            whole = [f"{table}:{key}" for key in suspects if key not in differing]
+            self._tally(table).unmarked += self.mender.unmark(whole)
+        found = {key: mine for key, each in differing.items() if (mine := suspects[key].of(each)) is not None}
         confirmed: dict[str, Confirmed] = {}
         for key, suspect in suspects.items():
             if key not in found:
@@ -233,6 +239,14 @@ class Reconciler:
                 told = each.told(table, key) if key in written else []
                 self._suspects[table, key] = suspects[key].mended(each, told)
 
+    def _looked_at(self, table: str, suspects: dict[str, Suspect]) -> dict[str, Confirmed]:
+        """Those that differ."""
+        strays = {key: suspect.strays for key, suspect in suspects.items()}
+        names = [*self._names(table, suspects), *(name for some in strays.values() for name in some)]
+        held = self._graph.held(table, Asked.of(dict.fromkeys(names)))
+        read = self._source.rows(table, list(suspects))  # behind the graph: a row that is as it was, was so then
+        return dict(self._differing(table, {key: read.get(key) for key in suspects}, held, strays))
+
     def _tell(self, table: str, differences: list[Difference], mended: bool) -> None:
         tally = self._tally(table)
         for each in differences:
@@ -244,13 +258,13 @@ class Reconciler:
         return self.tallies.setdefault(table, Tally(table))
 
     def _forgets(self, table: str) -> Forgets:
-        """Retention takes labels, and the edges of windowed tables. Asked behind what was held: the horizon moves."""
-        before_ms, windowed = self._graph.horizon_ms(), table in self._windowed
+        """Retention takes edges of windowed tables, and their labels. Asked behind what was held: the horizon moves."""
+        before_ms = self._graph.horizon_ms()
 
         def forgets(name: Name, fact: Fact) -> bool:
-            if before_ms is None or fact.at_ms is None:
+            if before_ms is None or fact.at_ms is None or fact.at_ms >= before_ms:
                 return False
-            return fact.at_ms < before_ms and (windowed or name[0] == LABELS)
+            return (table_of(str(fact.value["event"])) if name[0] == LABELS else table) in self._windowed
 
         return forgets
 

@@ -6,7 +6,7 @@ the next streamed change wins over the repair.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -25,28 +25,46 @@ Unmark = Callable[[Collection[str]], Sequence[Incomplete]]
 
 
 class Repairer:
-    """A `graph.reconcile.Mender`: writes as ingest does, and publishes, so that mirrors get it too."""
+    """A `graph.mender.Mender`: writes as ingest does, and publishes, so that mirrors get it too."""
 
     def __init__(
         self, mapping: Mapping, source: SourceReader, sink: GraphSink, publisher: Publisher, unmark: Unmark
     ) -> None:
-        """`unmark` says what to write of rows (`table:key`) that are whole again."""
+        """`unmark` says what to write of rows (`table:key`) that are whole again: what would take away the marks that
+        some of them have now.
+        """
         self._mapping, self._source, self._sink, self._publisher = mapping, source, sink, publisher
-        self._unmark = unmark
+        self._unmark, self._noted = unmark, dict[str, Incomplete]()
 
     def mend(self, table: str, keys: dict[str, Confirmed]) -> set[str]:
         """See Mender.mend."""
         at = _anew(self._source.read_at(table, list(keys)))
         same = {key: each for key, each in keys.items() if content(at.rows.get(key)) == each.content}
-        marks = self._unmark([f"{table}:{key}" for key in same])
-        items = [self._item(table, key, each, at) for key, each in same.items()]
+        self._put([self._item(table, key, each, at) for key, each in same.items()], [])
+        return set(same)
+
+    def marked(self, most: int) -> Collection[str]:
+        """See Mender.marked."""
+        return self._sink.marked(most).keys()
+
+    def note(self, rows: Collection[str]) -> None:
+        """See Mender.note."""
+        self._noted = {mark.row: mark for mark in self._unmark(rows)}
+
+    def unmark(self, rows: Iterable[str]) -> int:
+        """See Mender.unmark."""
+        marks = [self._noted[row] for row in rows if row in self._noted]
+        if marks:
+            self._put([], marks)
+        return len(marks)
+
+    def _put(self, items: Sequence[Item], marks: Sequence[Incomplete]) -> None:
         messages = self._sink.messages(items, marks, None)
         # A crash behind the write must leave no mirror without it, since no later run would find the difference; and a
         # mirror that was hydrated before the write has to hear of it behind. Twice is once to them.
         _patiently(lambda: self._publisher.publish(messages))
         _patiently(lambda: self._sink.write(items, marks))
         _patiently(lambda: self._publisher.publish(messages))
-        return set(same)
 
     def _item(self, table: str, key: str, confirmed: Confirmed, at: ReadAt) -> Item:
         found = at.rows.get(key)

@@ -25,7 +25,7 @@ class Relation(msgspec.Struct, frozen=True):
 class GraphSchema(msgspec.Struct, frozen=True):
     """Node labels, relations, and by (label, role) the property names that role owns. All sorted.
 
-    `windowed` names the tables whose edges leave the graph when they are older than the retention window.
+    `windowed` names the tables whose edges (and their labels) leave the graph behind the retention window.
     """
 
     labels: tuple[str, ...]

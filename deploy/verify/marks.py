@@ -1,4 +1,4 @@
-"""Which mended rows were marked incomplete, and what takes the mark away."""
+"""Which rows are marked incomplete, and what takes the mark away."""
 
 from __future__ import annotations
 

@@ -76,8 +76,10 @@ def _for_people(outcome: Outcome) -> None:
             console.print(f"… and {outcome.differences.count - SHOWN:,} more; --json names all")
             break
         console.print(each.line, markup=False, soft_wrap=True)
-    left = outcome.total("left")
-    word = "the graph is as the tables are" if not left else f"{left:,} differences"
-    if unsettled := outcome.total("unsettled"):
-        word += f", but {unsettled:,} keys changed whenever they were looked at; run it again for them"
+    left, unsettled = outcome.total("left"), outcome.total("unsettled")
+    word = f"{left:,} differences" if left else "no difference" if unsettled else "the graph is as the tables are"
+    if unsettled:
+        word += f", but {unsettled:,} keys were not compared: they changed whenever looked at; run it again for them"
+    if unmarked := outcome.total("unmarked"):
+        console.print(f"no longer marked incomplete: {unmarked:,} row{'' if unmarked == 1 else 's'}")
     console.print(f"{outcome.total('rows'):,} rows in {outcome.seconds:.1f} s: {word}")

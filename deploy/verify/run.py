@@ -66,14 +66,14 @@ class Outcome:
         return sum(getattr(tally, name) for tally in self.tallies)
 
     def report(self, command: str) -> Report:
-        """As figures; the bar is that nothing is left."""
+        """As figures; the bars are that nothing is left, and that every key was compared."""
         rows, seconds = self.total("rows"), max(self.seconds, 1e-9)
         counts = [figure(n, self.total(n), "facts") for n in ("missing", "extra", "differing", "refused")]
         return report(command, [
             figure("left", self.total("left"), "facts", 0),
             *counts,
             figure("mended", self.total("mended"), "facts", better="higher"),
-            figure("unsettled", self.total("unsettled"), "keys"),
+            figure("unsettled", self.total("unsettled"), "keys", 0),
             figure("rows", rows, "rows", better="higher"),
             figure("seconds", seconds, "s"),
             figure("rows_per_s", rows / seconds, "rows/s", better="higher"),

@@ -55,7 +55,7 @@ class Bank:
         if before is not None and table in ("transfers", "logins"):
             after["at"] = before["at"]
         if table == "fraud_reports":
-            after["reported_at"] = self.now_ms  # dated back, a snapshot's version is known before the commit's (README)
+            after["reported_at"] = self.now_ms  # dated back, a snapshot's is known earlier (README, Limits)
         self.rows[table, key] = after
         self._say(table, key, Op.CREATE if before is None else Op.UPDATE, before, after)
 

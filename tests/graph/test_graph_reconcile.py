@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import pytest
@@ -19,8 +19,9 @@ from graph.model import EdgeUpsert, Horizon, Incomplete, NodeUpsert, Upsert
 from graph.reconcile import Options, Reconciler
 from graph.repair import Repairer
 from graph.sink import GraphSink
-from graph.source import Mark
+from graph.source import Mark, ReadAt
 from graph.source_memory import MemorySource
+from graph.wire import unpacked
 from ingest.events import Change
 from ingest.records import CHANGES, Message
 
@@ -37,25 +38,13 @@ class Kept:
         self.messages += messages
 
 
-class Marked(Mirror):
-    """A mirror that shows the marks it was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.marks: list[Upsert] = []
-
-    def apply(self, upserts: Sequence[Upsert]) -> None:
-        self.marks += [upsert for upsert in upserts if isinstance(upsert, Incomplete)]
-        super().apply([upsert for upsert in upserts if not isinstance(upsert, Incomplete)])
-
-
 class Bank:
     """Tables, a graph fed from them, and runs of the comparison; `meanwhile` happens while a run waits for ingest."""
 
     def __init__(self, chunk: int = 3) -> None:
-        self.source, self.graph, self.kept = MemorySource(MAPPING.file), Marked(), Kept()
+        self.source, self.graph, self.kept = MemorySource(MAPPING.file), Mirror(), Kept()
         self.meanwhile: Callable[[], None] = lambda: None
-        self.incomplete: list[Incomplete] = []
+        self.letters: dict[str, int] = {}  # by row, the last offset that was refused
         self.options = Options(chunk=chunk, suspects=4)
 
     def stream(self, change: Change) -> None:
@@ -67,14 +56,24 @@ class Bank:
     def wait(self, mark: Mark) -> None:
         self.meanwhile()
 
-    def verify(self, repair: bool = False) -> list[Difference]:
+    def refuse(self, row: str, offset: int) -> None:
+        """A record of the row was dead-lettered."""
+        self.letters[row] = max(offset, self.letters.get(row, 0))
+        self.graph.apply([Incomplete(row, offset, marked=True)])
+
+    def unmark(self, rows: Collection[str]) -> list[Incomplete]:
+        """As `deploy.verify.marks` has it."""
+        waiting = sorted(self.graph.incomplete(rows))
+        return [Incomplete(row, self.letters[row] + 1, marked=False) for row in waiting if row in self.letters]
+
+    def verify(self, repair: bool = False, tables: Sequence[str] = tuple(MAPPING.file.tables)) -> list[Difference]:
         found: list[Difference] = []
         self.run = Reconciler(MAPPING, self.source, DumpedCurrent(self.graph), self, self.options)
         self.run.on_difference = found.append
         if repair:
             sink = GraphSink(MAPPING, self.graph, "verify")
-            self.run.mender = Repairer(MAPPING, self.source, sink, self.kept, lambda rows: self.incomplete)
-        self.run.verify(tuple(MAPPING.file.tables))
+            self.run.mender = Repairer(MAPPING, self.source, sink, self.kept, self.unmark)
+        self.run.verify(tables)
         return found
 
     def node_pos(self) -> str:
@@ -209,10 +208,75 @@ def test_a_repair_writes_only_what_differs_and_publishes_it(bank: Bank) -> None:
 def test_a_repair_takes_the_mark_of_an_incomplete_row_away(bank: Bank) -> None:
     """Its row is whole again, and mirrors are told."""
     bank.put("users", 3, [0, 1, 3])
-    bank.incomplete = [Incomplete("users:3", 8, marked=False)]
+    bank.refuse("users:3", 7)
     bank.verify(repair=True)
-    assert bank.graph.marks == bank.incomplete
-    assert bank.kept.messages[-1].key == b"users:3"
+    assert bank.graph.marked(9) == {} and bank.kept.messages[-1].key == b"users:3"
+
+
+def test_a_marked_row_that_equals_its_source_is_unmarked_by_a_repair(bank: Bank) -> None:
+    """Somebody gave its letter up. One that is no row any more, and stands nowhere, is whole too; mirrors are told."""
+    bank.refuse("users:1", 7)
+    bank.refuse("transfers:99", 3)
+    assert bank.verify() == [] and set(bank.graph.marked(9)) == {"users:1", "transfers:99"}
+    assert bank.verify(repair=True) == [] and bank.graph.marked(9) == {}
+    told = {upsert for message in bank.kept.messages for upsert in unpacked(message.value or b"")}  # type: ignore[union-attr]
+    assert told == {Incomplete("users:1", 8, marked=False), Incomplete("transfers:99", 4, marked=False)}
+
+
+def test_only_marks_of_the_tables_that_are_compared_are_looked_at(bank: Bank) -> None:
+    """Nothing was read of the others, and of a table that the mapping lacks nothing can be."""
+    for row in ("users:1", "transfers:1", "dropped:1"):
+        bank.refuse(row, 7)
+    bank.verify(repair=True, tables=["users"])
+    assert set(bank.graph.marked(9)) == {"transfers:1", "dropped:1"}
+
+
+def test_a_row_that_is_refused_still_stays_marked(bank: Bank) -> None:
+    """And so does one whose letter has left the topic: nothing says above which offset its records are good."""
+    bank.source.put("transfers", _row("transfers", 9, [1, 2, 3], 50_000) | {"amount": "lots"})
+    bank.refuse("transfers:9", 7)
+    bank.graph.apply([Incomplete("users:1", 4, marked=True)])
+    bank.verify(repair=True)
+    assert set(bank.graph.marked(9)) == {"transfers:9", "users:1"}
+
+
+def test_a_record_refused_while_ingest_is_waited_for_keeps_its_mark(bank: Bank) -> None:
+    """The letters count as they were before the wait: a later one may be of a change that nobody has compared."""
+    bank.refuse("users:1", 7)
+    bank.meanwhile = lambda: bank.refuse("users:1", 20)
+    bank.verify(repair=True)
+    assert set(bank.graph.marked(9)) == {"users:1"}
+    bank.verify(repair=True)
+    assert bank.graph.marked(9) == {}
+
+
+def test_a_record_refused_while_its_row_is_mended_keeps_its_mark(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has been compared behind it."""
+    bank.put("users", 3, [0, 1, 3])
+    bank.refuse("users:3", 7)
+    read_at = bank.source.read_at
+
+    def meanwhile(table: str, keys: Sequence[str]) -> ReadAt:
+        found = read_at(table, keys)
+        bank.put("users", 3, [1, 1, 3])
+        bank.refuse("users:3", 20)
+        bank.meanwhile = lambda: bank.refuse("users:3", 21)
+        return found
+
+    monkeypatch.setattr(bank.source, "read_at", meanwhile)
+    bank.verify(repair=True)
+    assert set(bank.graph.marked(9)) == {"users:3"}
+
+
+def test_marks_are_looked_at_in_pages(bank: Bank) -> None:
+    """As suspects are: a broken mapping leaves many, and the next run takes those that this one had no room for."""
+    for key in range(10, 30):
+        bank.refuse(f"users:{key}", key)
+    bank.options = Options(chunk=3, suspects=4, marks=15)
+    bank.verify(repair=True)
+    assert len(bank.graph.marked(99)) == 5
+    bank.verify(repair=True)
+    assert bank.graph.marked(99) == {}
 
 
 def test_a_second_repair_of_a_bank_in_which_nothing_was_committed_since_is_not_taken_for_the_first(

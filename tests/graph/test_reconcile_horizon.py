@@ -48,6 +48,17 @@ def report(fraud: int, at: int = 500) -> dict[str, object]:
     return {"id": 1, "transfer": 1, "fraud": fraud, "clerk": "x", "at": at}
 
 
+def test_the_report_of_an_event_that_is_kept_for_ever_is_missed_however_old_it_is() -> None:
+    """Of an event within the window it may be gone; which of both it is says the event's table, not the report's."""
+    bank = Compared(TRANSFERS.replace('key = ["id"]', 'key = ["id"]\nkeep = "forever"') + REPORTS)
+    bank.stream(bank.put("transfers", transfer(500)))
+    bank.put("reports", report(1) | {"clerk": None})
+    forget(bank)
+    assert bank.verify() == ["missing label reports:1:label"]
+    assert bank.verify(repair=True) == ["missing label reports:1:label, mended"]
+    assert bank.verify() == []
+
+
 def forget(bank: Compared, before_ms: int = 1_000) -> None:
     bank.graph.apply([Horizon("retention", before_ms)])
 

@@ -136,6 +136,30 @@ def test_what_arrives_behind_the_horizon_is_dropped(store: GraphStore) -> None:
     assert seen(store) == {"transfers:3": True, "accounts:4": None} and swept(store) == 0
 
 
+KEPT: list[Upsert] = [owns(4, 50), edge(1, 100), label(11, 150, 1),
+                      LabelUpsert("fraud_reports:12:label", pos(12), 60, "accounts:4:owner", True)]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 2, 1], [2, 0, 1]], ids=["before", "between", "after"])
+def test_the_label_of_what_is_kept_for_ever_stays_with_it(store: GraphStore, order: list[int]) -> None:
+    """However long ago it was known, swept or not, and where it arrives behind the horizon: it is the evidence of an
+    event that can still be seen. Its neighbour's label goes with the neighbour.
+    """
+    for at in order:
+        store.apply([KEPT[:2], KEPT[2:], [Horizon("retention", 250)]][at])
+    assert seen(store) == {"accounts:4": True}
+    swept(store)
+    assert seen(store) == {"accounts:4": True}
+    assert canonical(store.dump()) == canonical([KEPT[0], KEPT[3], Horizon("retention", 250)])
+
+
+def test_the_label_of_what_is_kept_for_ever_is_no_work_for_a_sweep(store: GraphStore) -> None:
+    """Two things go, and nothing is found again."""
+    store.apply(KEPT)
+    store.apply([Horizon("retention", 250)])
+    assert (swept(store), swept(store)) == (2, 0)
+
+
 def test_a_horizon_never_moves_back(store: GraphStore) -> None:
     """The highest of a kind wins, also when it comes first; kinds are apart."""
     store.apply([Horizon("retention", 250)])
