@@ -172,7 +172,7 @@ class Mirror:
                             seen.add(other)
                             reached.append(other)
             frontier = reached
-        return assemble(event, found.values())
+        return assemble(event, found)
 
     def _seen_edge(self, held: Held, cut: Cut, hop: int) -> SubgraphEdge:
         """The edge as seen from the cut; without a label it is the same from everywhere, so it is kept."""

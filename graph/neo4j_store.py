@@ -251,14 +251,14 @@ def _event_row(i: int, event: Event, horizons: Horizons) -> Params:
     }
 
 
-def _edges(rows: Iterable[Params]) -> Iterator[SubgraphEdge]:
-    seen: set[str] = set()
+def _edges(rows: Iterable[Params]) -> dict[str, SubgraphEdge]:
+    """By version id, each at the hop it was first found from."""
+    found: dict[str, SubgraphEdge] = {}
     for row in sorted(rows, key=lambda row: int(row["hop"])):
         p = row["p"]
-        if p["id"] in seen:
+        if p["id"] in found:
             continue
-        seen.add(p["id"])
-        yield SubgraphEdge(
+        found[p["id"]] = SubgraphEdge(
             split_version(p["id"])[0],
             row["relation"],
             p["_src"],
@@ -268,6 +268,7 @@ def _edges(rows: Iterable[Params]) -> Iterator[SubgraphEdge]:
             read_label(row["labels"]),
             row["hop"],
         )
+    return found
 
 
 def _node(label: str, role: str, names: tuple[str, ...], row: Params) -> NodeUpsert:

@@ -70,7 +70,7 @@ def test_a_subgraph_is_what_looking_at_everything_finds(
 
 def well_formed(subgraph: Subgraph, caps: Caps) -> None:
     order = [(e.hop, -e.time_ms, e.owner) for e in subgraph.edges]
-    assert order == sorted(order) and len({(e.owner, e.time_ms, e.src, e.dst) for e in subgraph.edges}) == len(order)
+    assert order == sorted(order) and len({e.owner for e in subgraph.edges}) == len(order)
     named = {n for e in subgraph.edges for n in (e.src, e.dst)} | {subgraph.event.src, subgraph.event.dst}
     assert set(subgraph.nodes) == named and len(subgraph.nodes) == len(named)
     assert all(e.time_ms < subgraph.event.time_ms and e.owner != subgraph.event.id for e in subgraph.edges)

@@ -162,6 +162,16 @@ def test_a_deletion_that_comes_first_still_closes(fresh: FreshStore) -> None:
     assert owners(store, event(9, "a", "c", 250)) == []
 
 
+def test_of_two_versions_that_count_the_newest_is_seen(fresh: FreshStore) -> None:
+    """A snapshot's row counts since its event's time, when the streamed one was not deleted yet."""
+    store, event_ = fresh(), event(9, "a", "x", 50, at="")
+    deleted = Gone("transfers:1:transfer", pos(5), 100, "TRANSFER")
+    read = EdgeUpsert("transfers:1:transfer", pos(7).replace("0001.1", "0002.0"), 10, "TRANSFER", "Account:a",
+                      "Account:c", 10, {"amount": 7})  # fmt: skip
+    store.apply([edge(1, "a", "b", 10), deleted, read])
+    assert [(e.owner, e.dst) for e in store.subgraphs([event_], CAPS)[0].edges] == [(read.owner, "Account:c")]
+
+
 def test_a_revived_key_counts_again(fresh: FreshStore) -> None:
     """Deleted, then inserted anew under the same key."""
     store = fresh()
