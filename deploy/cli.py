@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from socket import gethostname
 from typing import Annotated
 
@@ -193,6 +194,8 @@ def bench_faults(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew; default: go on where an earlier run ended.")
     ] = False,
+    ledger: Annotated[Path | None, typer.Option(help="What was played; default: in the state folder.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Only print what was played.")] = False,
 ) -> None:
     """Break servers, disks, processes and the network under load; count what is lost and what is there twice."""
     from deploy.faults.faults import chosen
@@ -202,7 +205,7 @@ def bench_faults(
         faults = chosen(only)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--only") from None
-    raise typer.Exit(run_faults(SeriesOptions(faults, times, first, per_s, fresh), as_json=json))
+    raise typer.Exit(run_faults(SeriesOptions(faults, times, first, ledger, show, per_s, fresh), as_json=json))
 
 
 def _rates(text: str) -> list[float]:

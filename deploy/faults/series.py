@@ -31,12 +31,15 @@ err = Console(stderr=True, highlight=False)
 @dataclass(frozen=True, slots=True)
 class SeriesOptions:
     """`per_s` changes a second are committed; `fresh` forgets earlier runs. Rounds are played from `first` on, so that
-    several machines may share them; their ledgers put together are one.
+    several machines may share them; their ledgers (by default in the state folder) put together are one. `show` plays
+    nothing.
     """
 
     faults: tuple[Fault, ...] = FAULTS
     times: int = 20
     first: int = 1
+    ledger: Path | None = None
+    show: bool = False
     per_s: float = 100.0
     fresh: bool = False
 
@@ -51,11 +54,11 @@ def run_faults(options: SeriesOptions, as_json: bool) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):  # so that servers and mounts go behind either
         signal.signal(name, signal.default_int_handler)
     with _alone(settings().state_dir / "faults.lock"):
-        ledger = Ledger(settings().state_dir / "faults.jsonl")
+        ledger = Ledger(options.ledger or settings().state_dir / "faults.jsonl")
         if options.fresh:
             ledger.clear()
         try:
-            for outcome in series(apart(settings()), options, ledger, _tell):
+            for outcome in () if options.show else series(apart(settings()), options, ledger, _tell):
                 ledger.add(outcome)
                 _tell(line(outcome))
         except KeyboardInterrupt:
