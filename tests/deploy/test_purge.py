@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,6 +67,13 @@ class Published:
     def publish(self, messages: list[Message]) -> None:
         """See Publisher.publish."""
         self.messages += messages
+
+
+@pytest.fixture
+def neo4j_driver(neo4j_driver: neo4j.Driver) -> Iterator[neo4j.Driver]:
+    """Left empty: others write rows of the same tables."""
+    yield neo4j_driver
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
 
 
 @pytest.mark.stack
