@@ -229,10 +229,15 @@ def _counts(x: str) -> str:
     return f"{_knows(pos, f'{x}._known')} AND {open_}"
 
 
+def _unless_windowed(time: str, owner: str) -> str:
+    """Not behind the retention horizon, or of a table that it does not speak of."""
+    return f"CASE WHEN {time} >= ev.since THEN true ELSE NOT split({owner}, ':')[0] IN ev.windowed END"
+
+
 def _kept(schema: GraphSchema, relation: Relation) -> str:
     """Not behind the retention horizon (`ev.since`): a bound of the index where all edges of a relation have one."""
     bounded = "e.time >= ev.since AND "
-    mixed = "CASE WHEN e.time >= ev.since THEN true ELSE NOT split(e.id, ':')[0] IN ev.windowed END AND "
+    mixed = f"{_unless_windowed('e.time', 'e.id')} AND "
     return {"none": "", "some": mixed, "all": bounded}[schema.reach(relation)]
 
 
@@ -266,10 +271,10 @@ def subgraphs(schema: GraphSchema, per_hop: tuple[int, ...]) -> str:
             "WHERE NOT node IN seen RETURN collect(DISTINCT node) AS frontier }"
         )
         parts.append("WITH ev, seen + frontier AS seen, frontier, found")
-    label_kept = "CASE WHEN l._known >= ev.since THEN true ELSE NOT split(l.event, ':')[0] IN ev.windowed END"
     parts.append(
         "RETURN ev.i AS i, [x IN found | {relation: type(x.e), p: properties(x.e), hop: x.hop, labels: "
-        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = {OWNER.format(x='x.e')} AND {label_kept} "
-        f"AND {_counts('l')} RETURN [l._known, {POS.format(x='l')}, l.fraud] }}}}] AS edges"
+        f"COLLECT {{ MATCH (l:{LABEL}) WHERE l.event = {OWNER.format(x='x.e')} "
+        f"AND {_unless_windowed('l._known', 'l.event')} AND {_counts('l')} "
+        f"RETURN [l._known, {POS.format(x='l')}, l.fraud] }}}}] AS edges"
     )
     return "\n".join(parts)

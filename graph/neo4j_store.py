@@ -7,9 +7,9 @@ runs), then all of it is written. Writers take turns.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import neo4j
@@ -35,6 +35,7 @@ from graph.neo4j_batch import Batch
 from graph.neo4j_driver import Faults, query
 from graph.neo4j_keep import Keep, Markers
 from graph.neo4j_rows import attributes_of, node_row, ops_of, read_label, read_marker
+from graph.patience import patiently
 from graph.schema import GraphSchema
 from graph.store import StoreNotReady, StoreUnavailable
 from graph.versions import Chain
@@ -155,17 +156,9 @@ class Neo4jStore:
         """
         after: str | None = ""
         while after is not None:
-            row = self._chunk(session, query(text), {**parameters, "after": after})
+            row = patiently(partial(_one_row, session, text, {**parameters, "after": after}), CHUNK_WAITS_S)
             after = row["after"] if row["n"] == cypher.CHUNK else None
             self.advanced()
-
-    def _chunk(self, session: neo4j.Session, text: Any, parameters: Params) -> neo4j.Record:
-        for wait_s in CHUNK_WAITS_S:
-            with suppress(StoreUnavailable), Faults():
-                return session.run(text, parameters).single(strict=True)
-            time.sleep(wait_s)
-        with Faults():
-            return session.run(text, parameters).single(strict=True)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -235,6 +228,11 @@ class Neo4jStore:
 
     def _session(self, mode: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
         return self._driver.session(database=self._database, default_access_mode=mode)
+
+
+def _one_row(session: neo4j.Session, text: str, parameters: Params) -> neo4j.Record:
+    with Faults():
+        return session.run(query(text), parameters).single(strict=True)
 
 
 def _event_row(i: int, event: Event, horizons: Horizons) -> Params:

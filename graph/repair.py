@@ -13,10 +13,11 @@ import msgspec
 from graph.current import LABELS, NODE, Name, cells
 from graph.mapping import Mapping, Plan
 from graph.model import EdgeUpsert, Gone, Incomplete, LabelUpsert, NodeUpsert, Upsert, split_key
+from graph.patience import patiently
 from graph.sink import GraphSink
 from graph.source import ReadAt, SourceReader, content
 from graph.suspect import Confirmed
-from ingest.events import Change, Op, Transient
+from ingest.events import Change, Op
 from ingest.records import Publisher, Record, Trace
 from ingest.sink import Item
 from ingest.worker import BACKOFF_S
@@ -62,9 +63,9 @@ class Repairer:
         messages = self._sink.messages(items, marks, None)
         # A crash behind the write must leave no mirror without it, since no later run would find the difference; and a
         # mirror that was hydrated before the write has to hear of it behind. Twice is once to them.
-        _patiently(lambda: self._publisher.publish(messages))
-        _patiently(lambda: self._sink.write(items, marks))
-        _patiently(lambda: self._publisher.publish(messages))
+        patiently(lambda: self._publisher.publish(messages), BACKOFF_S)
+        patiently(lambda: self._sink.write(items, marks), BACKOFF_S)
+        patiently(lambda: self._publisher.publish(messages), BACKOFF_S)
 
     def _item(self, table: str, key: str, confirmed: Confirmed, at: ReadAt) -> Item:
         found = at.rows.get(key)
@@ -112,13 +113,3 @@ def _name(upsert: Upsert) -> Name | None:
         case LabelUpsert():
             return LABELS, upsert.owner
     return None
-
-
-def _patiently(action: Callable[[], None]) -> None:
-    """A server may be away for a moment; past the last wait the run ends with its error."""
-    for wait_s in BACKOFF_S:
-        try:
-            return action()
-        except Transient:
-            time.sleep(wait_s)
-    return action()

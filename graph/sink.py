@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from graph.mapping import Mapping, Plan
 from graph.model import Floor, Horizon, Incomplete, Watermark
 from graph.store import GraphStore
-from graph.wire import PACK, encode, everywhere, key_of, packed
+from graph.wire import encode, everywhere, marked, packed
 from ingest.events import Change, Op
 from ingest.labels import DECISIONS
-from ingest.records import CHANGES, EVENTS, Message, Record
+from ingest.records import EVENTS, Message, Record
 from ingest.sink import Item
 
 
@@ -66,9 +66,7 @@ class GraphSink:
         changes = [*packed(items)]
         upserts = (upsert for item in items for upsert in item.plan.upserts)
         changes += [everywhere(upsert) for upsert in upserts if isinstance(upsert, Floor | Horizon)]
-        for at in range(0, len(marks), PACK):
-            some = marks[at : at + PACK]
-            changes.append(Message(CHANGES, key_of(some[0]), encode(some)))
+        changes += marked(marks)
         if through:
             changes.append(everywhere(Watermark(self._worker, through)))
         events = [

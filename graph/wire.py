@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from graph.model import EdgeUpsert, Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
+from graph.model import Floor, Horizon, Incomplete, NodeUpsert, Upsert, Watermark
 from ingest.records import CHANGES, Message
 from ingest.sink import Item
 
@@ -40,13 +40,20 @@ def _small(items: Sequence[Item]) -> Iterator[Message]:
         yield from _small(items[:half])
         yield from _small(items[half:])
     else:
-        yield Message(CHANGES, key_of(upserts[0]), value, (items[0].trace.header(),))
+        yield Message(CHANGES, _key_of(upserts[0]), value, (items[0].trace.header(),))
+
+
+def marked(marks: Sequence[Incomplete]) -> Iterator[Message]:
+    """Marks are of no change's trace."""
+    for at in range(0, len(marks), PACK):
+        some = marks[at : at + PACK]
+        yield Message(CHANGES, _key_of(some[0]), encode(some))
 
 
 def everywhere(upsert: Floor | Horizon | Watermark) -> Message:
     """What speaks of all partitions, for each of them."""
     alone = upsert if isinstance(upsert, Watermark) else [upsert]
-    key = b"" if isinstance(upsert, Watermark) else key_of(upsert)
+    key = b"" if isinstance(upsert, Watermark) else _key_of(upsert)
     return Message(CHANGES, key, encode(alone), everywhere=True)
 
 
@@ -60,11 +67,9 @@ def unpacked(value: bytes) -> list[Upsert] | Watermark:
     return read if isinstance(read, list | Watermark) else [read]
 
 
-def key_of(upsert: Upsert) -> bytes:
+def _key_of(upsert: Upsert) -> bytes:
     """Entity or event id."""
     match upsert:
-        case EdgeUpsert():  # nearly all of them
-            return upsert.owner.encode()
         case NodeUpsert():
             return upsert.key.encode()
         case Floor():

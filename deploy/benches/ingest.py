@@ -154,7 +154,7 @@ def _against_bare(bench: _Bench, database: str) -> list[Figure]:
     figures = []
     for batch in bench.plan.batches:
         bare, ours = bench.pair(batch, Shape(database))
-        ratio = median(other / one for one, other in zip(bare, ours, strict=True))
+        ratio = _ratio(bare, ours)
         name = f"{batch}_{database}"
         rates = median(bare), median(ours)
         err.print(f"{database}, batch {batch}: bare {rates[0]:,.0f} rows/s, ours {rates[1]:,.0f}, ratio {ratio:.2f}")
@@ -164,13 +164,17 @@ def _against_bare(bench: _Bench, database: str) -> list[Figure]:
     return figures
 
 
+def _ratio(bare: list[float], ours: list[float]) -> float:
+    return median(other / one for one, other in zip(bare, ours, strict=True))
+
+
 def _beside_markers(bench: _Bench) -> list[Figure]:
     """The same where the graph holds a deletion that came before its row: then each row is looked for among them."""
     batch, marker = bench.plan.batches[0], Gone("transfers:none:transfer", "bank/0001", START_MS, "TRANSFER")
     bench.store.apply([marker])
     bare, ours = bench.pair(batch, Shape())
     bench.driver.execute_query("MATCH (g:_Gone {owner: $owner}) DELETE g", owner=marker.owner)
-    ratio = median(other / one for one, other in zip(bare, ours, strict=True))
+    ratio = _ratio(bare, ours)
     err.print(f"with a deletion marker in the graph, batch {batch}: ratio {ratio:.2f}")
     return [figure(f"rows_per_s_ratio_to_bare@{batch}_markers", ratio, "ratio", RATIO_BAR, "higher")]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from graph.model import Attributes, Caps, Event, Subgraph, SubgraphEdge
 from scoring import registry
@@ -117,3 +118,20 @@ def manifest() -> Callable[[FeatureSchema], Manifest]:
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def agreement() -> Callable[[Callable[[], tuple[Tensor, Tensor]], nn.Module, float, int], Tensor]:
+    """Trains on cases (logits and targets of 0 or 1), a new one each step; the share that is right of one more."""
+
+    def trained(case: Callable[[], tuple[Tensor, Tensor]], model: nn.Module, rate: float, steps: int) -> Tensor:
+        optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+        for _ in range(steps):
+            logit, target = case()
+            optimiser.zero_grad()
+            nn.functional.binary_cross_entropy_with_logits(logit, target).backward()
+            optimiser.step()
+        logit, target = case()
+        return ((logit > 0) == target.bool()).float().mean()
+
+    return trained

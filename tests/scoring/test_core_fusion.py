@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,8 @@ from torch_geometric.utils import stochastic_blockmodel_graph
 from scoring.core.fusion import GranularityFusion, NeighbourAttention
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+Agreement = Callable[[Callable[[], tuple[Tensor, Tensor]], nn.Module, float, int], Tensor]
 
 
 def random_graph() -> tuple[Tensor, Tensor]:
@@ -71,11 +75,10 @@ def test_gradients_are_right() -> None:
     assert torch.autograd.gradcheck(lambda a, *_: layer(a, edges), inputs)
 
 
-def test_it_learns_what_only_the_second_ring_tells() -> None:
+def test_it_learns_what_only_the_second_ring_tells(agreement: Agreement) -> None:
     """People of two kinds meet at places of their kind: places look alike, people show their kind 7 times in 10."""
     torch.manual_seed(0)
     layer, head = GranularityFusion(3, 8), nn.Linear(8, 1)
-    optimiser = torch.optim.Adam([*layer.parameters(), *head.parameters()], lr=3e-2)
     meet = torch.zeros(4, 4)
     meet[0, 2] = meet[2, 0] = meet[1, 3] = meet[3, 1] = 0.3
 
@@ -86,13 +89,7 @@ def test_it_learns_what_only_the_second_ring_tells() -> None:
         x = nn.functional.one_hot(torch.cat([shown, torch.full((20,), 2)]), 3).float()
         return head(layer(x, edges))[:60, 0], kind.float()
 
-    for _ in range(60):
-        logit, target = case()
-        optimiser.zero_grad()
-        nn.functional.binary_cross_entropy_with_logits(logit, target).backward()
-        optimiser.step()
-    logit, target = case()
-    assert ((logit > 0) == target.bool()).float().mean() > 0.9
+    assert agreement(case, nn.ModuleList([layer, head]), 3e-2, 60) > 0.9
 
 
 @pytest.mark.parametrize("nodes", [12, 0])
