@@ -17,7 +17,7 @@ from deploy.benches.loops import BareLoop, OurLoop
 from deploy.benches.memory import peak_of_backlog
 from deploy.benches.sweeping import beside_a_sweep
 from deploy.benches.topics import bank_topics
-from deploy.benches.transfers import START_MS, Shape, messages, unused
+from deploy.benches.transfers import START_MS, Shape, messages, put_edges, unused
 from deploy.config import Settings, settings
 from deploy.figures import Beside, Figure, figure, report
 from deploy.stack import control
@@ -109,17 +109,11 @@ class _Bench:
 
     def grow(self, wanted: int) -> None:
         """Bring the graph to so many edges, straight into Neo4j: how they got there is not what is measured."""
-        text = (
-            "UNWIND range($from, $to - 1) AS n WITH n, n % $accounts AS s, (n * 7919) % $accounts AS d "
-            "MERGE (a:Account {id: toString(s)}) MERGE (b:Account {id: toString(d)}) CREATE (a)-[:TRANSFER {"
-            "id: 'grown:' + n + ':transfer@bank/0001.1.00000001.0000000000000001.000000', time: $start + n, "
-            "_known: $start + n, _src: 'Account:' + s, _dst: 'Account:' + d, amount: n, currency: 'EUR'}]->(b)"
-        )
         accounts = max(20_000, wanted // 50)
         there = self.edges()
         for start in range(there, wanted, GROW_BATCH):
             to = min(start + GROW_BATCH, wanted)
-            self.driver.execute_query(text, {"from": start, "to": to, "accounts": accounts, "start": START_MS - 10**9})
+            put_edges(self.driver, range(start, to), accounts, START_MS - 10**9, "grown:")
             if start // 500_000 != to // 500_000:
                 err.print(f"{to:,} edges")
 

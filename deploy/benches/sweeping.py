@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import neo4j
 
-from deploy.benches.transfers import START_MS
+from deploy.benches.transfers import START_MS, put_edges
 from deploy.figures import Beside, Figure, figure
 from deploy.latency import Latencies
 from deploy.sweeper import Sweeper
@@ -23,12 +23,6 @@ OLD = 200_000  # edges of two months ago
 ACCOUNTS = 20_000
 ROWS, EVERY_S, FOR_S = 100, 0.1, 20.0  # 1,000 rows a second
 BAR_MS = 250.0  # as commit → graph at that rate has
-_AGE = (
-    "UNWIND range($from, $to - 1) AS n WITH n, toString(n % $accounts) AS s, toString((n * 7919) % $accounts) AS d "
-    "MERGE (a:Account {id: s}) MERGE (b:Account {id: d}) CREATE (a)-[:TRANSFER {id: 'transfers:old' + n + "
-    "':transfer@bank/0001.1.00000001.0000000000000001.000000', time: $at + n, _known: $at + n, _src: 'Account:' + s, "
-    "_dst: 'Account:' + d, amount: n, currency: 'EUR', channel: 'app'}]->(b)"
-)
 
 
 class _Nobody:
@@ -49,8 +43,8 @@ def beside_a_sweep(
         echo("the graph has a retention horizon: how a sweep weighs on writes is not measured")
         return []
     for start in range(0, OLD, 10_000):
-        at = {"from": start, "to": start + 10_000, "accounts": ACCOUNTS, "at": START_MS - 60 * DAY_MS}
-        driver.execute_query(_AGE, at)
+        made = range(start, start + 10_000)
+        put_edges(driver, made, ACCOUNTS, START_MS - 60 * DAY_MS, "transfers:old", "app")
     quiet = _writes(store(), first, lambda: False)
     sweeper = Sweeper(store(), _Nobody(), Retention(30 * DAY_MS), lambda: START_MS, lambda: True)
     pass_ = threading.Thread(target=sweeper.step, args=(0.0,))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
+import neo4j
 
 from ingest.records import Message
 
@@ -15,6 +16,12 @@ SOURCE = "bank"
 START_MS = 1_767_225_600_000  # 1 January 2026
 DATABASES = ("mariadb", "postgres")
 _encode = msgspec.json.Encoder().encode
+_EDGES = (
+    "UNWIND range($from, $to - 1) AS n WITH n, toString(n % $accounts) AS s, toString((n * 7919) % $accounts) AS d "
+    "MERGE (a:Account {id: s}) MERGE (b:Account {id: d}) CREATE (a)-[:TRANSFER {id: $owner + n + "
+    "':transfer@bank/0001.1.00000001.0000000000000001.000000', time: $at + n, _known: $at + n, _src: 'Account:' + s, "
+    "_dst: 'Account:' + d, amount: n, currency: 'EUR', channel: $channel}]->(b)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +74,11 @@ def message(number: int, shape: Shape, topic: str) -> Message:
 def messages(numbers: range, shape: Shape, topic: str) -> Iterator[Message]:
     """The records of a range of transfers."""
     return (message(number, shape, topic) for number in numbers)
+
+
+def put_edges(
+    driver: neo4j.Driver, numbers: range, accounts: int, at_ms: int, owner: str, channel: str | None = None
+) -> None:
+    """Edges straight into Neo4j, a ms apart from `at_ms` on, among so many accounts; `owner` begins their ids."""
+    given = {"from": numbers.start, "to": numbers.stop, "accounts": accounts, "at": at_ms, "owner": owner}
+    driver.execute_query(_EDGES, {**given, "channel": channel})
