@@ -9,7 +9,7 @@ appended later stands behind the event, so it can change no earlier subgraph.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -34,15 +34,18 @@ class Cut(msgspec.Struct, frozen=True):
         return known_ms <= self.time_ms and (pos < self.pos or not pos.startswith(self.source))
 
 
-def assemble(event: Event, found: Mapping[str, SubgraphEdge]) -> Subgraph:
-    """Put the edges a reader found, by version id, into the one order every reader gives. Of an owner's versions the
-    newest stays: a row of a new epoch's snapshot counts since its event's time, also where the streamed row it stands
-    for was not closed yet (DECISIONS.md, 4).
+def newest(found: Mapping[str, SubgraphEdge]) -> Collection[SubgraphEdge]:
+    """Of the edges a reader found, by version id, the newest of each owner: a row of a new epoch's snapshot counts
+    since its event's time, also where the streamed row it stands for was not closed yet (DECISIONS.md, 4).
     """
-    kept = found
-    if len({edge.owner for edge in found.values()}) < len(found):
-        kept = {found[version].owner: found[version] for version in sorted(found)}
-    edges = sorted(kept.values(), key=lambda e: (e.hop, -e.time_ms, e.owner))
+    if len({edge.owner for edge in found.values()}) == len(found):
+        return found.values()
+    return {found[version].owner: found[version] for version in sorted(found)}.values()
+
+
+def assemble(event: Event, found: Iterable[SubgraphEdge]) -> Subgraph:
+    """Put the edges a reader found into the one order every reader gives."""
+    edges = sorted(found, key=lambda e: (e.hop, -e.time_ms, e.owner))
     nodes = dict.fromkeys((event.src, event.dst))
     for edge in edges:
         nodes.setdefault(edge.src)

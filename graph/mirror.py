@@ -1,4 +1,4 @@
-"""The in-process store: adjacency per (node, relation, direction), oldest to newest, caps applied on read.
+"""The in-process store: chains of versions as objects, and their adjacency as arrays that compiled code reads.
 
 Embedded it is the whole store; in the stack each scorer keeps one, hydrated from Neo4j and fed by
 `graph.changes`. Safe for one writing and any reading threads (one lock).
@@ -6,14 +6,17 @@ Embedded it is the whole store; in the stack each scorer keeps one, hydrated fro
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from threading import RLock
+from typing import TypeVar
 
+from graph.adjacency import Adjacency, Lane
+from graph.adjacency_walk import Walked
 from graph.ages import Ages
-from graph.asof import Cut, assemble
+from graph.asof import assemble
 from graph.horizons import Horizons, Kind, newer
 from graph.model import (
     Caps,
@@ -23,18 +26,17 @@ from graph.model import (
     Gone,
     Horizon,
     Incomplete,
-    LabelUpsert,
     NodeUpsert,
     Subgraph,
     SubgraphEdge,
     Upsert,
     table_of,
-    version_id,
 )
+from graph.place import place_of
+from graph.store import StoreRefused
 from graph.versions import Chain, Held, Version
 
-Entry = tuple[int, str, Held]  # (time_ms, version id, held): sorts oldest first, never reaches held
-Neighbours = dict[tuple[str, bool], list[Entry]]  # (relation, outgoing) → its edges
+T = TypeVar("T")
 
 
 class Mirror:
@@ -45,8 +47,7 @@ class Mirror:
         self._lock = RLock()
         self._nodes: dict[str, dict[str, NodeUpsert]] = defaultdict(dict)
         self._chains: dict[str, Chain] = defaultdict(Chain)
-        self._adjacent: dict[str, Neighbours] = defaultdict(dict)
-        self._labels: dict[str, list[Held]] = defaultdict(list)
+        self._adjacent = Adjacency()
         self._floors: dict[str, list[Floor]] = defaultdict(list)
         self._incomplete: dict[str, Incomplete] = {}
         self._horizons = Horizons(frozenset(windowed))
@@ -90,18 +91,18 @@ class Mirror:
     def _put_version(self, op: Version | Gone) -> None:
         if not isinstance(op, Gone) and self._horizons.hides(op):
             return
+        _check(op.owner, op.pos)
         held = self._chains[op.owner].add(op)
         if held is None:
             return
         self._note_age(held)
         for floor in self._floors.get(table_of(op.owner), ()):
             held.drop_by(floor)
-        if isinstance(op, EdgeUpsert):
-            entry = (op.time_ms, version_id(op.owner, op.pos), held)
-            insort(self._adjacent[op.src].setdefault((op.relation, True), []), entry)
-            insort(self._adjacent[op.dst].setdefault((op.relation, False), []), entry)
-        elif isinstance(op, LabelUpsert):
-            self._labels[op.event].append(held)
+        if not isinstance(op, Gone):
+            self._adjacent.add(held, self._horizons.reaches(op))
+            self._adjacent.update(held)
+        if (before := self._chains[op.owner].before(held)) is not None:
+            self._adjacent.update(before)
 
     def _note_age(self, held: Held) -> None:
         if isinstance(held.op, Gone):
@@ -112,11 +113,13 @@ class Mirror:
     def _put_floor(self, floor: Floor) -> None:
         if floor in self._floors[floor.table]:
             return
+        _check(floor.table, floor.pos)
         insort(self._floors[floor.table], floor, key=lambda f: f.pos)
         for owner, chain in self._chains.items():
             if table_of(owner) == floor.table:
                 for held in chain.items:
                     held.drop_by(floor)
+                    self._adjacent.update(held)
         for roles in self._nodes.values():
             node = roles.get(floor.table)
             if node is not None and node.pos < floor.pos:
@@ -151,45 +154,26 @@ class Mirror:
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """See GraphStore.subgraphs."""
+        found, held = self.walk(events, caps, lambda seen: (seen, self._held(seen)))
+        known, hops, starts = found.label.tolist(), found.hop.tolist(), found.starts.tolist()
+        seen = [_seen(*each) for each in zip(held, known, hops, strict=True)]
+        return [assemble(event, seen[starts[at] : starts[at + 1]]) for at, event in enumerate(events)]
+
+    def walk(self, events: Sequence[Event], caps: Caps, read: Callable[[Walked], T]) -> T:
+        """What the events see as arrays, handed to `read` while nothing can change, and what it gives.
+
+        Numbers in them are those that lanes were told (see `attach`).
+        """
         with self._lock:
-            return [self._subgraph(event, caps) for event in events]
+            return read(self._adjacent.walk(events, caps, self._horizons.retention_ms))
 
-    def _subgraph(self, event: Event, caps: Caps) -> Subgraph:
-        cut = Cut.of(event)
-        found: dict[str, SubgraphEdge] = {}  # by version id
-        seen = {event.src, event.dst}
-        frontier = list(dict.fromkeys((event.src, event.dst)))
-        for hop, cap in enumerate(caps.per_hop, start=1):
-            reached: list[str] = []
-            for node in frontier:
-                for entries in self._adjacent.get(node, {}).values():
-                    for _, version, held in _newest(entries, cut, cap, event.id, self._horizons):
-                        if version in found:
-                            continue
-                        found[version] = edge = self._seen_edge(held, cut, hop)
-                        other = edge.dst if edge.src == node else edge.src
-                        if other not in seen:
-                            seen.add(other)
-                            reached.append(other)
-            frontier = reached
-        return assemble(event, found)
+    def attach(self, lane: Lane) -> None:
+        """Tell a lane of every edge and node, those that are here and those that will come, under their numbers."""
+        with self._lock:
+            self._adjacent.attach(lane)
 
-    def _seen_edge(self, held: Held, cut: Cut, hop: int) -> SubgraphEdge:
-        """The edge as seen from the cut; without a label it is the same from everywhere, so it is kept."""
-        label = self._label(held.op.owner, cut) if held.op.owner in self._labels else None
-        if label is None and held.seen is not None and held.seen.hop == hop:
-            return held.seen
-        op: EdgeUpsert = held.op  # type: ignore[assignment]  # only edges are adjacent
-        edge = SubgraphEdge(op.owner, op.relation, op.src, op.dst, op.time_ms, op.attributes, label, hop)
-        if label is None:
-            held.seen = edge
-        return edge
-
-    def _label(self, event: str, cut: Cut) -> bool | None:
-        held_ = (held for held in self._labels.get(event, ()) if _counts(held, cut))
-        labels = (held.op for held in held_ if isinstance(held.op, LabelUpsert) and not self._horizons.hides(held.op))
-        newest = max(labels, key=lambda op: (op.known_ms, op.pos), default=None)
-        return None if newest is None else newest.fraud
+    def _held(self, seen: Walked) -> list[Held | None]:
+        return [self._adjacent.held[version] for version in seen.version.tolist()]
 
     def dump(self) -> Iterator[Upsert]:
         """See GraphStore.dump."""
@@ -219,11 +203,8 @@ class Mirror:
 
     def _sweep_versions(self, limit: int) -> int:
         old = self._versions.take(self._horizons.retention_ms, limit)
-        edges = [held.op for held in old if isinstance(held.op, EdgeUpsert)]
-        self._unlink(edges)
+        self._adjacent.remove(old)
         for held in old:
-            if isinstance(held.op, LabelUpsert):
-                _take_out(self._labels, held.op.event, held)
             chain = self._chains[held.op.owner]
             following = chain.remove(held)
             if following is not None and isinstance(following.op, Gone) and self._horizons.forgets(following.op):
@@ -231,22 +212,6 @@ class Mirror:
             if not chain.items:
                 self._chains.pop(held.op.owner, None)
         return len(old)
-
-    def _unlink(self, edges: Iterable[EdgeUpsert]) -> None:
-        """Take edges out of their ends' adjacency; ends that have none left are forgotten."""
-        ends: dict[tuple[str, tuple[str, bool]], list[Entry]] = defaultdict(list)
-        for op in edges:
-            entry = (op.time_ms, version_id(op.owner, op.pos))
-            ends[op.src, (op.relation, True)].append(entry)  # type: ignore[arg-type]  # sorts alike
-            ends[op.dst, (op.relation, False)].append(entry)  # type: ignore[arg-type]
-        for (node, way), gone in ends.items():
-            entries, out = self._adjacent[node][way], {entry[1] for entry in gone}
-            first, end = bisect_left(entries, min(gone)), bisect_left(entries, max(gone)) + 1
-            entries[first:end] = [entry for entry in entries[first:end] if entry[1] not in out]
-            if not entries:
-                del self._adjacent[node][way]
-            if not self._adjacent[node]:
-                del self._adjacent[node]
 
     def _forget(self, held: Held) -> None:
         """A deletion, where it closes nothing. One that closes a version goes with that version."""
@@ -267,41 +232,25 @@ class Mirror:
         return len(cleared)
 
 
+def _check(what: str, pos: str) -> None:
+    try:
+        place_of(pos)
+    except ValueError as error:
+        raise StoreRefused(f"{what}: {error}") from error
+
+
 def _hidden_at(held: Held) -> int:
     """What a horizon compares: an edge's event time, else the moment it became known."""
     return held.op.time_ms if isinstance(held.op, EdgeUpsert) else held.op.known_ms
 
 
-def _take_out(lists: dict[str, list[Held]], key: str, held: Held) -> None:
-    lists[key].remove(held)
-    if not lists[key]:
-        del lists[key]
+def _seen(held: Held | None, known: int, hop: int) -> SubgraphEdge:
+    """An edge as it stood, with what was known of it."""
+    assert held is not None and isinstance(held.op, EdgeUpsert)  # a walk finds nothing else
+    op = held.op
+    label = None if known < 0 else bool(known)
+    return SubgraphEdge(op.owner, op.relation, op.src, op.dst, op.time_ms, op.attributes, label, hop)
 
 
 def _emptied(node: NodeUpsert, floor: Floor) -> NodeUpsert:
     return NodeUpsert(node.label, node.id, node.role, floor.pos, floor.known_ms, None)
-
-
-def _counts(held: Held, cut: Cut) -> bool:
-    """Known by then, and neither closed nor dropped by then."""
-    if not cut.knows(held.op.pos, held.op.known_ms):
-        return False
-    if held.closed_pos is None and held.floor_pos is None:
-        return True  # the common case: still open
-    closed = held.closed_pos is not None and held.closed_ms is not None and cut.knows(held.closed_pos, held.closed_ms)
-    dropped = held.floor_pos is not None and held.floor_ms is not None and cut.knows(held.floor_pos, held.floor_ms)
-    return not closed and not dropped
-
-
-def _newest(entries: list[Entry], cut: Cut, cap: int, itself: str, horizons: Horizons) -> list[Entry]:
-    """The newest `cap` edges that count, newest first; never the event's own edge, nor one that is forgotten."""
-    taken: list[Entry] = []
-    for at in range(bisect_left(entries, (cut.time_ms,)) - 1, -1, -1):
-        if len(taken) == cap:
-            break
-        entry = entries[at]
-        if entry[0] < horizons.retention_ms and horizons.hides_event(entry[2].op.owner, entry[0]):
-            continue
-        if entry[2].op.owner != itself and _counts(entry[2], cut):
-            taken.append(entry)
-    return taken

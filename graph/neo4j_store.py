@@ -15,7 +15,7 @@ from typing import Any
 import neo4j
 
 from graph import cypher
-from graph.asof import Cut, assemble
+from graph.asof import Cut, assemble, newest
 from graph.guess import Guess
 from graph.horizons import Horizons, Kind
 from graph.model import (
@@ -172,7 +172,7 @@ class Neo4jStore:
             read = session.execute_read(
                 lambda tx: {r["i"]: r["edges"] for r in tx.run(query(self._queries[caps.per_hop]), b={"events": rows})}
             )
-        return [assemble(event, _edges(read.get(i, ()))) for i, event in enumerate(events)]
+        return [assemble(event, newest(_edges(read.get(i, ())))) for i, event in enumerate(events)]
 
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See GraphStore.incomplete."""

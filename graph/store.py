@@ -46,7 +46,7 @@ class GraphStore(Protocol):
 
         Raises:
             StoreUnavailable: nothing of the batch was written; try the same batch again.
-            StoreRefused: nothing was written; one of them can't be.
+            StoreRefused: one of them can't be written; of the batch nothing was, or (the mirror) what came before it.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from operator import attrgetter
 
-from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, SubgraphEdge
+from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert
 
 Version = EdgeUpsert | LabelUpsert
 _pos = attrgetter("op.pos")
@@ -18,7 +18,7 @@ _pos = attrgetter("op.pos")
 class Held:
     """A version or deletion with what closed it: the next in the log, and the table's floor above it."""
 
-    __slots__ = ("closed_gone", "closed_ms", "closed_pos", "floor_ms", "floor_pos", "op", "seen")
+    __slots__ = ("closed_gone", "closed_ms", "closed_pos", "floor_ms", "floor_pos", "number", "op")
 
     def __init__(self, op: Version | Gone) -> None:
         self.op = op
@@ -27,7 +27,7 @@ class Held:
         self.closed_gone = False  # by a deletion, not by the next version
         self.floor_pos: str | None = None
         self.floor_ms: int | None = None
-        self.seen: SubgraphEdge | None = None  # a reader's: how it looked last time
+        self.number = -1  # its place in the reader's arrays, if it has one
 
     def close_by(self, op: Version | Gone) -> None:
         """The next of the owner in the log ends this one, at the moment it became known."""
@@ -72,6 +72,11 @@ class Chain:
             return None
         del self.items[at]
         return self.items[at] if at < len(self.items) else None
+
+    def before(self, held: Held) -> Held | None:
+        """What stands right before this one."""
+        at = bisect_left(self.items, held.op.pos, key=_pos) if len(self.items) > 1 else 0
+        return self.items[at - 1] if at else None
 
     def closes(self, held: Held) -> bool:
         """Whether this one comes right behind a version."""

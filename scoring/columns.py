@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.model import Event, Scalar, Subgraph, SubgraphEdge
+from graph.model import EdgeUpsert, Event, Scalar, Subgraph, SubgraphEdge
 from scoring.schema import FeatureSchema
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 UNKNOWN = -1
 LARGEST = 1e15  # ten trillion, in cents: no bank's transfer is larger
+
+
+_Bits = tuple[str, dict[Scalar, int]]  # an attribute, and the bit of each of its values
 
 
 class FeatureError(Exception):
@@ -103,7 +106,7 @@ class Reader:
         self._label = {label: number for number, label in enumerate(schema.labels)}
         self._relation = {relation.name: number for number, relation in enumerate(schema.relations)}
         words = _words(schema)
-        self._attributes = {
+        self._attributes: dict[str, tuple[Sequence[str], Sequence[_Bits]]] = {
             relation.name: (relation.numeric, words.get(relation.name, []))
             for relation in schema.relations
             if relation.numeric or relation.words
@@ -140,17 +143,22 @@ class Reader:
         """Numeric attributes [E, K] and words [E] of edges."""
         values, masks = np.zeros((len(edges), self._slots)), np.zeros(len(edges), np.int64)
         for index, edge in enumerate(edges):
-            known = self._attributes.get(edge.relation)
-            if known is None:
-                continue
-            attributes = edge.attributes
-            for slot, name in enumerate(known[0]):
-                value = attributes.get(name)
-                if isinstance(value, int | float):  # a text or a null where a number should be counts as none
-                    values[index, slot] = min(abs(value), LARGEST) if value == value else 0.0
-            for name, bits in known[1]:
-                masks[index] |= bits.get(attributes.get(name), 0)
+            if edge.relation in self._attributes:
+                values[index], masks[index] = self.cells(edge)
         return values, masks
+
+    def cells(self, edge: EdgeUpsert | SubgraphEdge | Event) -> tuple[list[float], int]:
+        """Numeric attributes [K] and the words of one edge; a text or a null where a number should be is no number."""
+        values, mask = [0.0] * self._slots, 0
+        numeric, words = self._attributes.get(edge.relation, ((), ()))
+        attributes = edge.attributes
+        for slot, name in enumerate(numeric):
+            value = attributes.get(name)
+            if isinstance(value, int | float):
+                values[slot] = min(abs(value), LARGEST) if value == value else 0.0
+        for name, bits in words:
+            mask |= bits.get(attributes.get(name), 0)
+        return values, mask
 
 
 def _places(subgraph: Subgraph, edges: Sequence[SubgraphEdge]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -176,7 +184,7 @@ def _ages(event: Event, edges: Sequence[SubgraphEdge]) -> Ints:
     return age_ms
 
 
-def _words(schema: FeatureSchema) -> dict[str, list[tuple[str, dict[Scalar, int]]]]:
+def _words(schema: FeatureSchema) -> dict[str, list[_Bits]]:
     """Relation → its text attributes, each with the bit of every value."""
     found: dict[str, dict[str, dict[Scalar, int]]] = {}
     for place, (relation, attribute, value) in enumerate(schema.words):

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from graph.mirror import Mirror
 from graph.model import Upsert, Watermark
+from graph.store import StoreRefused
 from graph.wire import unpacked
 from ingest.records import CHANGES
 from scoring.watermarks import Watermarks
@@ -135,11 +136,21 @@ class MirrorFeed(threading.Thread):
             else:
                 upserts += read
         for at in range(0, len(upserts), BATCH):
-            self._mirror.apply(upserts[at : at + BATCH])
+            self._take(upserts[at : at + BATCH])
         self.applied += len(upserts)
         for worker, partition, pos in marks:  # behind the upserts they speak of
             if self._marks is not None:
                 self._marks.put(worker, partition, pos, time.monotonic())
+
+    def _take(self, upserts: list[Upsert]) -> None:
+        """Apply a batch; what the mirror refuses is passed over, and stops nothing."""
+        try:
+            self._mirror.apply(upserts)
+        except StoreRefused as refused:
+            log.warning("ignored", at=CHANGES, reason=str(refused))
+            if len(upserts) > 1:  # twice is harmless
+                for upsert in upserts:
+                    self._take([upsert])
 
     @staticmethod
     def _complain(error: KafkaError) -> None:

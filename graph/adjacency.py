@@ -1,0 +1,312 @@
+"""The mirror's edges and labels as arrays, kept so that an as-of walk touches no Python object (the one sampler).
+
+What is here is a copy of the mirror's chains: versions with what closed them, sorted by time per node, relation and
+direction. The mirror says what changes; compiled code walks (graph/adjacency_walk.py). Not safe by itself for several
+threads: the mirror's lock is around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from graph.adjacency_arrays import (
+    CLASSES,
+    NONE,
+    Labels,
+    Nodes,
+    Owners,
+    Places,
+    Pool,
+    Slots,
+    Versions,
+    grown,
+    made,
+)
+from graph.adjacency_cells import Free, find, put, put_all, take_out
+from graph.adjacency_walk import NO_PLACE, Cuts, Graph, Walked, locate, walk
+from graph.model import Caps, EdgeUpsert, Event, LabelUpsert, version_id
+from graph.numbers import Names, Numbers
+from graph.place import place_of
+from graph.versions import Held
+
+NO_ROOM, TIE = 1, 2  # why put_all stopped
+NEITHER = -2  # a target that is not in the graph, and is not the source, which is not there either
+
+
+class Lane(Protocol):
+    """Whoever keeps something beside each edge or node, by its number: features, for instance."""
+
+    def put_edge(self, number: int, edge: EdgeUpsert) -> None:
+        """An edge came under this number; whatever had it before is gone."""
+        ...
+
+    def put_node(self, number: int, key: str) -> None:
+        """A node came under this number."""
+        ...
+
+
+class Adjacency:
+    """Edges by node, relation and direction, and labels by event."""
+
+    def __init__(self) -> None:
+        """Nothing is here."""
+        self._graph = Graph(
+            made(Places), made(Versions), made(Labels), made(Nodes), made(Owners), made(Slots), made(Pool, 1 << 12)
+        )
+        self._free = Free(np.full(CLASSES, NONE, np.int64), np.array([0, 0, NONE], np.int64))
+        self._places, self._versions, self._labels = Numbers(), Numbers(), Numbers()
+        self._nodes, self._owners, self._relations, self._sources = Names(), Names(), Names(), Names()
+        self._ranks = np.zeros(0, np.int32)  # of the sources, in the order of their names
+        self._source_names: list[str] = []
+        self.held: list[Held | None] = []  # by the number of a version
+        self._waiting: list[int] = []  # versions that are in no slot yet
+        self._stamp = 1
+        self._lanes: list[Lane] = []
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How much of each thing is here."""
+        self._flush()
+        slots = int(np.count_nonzero(self._graph.slots.key >= 0))
+        return {
+            "edges": self._versions.taken, "labels": self._labels.taken, "places": self._places.taken,
+            "nodes": self._nodes.taken, "owners": self._owners.taken, "slots": slots,
+            "cells": int(self._graph.slots.size[self._graph.slots.key >= 0].sum()),
+        }  # fmt: skip
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for part in self._graph for array in part)
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def add(self, held: Held, windowed: bool) -> None:
+        """Take a version of an edge or a label; `windowed` says that the retention horizon hides it when it is old."""
+        if isinstance(held.op, EdgeUpsert):
+            self._add_edge(held, held.op, windowed)
+        elif isinstance(held.op, LabelUpsert):
+            self._add_label(held, held.op, windowed)
+
+    def _add_edge(self, held: Held, edge: EdgeUpsert, windowed: bool) -> None:
+        number = held.number = self._versions.take()
+        graph = self._graph = self._graph._replace(versions=grown(self._graph.versions, number + 1))
+        src, dst, owner = self._node(edge.src), self._node(edge.dst), self._owner(edge.owner)
+        row = (
+            self._place(edge.pos, edge.known_ms), NONE, NONE, edge.time_ms, src, dst,
+            self._relations.number(edge.relation), owner, windowed, 0,
+        )  # fmt: skip
+        for column, value in zip(graph.versions, row, strict=True):
+            column[number] = value
+        if number == len(self.held):
+            self.held.append(held)
+        else:
+            self.held[number] = held
+        self._waiting.append(number)
+        for lane in self._lanes:
+            lane.put_edge(number, edge)
+
+    def _add_label(self, held: Held, label: LabelUpsert, windowed: bool) -> None:
+        number = held.number = self._labels.take()
+        self._graph = self._graph._replace(labels=grown(self._graph.labels, number + 1))
+        owner = self._owner(label.event)
+        first = self._graph.owners.label
+        row = (self._place(label.pos, label.known_ms), NONE, NONE, label.fraud, windowed, first[owner])
+        for column, value in zip(self._graph.labels, row, strict=True):
+            column[number] = value
+        first[owner] = number
+
+    def update(self, held: Held) -> None:
+        """What closed a version, or emptied its table, has changed."""
+        if held.number < 0:
+            return
+        part = self._graph.versions if isinstance(held.op, EdgeUpsert) else self._graph.labels
+        for column, pos, known_ms in (
+            (part.closed, held.closed_pos, held.closed_ms), (part.floored, held.floor_pos, held.floor_ms)
+        ):  # fmt: skip
+            if pos is None or known_ms is None:
+                continue
+            if column[held.number] == NONE:
+                column[held.number] = self._places.take()
+            self._write_place(int(column[held.number]), pos, known_ms)
+
+    def remove(self, gone: Iterable[Held]) -> None:
+        """Let versions go, and the nodes and owners nothing speaks of any more."""
+        held_ = [held for held in gone if held.number >= 0]
+        edges = [held for held in held_ if isinstance(held.op, EdgeUpsert)]
+        if edges:
+            self._flush()
+            self._stamp += 1
+            take_out(self._graph, self._free, np.array([held.number for held in edges], np.int32), self._stamp)
+        for held in held_:
+            self._forget(held)
+
+    def _forget(self, held: Held) -> None:
+        op, number = held.op, held.number
+        held.number = NONE
+        if isinstance(op, EdgeUpsert):
+            self._drop_places(self._graph.versions, number)
+            self.held[number] = None
+            self._versions.free(number)
+            for key in (op.src, op.dst):
+                node = self._nodes.find(key)
+                if node >= 0 and self._graph.nodes.cells[node] == 0:
+                    self._nodes.forget(key)
+            self._leave(op.owner)
+        elif isinstance(op, LabelUpsert):
+            self._unchain(self._owners.find(op.event), number)
+            self._drop_places(self._graph.labels, number)
+            self._labels.free(number)
+            self._leave(op.event)
+
+    def _unchain(self, owner: int, number: int) -> None:
+        """Take a label out of its event's chain."""
+        first, following = self._graph.owners.label, self._graph.labels.next
+        if first[owner] == number:
+            first[owner] = following[number]
+            return
+        at = first[owner]
+        while following[at] != number:
+            at = following[at]
+        following[at] = following[number]
+
+    def _drop_places(self, part: Versions | Labels, number: int) -> None:
+        for column in (part.place, part.closed, part.floored):
+            if column[number] != NONE:
+                self._places.free(int(column[number]))
+
+    # -- numbers ------------------------------------------------------------------------------
+
+    def _node(self, key: str) -> int:
+        number = self._nodes.find(key)
+        if number < 0:
+            number = self._nodes.number(key)
+            self._graph = self._graph._replace(nodes=grown(self._graph.nodes, number + 1))
+            nodes = self._graph.nodes
+            nodes.slot[number], nodes.cells[number], nodes.mark[number] = NONE, 0, 0
+            for lane in self._lanes:
+                lane.put_node(number, key)
+        return number
+
+    def _owner(self, name: str) -> int:
+        number = self._owners.find(name)
+        if number < 0:
+            number = self._owners.number(name)
+            self._graph = self._graph._replace(owners=grown(self._graph.owners, number + 1))
+            self._graph.owners.label[number], self._graph.owners.uses[number] = NONE, 0
+        self._graph.owners.uses[number] += 1
+        return number
+
+    def _leave(self, name: str) -> None:
+        number = self._owners.find(name)
+        self._graph.owners.uses[number] -= 1
+        if self._graph.owners.uses[number] == 0:
+            self._owners.forget(name)
+
+    def _place(self, pos: str, known_ms: int) -> int:
+        number = self._places.take()
+        self._graph = self._graph._replace(places=grown(self._graph.places, number + 1))
+        self._write_place(number, pos, known_ms)
+        return number
+
+    def _write_place(self, number: int, pos: str, known_ms: int) -> None:
+        self._graph = self._graph._replace(places=grown(self._graph.places, number + 1))
+        place, places = place_of(pos), self._graph.places
+        source = self._sources.find(place.source)
+        if source < 0:
+            source = self._new_source(place.source)
+        places.source[number], places.log[number], places.offset[number] = source, place.log, place.offset
+        places.row[number], places.known_ms[number] = place.row, known_ms
+
+    def _new_source(self, name: str) -> int:
+        """Number a source, and rank all as their tokens sort."""
+        number = self._sources.number(name)
+        self._source_names.append(f"{name}/")
+        self._ranks = np.argsort(np.argsort(np.array(self._source_names))).astype(np.int32)
+        return number
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def walk(self, events: Sequence[Event], caps: Caps, horizon_ms: int) -> Walked:
+        """The edges each event sees (see `GraphStore.subgraphs`); what is windowed and older than the horizon not."""
+        self._flush()
+        cuts, per_hop = self._cuts(events), np.array(caps.per_hop, np.int64)
+        self._stamp += 1
+        starts, *found = walk(self._graph, self._ranks, horizon_ms, cuts, per_hop, self._stamp)
+        self._stamp += len(events)
+        placed = locate(self._graph, cuts, starts, found[0], self._stamp)
+        self._stamp += len(events)
+        return Walked(starts, *found, *placed)
+
+    def _cuts(self, events: Sequence[Event]) -> Cuts:
+        size = len(events)
+        offset = np.zeros(size, np.uint64)
+        columns = np.zeros((7, size), np.int64)
+        for at, event in enumerate(events):
+            source, log, row = NO_PLACE, 0, 0
+            if event.pos:
+                place = place_of(event.pos)
+                source, log, row, offset[at] = self._sources.find(place.source), place.log, place.row, place.offset
+            columns[:, at] = (
+                *self._ends(event), self._owners.find(event.id), event.time_ms,
+                source if source >= 0 else NO_PLACE, log, row,
+            )  # fmt: skip
+        src, dst, owner, time_ms, source_, log_, row_ = columns
+        return Cuts(src, dst, owner, time_ms, source_, log_, offset, row_)
+
+    def _ends(self, event: Event) -> tuple[int, int]:
+        src, dst = self._nodes.find(event.src), self._nodes.find(event.dst)
+        return src, NEITHER if src < 0 and dst < 0 and event.src != event.dst else dst
+
+    def _flush(self) -> None:
+        """Put what came since the last look into the slots."""
+        waiting, self._waiting = np.array(self._waiting, np.int32), []
+        half = 0
+        while half < 2 * len(waiting):
+            half, why = put_all(self._graph, self._free, waiting, half)
+            if why == NO_ROOM:
+                self._make_room()
+            elif why == TIE:
+                self._put_among_equals(int(waiting[half // 2]), half % 2)
+                half += 1
+
+    def _make_room(self) -> None:
+        graph = self._graph
+        self._graph = graph._replace(
+            slots=grown(graph.slots, len(graph.slots.key) + 1), pool=grown(graph.pool, len(graph.pool.version) + 1)
+        )
+
+    def _put_among_equals(self, number: int, way: int) -> None:
+        """Edges of one time stand in the order of their version ids, as in every store."""
+        versions = self._graph.versions
+        node, key = int((versions.dst if way else versions.src)[number]), 2 * int(versions.relation[number]) + way
+        slot, low, high = find(self._graph, self._free, node, key, versions.time_ms[number])
+        while slot < 0:
+            self._make_room()
+            slot, low, high = find(self._graph, self._free, node, key, versions.time_ms[number])
+        start, mine = int(self._graph.slots.start[slot]), self._id(number)
+        while low < high:
+            middle = (low + high) // 2
+            if self._id(int(self._graph.pool.version[start + middle])) < mine:
+                low = middle + 1
+            else:
+                high = middle
+        put(self._graph, slot, low, node, number)
+
+    def _id(self, number: int) -> str:
+        held: Any = self.held[number]
+        return version_id(held.op.owner, held.op.pos)
+
+    # -- beside -------------------------------------------------------------------------------
+
+    def attach(self, lane: Lane) -> None:
+        """Tell a lane of every edge and node that is here, and from now on of every one that comes."""
+        for key, number in self._nodes.items():
+            lane.put_node(number, key)
+        for number, held in enumerate(self.held):
+            if held is not None and isinstance(held.op, EdgeUpsert):
+                lane.put_edge(number, held.op)
+        self._lanes.append(lane)

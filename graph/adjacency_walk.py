@@ -1,0 +1,282 @@
+"""The as-of walk, compiled: what an event may see, newest first, capped (graph/asof.py says the rule in Python).
+
+Numba compiles it once and keeps the result beside this file. Letters: see adjacency_arrays; B events, E edges found.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from graph.adjacency_arrays import Array, Labels, Nodes, Owners, Places, Pool, Slots, Versions
+
+NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
+
+
+class Cuts(NamedTuple):
+    """[B] events: their two nodes, their own owner, their time and where they stand in a source's log.
+
+    A node that is not in the graph is below 0 (two of them that differ are -1 and -2), an owner -1. `source` is
+    NO_PLACE where there is no position.
+    """
+
+    src: Array
+    dst: Array
+    owner: Array
+    time_ms: Array
+    source: Array
+    log: Array
+    offset: Array
+    row: Array
+
+
+class Graph(NamedTuple):
+    """All arrays of an adjacency."""
+
+    places: Places
+    versions: Versions
+    labels: Labels
+    nodes: Nodes
+    owners: Owners
+    slots: Slots
+    pool: Pool
+
+
+class Walked(NamedTuple):
+    """Edges of B subgraphs, each sorted by hop, then newest first; edges of one time in no promised order.
+
+    Attributes:
+        starts: [B + 1] where each subgraph's edges start.
+        version: [E].
+        hop: [E] 1 and up.
+        label: [E] 1 known fraud, 0 known not, -1 nothing known.
+        nodes_of: [B + 1] where each subgraph's nodes start.
+        nodes: [N] numbers of its nodes, the event's source and target first; below 0 what is not in the graph.
+        src, dst: [E] nodes, counted from the subgraph's first.
+        ends: [B, 2] the event's own, counted likewise.
+        time_ms: [E] the edges' times.
+    """
+
+    starts: Array
+    version: Array
+    hop: Array
+    label: Array
+    nodes_of: Array
+    nodes: Array
+    src: Array
+    dst: Array
+    ends: Array
+    time_ms: Array
+
+
+@njit(cache=True)
+def _before(places, at, cuts, b):  # type: ignore[no-untyped-def]
+    """Whether what stands at a place was known to the event: committed by its time, and before it in its own log."""
+    if places.known_ms[at] > cuts.time_ms[b]:
+        return False
+    if places.source[at] != cuts.source[b]:
+        return True
+    if places.log[at] != cuts.log[b]:
+        return places.log[at] < cuts.log[b]
+    if places.offset[at] != cuts.offset[b]:
+        return places.offset[at] < cuts.offset[b]
+    return places.row[at] < cuts.row[b]
+
+
+@njit(cache=True)
+def _counts(places, place, closed, floored, cuts, b):  # type: ignore[no-untyped-def]
+    """Known by then, and neither closed nor emptied by then."""
+    if not _before(places, place, cuts, b):
+        return False
+    if closed >= 0 and _before(places, closed, cuts, b):
+        return False
+    return not (floored >= 0 and _before(places, floored, cuts, b))
+
+
+@njit(cache=True)
+def _later(places, ranks, a, b):  # type: ignore[no-untyped-def]
+    """Whether place a sorts behind place b as their tokens do; sources by their rank."""
+    if places.source[a] != places.source[b]:
+        return ranks[places.source[a]] > ranks[places.source[b]]
+    if places.log[a] != places.log[b]:
+        return places.log[a] > places.log[b]
+    if places.offset[a] != places.offset[b]:
+        return places.offset[a] > places.offset[b]
+    return places.row[a] > places.row[b]
+
+
+@njit(cache=True)
+def _label(graph, ranks, horizon_ms, owner, cuts, b):  # type: ignore[no-untyped-def]
+    """What was known of an event then: the label known last, of those the one that stands last."""
+    places, labels = graph.places, graph.labels
+    at, best = graph.owners.label[owner], -1
+    while at >= 0:
+        place = labels.place[at]
+        hidden = labels.windowed[at] and places.known_ms[place] < horizon_ms
+        if not hidden and _counts(places, place, labels.closed[at], labels.floored[at], cuts, b):
+            if best < 0:
+                best = at
+            else:
+                mine, other = places.known_ms[place], places.known_ms[labels.place[best]]
+                if mine > other or (mine == other and _later(places, ranks, place, labels.place[best])):
+                    best = at
+        at = labels.next[at]
+    return -1 if best < 0 else int(labels.fraud[best])
+
+
+@njit(cache=True)
+def _older(pool, start, size, time_ms):  # type: ignore[no-untyped-def]
+    """How many cells of a slot are strictly before a time."""
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        if pool.time_ms[start + middle] < time_ms:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True)
+def _room(array, used, more):  # type: ignore[no-untyped-def]
+    """The array with room for more behind what is used."""
+    if used + more <= len(array):
+        return array
+    wider = np.empty(max(2 * len(array), used + more), array.dtype)
+    wider[:used] = array[:used]
+    return wider
+
+
+@njit(cache=True)
+def _keep_newest(graph, ranks, found, hops, first, used):  # type: ignore[no-untyped-def]
+    """Of an owner's versions the one that stands last stays (graph.asof.newest)."""
+    places, versions, owners = graph.places, graph.versions, graph.owners
+    for at in range(first, used):
+        owners.best[versions.owner[found[at]]] = -1
+    for at in range(first, used):
+        owner = versions.owner[found[at]]
+        best = owners.best[owner]
+        if best < 0 or _later(places, ranks, versions.place[found[at]], versions.place[found[best]]):
+            owners.best[owner] = at
+    kept = first
+    for at in range(first, used):
+        if owners.best[versions.owner[found[at]]] == at:
+            found[kept], hops[kept] = found[at], hops[at]
+            kept += 1
+    return kept
+
+
+@njit(cache=True)
+def walk(graph, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untyped-def]
+    """Walk from each event's two nodes, `caps[hop]` edges per node, relation and direction.
+
+    `stamp` is a number above all that earlier walks used; walks use up to one more an event.
+    """
+    size = len(cuts.src)
+    starts = np.zeros(size + 1, np.int64)
+    found, hops, labels = np.empty(1024, np.int32), np.empty(1024, np.int8), np.empty(1024, np.int8)
+    frontier, reached = np.empty(1024, np.int32), np.empty(1024, np.int32)
+    versions, nodes, slots, pool = graph.versions, graph.nodes, graph.slots, graph.pool
+    used = 0
+    for b in range(size):
+        first, mark = used, stamp + b
+        wide = 0
+        for node in (cuts.src[b], cuts.dst[b]):
+            if node >= 0 and nodes.mark[node] != mark:
+                nodes.mark[node] = mark
+                frontier[wide] = node
+                wide += 1
+        for hop in range(len(caps)):
+            onward = 0
+            for at in range(wide):
+                slot = nodes.slot[frontier[at]]
+                while slot >= 0:
+                    start, taken = slots.start[slot], 0
+                    cell = _older(pool, start, slots.size[slot], cuts.time_ms[b]) - 1
+                    found, hops = _room(found, used, caps[hop]), _room(hops, used, caps[hop])
+                    reached = _room(reached, onward, caps[hop])
+                    while cell >= 0 and taken < caps[hop]:
+                        version = pool.version[start + cell]
+                        cell -= 1
+                        if versions.windowed[version] and versions.time_ms[version] < horizon_ms:
+                            continue
+                        if versions.owner[version] == cuts.owner[b]:
+                            continue
+                        place, closed, floored = (
+                            versions.place[version], versions.closed[version], versions.floored[version]
+                        )  # fmt: skip
+                        if not _counts(graph.places, place, closed, floored, cuts, b):
+                            continue
+                        taken += 1
+                        if versions.mark[version] == mark:
+                            continue
+                        versions.mark[version] = mark
+                        found[used], hops[used] = version, hop + 1
+                        used += 1
+                        other = versions.dst[version]
+                        if other == frontier[at]:
+                            other = versions.src[version]
+                        if nodes.mark[other] != mark:
+                            nodes.mark[other] = mark
+                            reached[onward] = other
+                            onward += 1
+                    slot = slots.next[slot]
+            frontier, reached = reached, frontier
+            wide = onward
+        used = _keep_newest(graph, ranks, found, hops, first, used)
+        key = np.empty(used - first, np.int64)
+        for at in range(first, used):
+            key[at - first] = -versions.time_ms[found[at]]
+        order = np.argsort(key, kind="mergesort")
+        by_hop = np.argsort(hops[first:used][order], kind="mergesort")
+        order = order[by_hop]
+        found[first:used], hops[first:used] = found[first:used][order], hops[first:used][order]
+        labels = _room(labels, first, used - first)
+        for at in range(first, used):
+            labels[at] = _label(graph, ranks, horizon_ms, versions.owner[found[at]], cuts, b)
+        starts[b + 1] = used
+    return starts, found[:used].copy(), hops[:used].copy(), labels[:used].copy()
+
+
+@njit(cache=True)
+def locate(graph, cuts, starts, found, stamp):  # type: ignore[no-untyped-def]
+    """Number the nodes of each subgraph: its source, its target, then as the edges name them.
+
+    `stamp` as in `walk`.
+    """
+    versions, nodes = graph.versions, graph.nodes
+    size = len(cuts.src)
+    nodes_of, ends = np.zeros(size + 1, np.int64), np.zeros((size, 2), np.int32)
+    src, dst = np.empty(len(found), np.int32), np.empty(len(found), np.int32)
+    time_ms = np.empty(len(found), np.int64)
+    listed = np.empty(2 * len(found) + 2 * size, np.int32)
+    used = 0
+    for b in range(size):
+        first, mark = used, stamp + b
+        for way in range(2):
+            node = cuts.dst[b] if way else cuts.src[b]
+            if way and node == cuts.src[b]:
+                ends[b, 1] = 0
+                continue
+            if node >= 0:
+                nodes.mark[node], nodes.local[node] = mark, used - first
+            ends[b, way] = used - first
+            listed[used] = node
+            used += 1
+        for at in range(starts[b], starts[b + 1]):
+            version = found[at]
+            time_ms[at] = versions.time_ms[version]
+            for way in range(2):
+                node = versions.dst[version] if way else versions.src[version]
+                if nodes.mark[node] != mark:
+                    nodes.mark[node], nodes.local[node] = mark, used - first
+                    listed[used] = node
+                    used += 1
+                if way:
+                    dst[at] = nodes.local[node]
+                else:
+                    src[at] = nodes.local[node]
+        nodes_of[b + 1] = used
+    return nodes_of, listed[:used].copy(), src, dst, ends, time_ms
