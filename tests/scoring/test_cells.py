@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
-from pathlib import Path
 
 import numpy as np
 from hypothesis import given, settings
@@ -18,7 +16,6 @@ from scoring.columns import Columns, Reader
 from scoring.features import compute
 from scoring.schema import schema_of
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "graph"))
 from histories import changes, demo_mapping  # the histories that the stores are tested with
 
 MAPPING = demo_mapping()
