@@ -8,8 +8,6 @@ Shapes: B events, E edges of one hop around them, H features.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+from histories import changes, demo_mapping  # the histories that the stores are tested with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +16,6 @@ from scoring.cells import Sampler
 from scoring.columns import Columns, Reader
 from scoring.features import compute
 from scoring.schema import schema_of
-
-from histories import changes, demo_mapping  # the histories that the stores are tested with
 
 MAPPING = demo_mapping()
 WORDS = {"TRANSFER": [("channel", "app"), ("channel", "card")], "MODIFY": [("field", "phone")]}
