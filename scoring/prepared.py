@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from scoring.columns import Columns, Floats, Ints, ragged
-from scoring.core.network import GraphBatch, Scaling
+from scoring.core.batch import GraphBatch
+from scoring.core.scaling import Scaling
 from scoring.features import Features, compute
+from scoring.frame import seconds
 from scoring.schema import FeatureSchema
 
 BLOCK = 512  # subgraphs computed at a time: about 0.1 GB at 300 edges each
@@ -61,6 +63,7 @@ class Prepared:
             torch.from_numpy(self.event[index]),
             torch.from_numpy(columns.ends[index] + nodes_of[:-1, None]),
             torch.from_numpy(np.repeat(np.arange(len(index)), np.diff(nodes_of))),
+            torch.from_numpy(seconds(columns.age_ms[edges])),
         )
 
 

@@ -9,10 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from scoring.core.architecture import Architecture
+from scoring.core.batch import GraphBatch
 from scoring.core.fit import FitSettings, fit, seed_everything
-from scoring.core.network import EventNetwork, GraphBatch, Scaling, Sizes
+from scoring.core.lesson import Lesson
+from scoring.core.network import EventNetwork
+from scoring.core.scaling import Scaling
 
-SIZES = Sizes(nodes=4, attributes=2, event=3, relations=2, hidden=16, dropout=0.0)
+SIZES = Architecture(nodes=4, attributes=2, event=3, relations=2, hidden=16, dropout=0.0)
 
 
 def communities(count: int, seed: int) -> tuple[GraphBatch, Tensor]:
@@ -57,12 +61,12 @@ def test_the_core_learns_a_graph_that_is_no_bank() -> None:
     seed_everything(0)
     network = EventNetwork(SIZES)
 
-    def batches(epoch: int) -> Iterator[tuple[GraphBatch, Tensor, Tensor]]:
+    def lessons(epoch: int) -> Iterator[Lesson]:
         for step in range(20):
             batch, target = communities(64, epoch * 20 + step)
-            yield batch, target, torch.ones(64)
+            yield Lesson(batch, target, torch.ones(64))
 
-    losses = fit(network, batches, FitSettings(epochs=5, steps=20, rate=1e-2))
+    losses = fit(network, lessons, FitSettings(epochs=5, steps=20, rate=1e-2)).losses
     batch, target = communities(500, 10_000)
     with torch.inference_mode():
         accuracy = ((network(batch) > 0).float() == target).float().mean()
