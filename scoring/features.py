@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from graph.model import Subgraph
 from scoring.columns import Columns, Floats, Ints, Reader
 from scoring.core.batch import GraphBatch
+from scoring.core.topology import with_topology
 from scoring.event_features import event_features
 from scoring.frame import DAY_MS, NEVER_MS, Frame, bits, distinct, frame_of, least, log_count, seconds, seconds_log
 from scoring.schema import HOUR_MS, NODE_FEATURES, WINDOWS_MS, FeatureSchema
@@ -52,9 +53,13 @@ class Features:
     edge_graph: Ints
     age: NDArray[np.float32]
 
-    def batch(self) -> GraphBatch:
-        """The same as tensors."""
-        return GraphBatch(
+    def batch(self, topology: bool = False) -> GraphBatch:
+        """The same as tensors, with the topology of each subgraph where the network reads it.
+
+        Raises:
+            GudhiMissing: the topology is asked for and gudhi is not installed.
+        """
+        batch = GraphBatch(
             torch.from_numpy(self.nodes),
             torch.from_numpy(np.stack([self.src, self.dst])),
             torch.from_numpy(self.relation),
@@ -64,6 +69,7 @@ class Features:
             torch.from_numpy(self.graph),
             torch.from_numpy(self.age),
         )
+        return with_topology(batch) if topology else batch
 
 
 def features_of(subgraphs: Sequence[Subgraph], schema: FeatureSchema) -> Features:

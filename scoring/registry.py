@@ -23,6 +23,7 @@ from scoring.core.batch import GraphBatch
 from scoring.core.calibration import Calibration
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
+from scoring.core.topology import FEATURES
 from scoring.schema import VERSION, FeatureSchema, rebuilt
 
 FORMAT = 1
@@ -193,6 +194,8 @@ def _check_schema(folder: Path, manifest: Manifest) -> None:
     for name, width in widths.items():
         if asdict(manifest.sizes)[name] != width:
             raise ModelRefused(folder, f"sizes.{name} is {asdict(manifest.sizes)[name]}, the features have {width}")
+    if manifest.sizes.whole not in (0, FEATURES):
+        raise ModelRefused(folder, f"sizes.whole is {manifest.sizes.whole}, a graph's topology has {FEATURES}")
     if not 0 < manifest.thresholds.attach <= manifest.thresholds.alert < 1:
         raise ModelRefused(folder, f"thresholds {manifest.thresholds} are not 0 < attach <= alert < 1")
     if not manifest.calibration.slope > 0:

@@ -168,8 +168,9 @@ def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSc
     """What each network says of each event, features at full precision: [S, B]."""
     out = np.empty((len(networks), len(columns)))
     with torch.inference_mode():
+        topology = any(network.architecture.whole for network in networks)
         for index, features in blocks(columns, schema):
-            batch = features.batch()
+            batch = features.batch(topology)
             for place, network in enumerate(networks):
                 out[place, index] = network(batch).numpy()
     return out

@@ -40,6 +40,6 @@ def _cost(network: EventNetwork, shape: Shape, seconds: float) -> Cost:
     batch = random_batch(network.architecture, shape, 0)
     timer = Timer("network(batch)", globals={"network": network, "batch": batch}, num_threads=1)
     with torch.inference_mode():
-        found = timer.blocked_autorange(min_run_time=seconds)  # type: ignore[no-untyped-call]  # torch ships no type
+        found = timer.blocked_autorange(min_run_time=seconds)
     scale = 1000.0 / shape.graphs
     return Cost(shape, found.median * scale, found.iqr * scale)

@@ -22,10 +22,11 @@ LONGEST_S = 2_592_000.0  # 30 days: an angle of 30 * 24 * 6 waves is off by 4,32
 class EdgeFeatures(nn.Module):
     """Standardised attributes, then the age encoded, then both port numbers; filled up to what blocks need.
 
-    The logarithm of the age tells a minute from a day, however old; the age itself tells edges a minute apart
+    The logarithm of the age tells a minute from a day, however old; the age itself tells edges minutes apart
     from one another, up to thirty days. Older ones are taken as thirty days: beyond, an angle in single
     precision would differ between machines. Ports are counted oldest first, and ties share a number, so that
-    the order of the edges does not matter.
+    the order of the edges does not matter. Neither clock counts in plain seconds: a training step would move such
+    weights by a million waves.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -33,9 +34,9 @@ class EdgeFeatures(nn.Module):
         super().__init__()
         self.ports = architecture.ports
         self.linear = architecture.clock == "linear"
-        span = (SHORTEST_S, LONGEST_S) if self.linear else (1.0, LOG_LONGEST)
-        encoding = TimeEncoding(CLOCK_FEATURES, "time2vec", *span)
-        self.clock = None if architecture.clock == "none" else encoding
+        span = (SHORTEST_S / LONGEST_S, 1.0) if self.linear else (1.0, LOG_LONGEST)
+        told = architecture.clock != "none"
+        self.clock = TimeEncoding(CLOCK_FEATURES, "time2vec", *span) if told else None
         width = architecture.attributes + 2 * self.ports + CLOCK_FEATURES * (self.clock is not None)
         self.fill = -width % (architecture.decomposition.blocks or 1)
         self.width = width + self.fill
@@ -49,7 +50,7 @@ class EdgeFeatures(nn.Module):
         parts = [batch.attributes]
         if self.clock is not None:
             age = _age(batch)
-            parts.append(self.clock(age.clamp(max=LONGEST_S) if self.linear else torch.log1p(age)))
+            parts.append(self.clock((age / LONGEST_S).clamp(max=1.0) if self.linear else torch.log1p(age)))
         if self.ports:
             parts.append(torch.log1p(port_numbers(batch.edges, -_age(batch), ties="shared").to(batch.x.dtype)))
         if self.fill:

@@ -120,11 +120,6 @@ def fit(
     return Fitted(tuple(losses), tuple(best.figures), best.epoch if best.state else len(losses) - 1)
 
 
-def optimiser_of(network: EventNetwork, settings: FitSettings) -> torch.optim.AdamW:
-    """AdamW over the network's weights."""
-    return torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
-
-
 def one_cycle(optimiser: torch.optim.Optimizer, settings: FitSettings) -> torch.optim.lr_scheduler.OneCycleLR:
     """The rate over all steps: up to its highest in the first fifth, then down to nothing (Smith and Topin 2018)."""
     total = settings.epochs * settings.steps + 1
@@ -139,7 +134,7 @@ class _Loop:
             raise ValueError("fp16 loses small gradients: train in bf16, and score in fp16 if the parity gate lets it")
         settings.backend.check()
         self.settings, self.network = settings, network.to(settings.backend.device)
-        self.optimiser = optimiser_of(network, settings)
+        self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
         self.schedule = one_cycle(self.optimiser, settings)
         mean = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]  # torch ships no type
         self.average = AveragedModel(network, multi_avg_fn=mean) if settings.average else None
