@@ -14,6 +14,7 @@ from scoring import registry
 from scoring.baseline import Boosted, BoostSettings, Matrix, Rows, graph_matrix, row_columns
 from scoring.columns import Columns, Floats
 from scoring.core.architecture import Architecture
+from scoring.core.backend import CPU, Backend
 from scoring.core.calibration import Calibration, CalibrationError, calibrate
 from scoring.core.conv import Layout, RelationalConv
 from scoring.core.fit import FitSettings, Fitted, fit, seed_everything
@@ -164,15 +165,19 @@ def _boosted(settings: TrainSettings, seed: int, parts: list[tuple[Matrix, Slice
         return boosted, Calibration()
 
 
-def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSchema) -> Floats:
-    """What each network says of each event, features at full precision: [S, B]."""
+def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSchema, backend: Backend = CPU) -> Floats:
+    """What each network says of each event, features at full precision: [S, B].
+
+    Raises:
+        BackendMissing: the backend's device is not there.
+    """
     out = np.empty((len(networks), len(columns)))
-    with torch.inference_mode():
-        topology = any(network.architecture.whole for network in networks)
-        for index, features in blocks(columns, schema):
-            batch = features.batch(topology)
-            for place, network in enumerate(networks):
-                out[place, index] = network(batch).numpy()
+    topology = any(network.architecture.whole for network in networks)
+    placed = [backend.place(network) for network in networks]
+    for index, features in blocks(columns, schema):
+        batch = features.batch(topology)
+        for place, network in enumerate(placed):
+            out[place, index] = backend.logits(network, batch).numpy()
     return out
 
 

@@ -18,18 +18,17 @@ may only learn to shrink the weights it started from (Wu et al. 2018, "Understan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from scoring.core.direction import Adam, Descent, Rule, Tensors
+
 Parameters = dict[str, Tensor]
 TrainLoss = Callable[[Parameters, int], Tensor]  # parameters and step (which batch) to a scalar
 ValidLoss = Callable[[Parameters], Tensor]
-Rule = Literal["descent", "adam"]
-Tensors = Sequence[Tensor]
 
 
 class Diverged(Exception):
@@ -83,7 +82,7 @@ class Unrolled:
         point = [value.detach() for value in self.start.values()]
         by_rate = [torch.zeros_like(value) for value in point]
         by_decay = [torch.zeros_like(value) for value in point]
-        direction = _Adam(point) if self.rule == "adam" else _Descent()
+        direction = Adam(point) if self.rule == "adam" else Descent()
         for step in range(self.steps):
             point = [value.requires_grad_() for value in point]
             loss = self.train(dict(zip(names, point, strict=True)), step)
@@ -155,50 +154,6 @@ def tune(run: Unrolled, rate: float, decay: float, rounds: int = 10, stride: flo
     if best[2] == float("inf"):
         raise Diverged(f"all {rounds} rates from {rate} down diverged: start lower")
     return Tuned(*best, tried)
-
-
-class _Descent:
-    """The gradient itself."""
-
-    def turn(self, slope: Tensors, bends: tuple[Tensors, Tensors]) -> tuple[Tensors, tuple[Tensors, Tensors]]:
-        """The direction at a gradient, and how it moves where the gradient moves so."""
-        return slope, bends
-
-
-class _Adam:
-    """Adam's direction (Kingma and Ba 2015), and how it moves, with the means of both."""
-
-    BETAS, EPS = (0.9, 0.999), 1e-8  # as torch.optim.AdamW has them
-
-    def __init__(self, like: Tensors) -> None:
-        zeros = [torch.zeros_like(value) for value in like]
-        self.mean, self.square = zeros, zeros
-        self.moves = [(zeros, zeros), (zeros, zeros)]  # of mean and square, along each of the two
-        self.step = 0
-
-    def turn(self, slope: Tensors, bends: tuple[Tensors, Tensors]) -> tuple[Tensors, tuple[Tensors, Tensors]]:
-        """The direction at a gradient, and how it moves where the gradient moves so."""
-        self.step += 1
-        first, second = self.BETAS
-        near, far = 1 - first**self.step, 1 - second**self.step
-        self.mean = [first * m + (1 - first) * g for m, g in zip(self.mean, slope, strict=True)]
-        self.square = [second * v + (1 - second) * g * g for v, g in zip(self.square, slope, strict=True)]
-        root = [(v / far).sqrt() for v in self.square]
-        going = [m / near / (r + self.EPS) for m, r in zip(self.mean, root, strict=True)]
-        moved = []
-        for place, bend in enumerate(bends):
-            mean, square = self.moves[place]
-            mean = [first * d + (1 - first) * b for d, b in zip(mean, bend, strict=True)]
-            square = [second * d + (1 - second) * 2 * g * b for d, g, b in zip(square, slope, bend, strict=True)]
-            self.moves[place] = mean, square
-            moved.append(
-                [
-                    # a gradient that was always 0 has root 0 and stays put
-                    (m / near - u * v / far / (2 * r).clamp(min=1e-30)) / (r + self.EPS)
-                    for m, v, u, r in zip(mean, square, going, root, strict=True)
-                ]
-            )
-        return going, (moved[0], moved[1])
 
 
 def _carried(along: Tensors, moved: Tensors, small: float, decay: float, own: Tensors) -> list[Tensor]:

@@ -58,6 +58,21 @@ def tune_by_hypergradient(
         raise ValueError("there is no lesson to train on: give one batch at the least")
     search = search or Search()
 
+    before = network.training
+    network.eval()
+    try:
+        run = _run(network, lessons, held_out, settings, search.steps)
+        return tune(run, settings.rate, settings.decay, search.rounds, search.stride)
+    finally:
+        network.train(before)
+
+
+def _run(
+    network: EventNetwork, lessons: Sequence[Lesson], held_out: Lesson, settings: FitSettings, steps: int
+) -> Unrolled:
+    """The training to differentiate."""
+    pace = _pace(settings, steps)
+
     def logit(parameters: Parameters, lesson: Lesson) -> Tensor:
         said: Tensor = functional_call(network, parameters, (lesson.batch,))
         return said
@@ -70,14 +85,7 @@ def tune_by_hypergradient(
     def valid(parameters: Parameters) -> Tensor:
         return event_loss(logit(parameters, held_out), held_out.target, held_out.weight)
 
-    before = network.training
-    network.eval()
-    pace = _pace(settings, search.steps)
-    run = Unrolled(train, valid, dict(network.named_parameters()), search.steps, "adam", lambda step: pace[step])
-    try:
-        return tune(run, settings.rate, settings.decay, search.rounds, search.stride)
-    finally:
-        network.train(before)
+    return Unrolled(train, valid, dict(network.named_parameters()), steps, "adam", pace.__getitem__)
 
 
 def _pace(settings: FitSettings, steps: int) -> list[float]:

@@ -172,7 +172,8 @@ def test_half_precision_products_pass_through_every_option() -> None:
     """No layer mixes types; on the CPU here, as on a device that is faster at it."""
     for option in OPTIONS:
         network = network_of(option).float()
-        batch = random_batch(network.architecture, Shape(6, 8, 20), 0)
-        with torch.autocast("cpu", torch.bfloat16):
-            network(batch).sum().backward()
+        for edges in (20, 200):  # both layouts of the convolution
+            batch = random_batch(network.architecture, Shape(6, 8, edges), 0)
+            with torch.autocast("cpu", torch.bfloat16):
+                network(batch).sum().backward()
         assert all(bool(p.grad.isfinite().all()) for p in network.parameters() if p.grad is not None)
