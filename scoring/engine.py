@@ -54,7 +54,7 @@ class Engine:
         """Take what `registry.load` gave."""
         self.manifest, self.network = manifest, network
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
-        self._reader = Reader(manifest.features)
+        self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
         self._names = names
 
     @classmethod
@@ -76,7 +76,7 @@ class Engine:
         """
         if not subgraphs:
             return []
-        batch = compute(self._reader.read(subgraphs), self.manifest.features).batch()
+        batch = compute(self._reader.read(subgraphs), self.manifest.features).batch(self._topology)
         with torch.inference_mode():
             logit = self.network(batch).numpy()
         return [Scored(float(p), self.model) for p in self.manifest.calibration.probability(logit)]
@@ -90,7 +90,7 @@ class Engine:
         """
         if not subgraphs:
             return []
-        batch = compute(self._reader.read(subgraphs), self.manifest.features).batch()
+        batch = compute(self._reader.read(subgraphs), self.manifest.features).batch(self._topology)
         gate = torch.ones(batch.edges.shape[1], requires_grad=True)
         batch = replace(batch, x=batch.x.requires_grad_(), event=batch.event.requires_grad_())
         logit = self.network(batch, gate) * self.manifest.calibration.slope

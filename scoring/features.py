@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from graph.model import Subgraph
 from scoring.columns import Columns, Floats, Ints, Reader
-from scoring.core.network import GraphBatch
+from scoring.core.batch import GraphBatch
+from scoring.core.topology import with_topology
 from scoring.event_features import event_features
-from scoring.frame import DAY_MS, NEVER_MS, Frame, bits, distinct, frame_of, least, log_count, seconds_log
+from scoring.frame import DAY_MS, NEVER_MS, Frame, bits, distinct, frame_of, least, log_count, seconds, seconds_log
 from scoring.schema import HOUR_MS, NODE_FEATURES, WINDOWS_MS, FeatureSchema
 
 BANDS_MS = np.array(list(WINDOWS_MS.values()))
@@ -38,6 +39,7 @@ class Features:
         ends: [B, 2] nodes, counted over all subgraphs.
         graph: [N] which subgraph a node belongs to.
         edge_graph: [E] which subgraph an edge belongs to.
+        age: [E] seconds before the event.
     """
 
     nodes: NDArray[np.float32]
@@ -49,10 +51,15 @@ class Features:
     ends: Ints
     graph: Ints
     edge_graph: Ints
+    age: NDArray[np.float32]
 
-    def batch(self) -> GraphBatch:
-        """The same as tensors."""
-        return GraphBatch(
+    def batch(self, topology: bool = False) -> GraphBatch:
+        """The same as tensors, with the topology of each subgraph where the network reads it.
+
+        Raises:
+            GudhiMissing: the topology is asked for and gudhi is not installed.
+        """
+        batch = GraphBatch(
             torch.from_numpy(self.nodes),
             torch.from_numpy(np.stack([self.src, self.dst])),
             torch.from_numpy(self.relation),
@@ -60,7 +67,9 @@ class Features:
             torch.from_numpy(self.event),
             torch.from_numpy(self.ends),
             torch.from_numpy(self.graph),
+            torch.from_numpy(self.age),
         )
+        return with_topology(batch) if topology else batch
 
 
 def features_of(subgraphs: Sequence[Subgraph], schema: FeatureSchema) -> Features:
@@ -81,6 +90,7 @@ def compute(columns: Columns, schema: FeatureSchema) -> Features:
         frame.ends,
         frame.graph,
         frame.edge_graph,
+        seconds(columns.age_ms),
     )
 
 

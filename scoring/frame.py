@@ -67,6 +67,11 @@ def distinct(key: Ints) -> Ints:
     return ordered[first]
 
 
+def seconds(age_ms: Array) -> NDArray[np.float32]:
+    """Seconds as the network reads them: to 2 s at a year, 32 s at ten."""
+    return (age_ms / 1000.0).astype(np.float32)
+
+
 def seconds_log(age_ms: Array) -> Floats:
     return np.log1p(np.minimum(age_ms, NEVER_MS) / 1000.0)
 

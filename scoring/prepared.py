@@ -10,8 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from scoring.columns import Columns, Floats, Ints, ragged
-from scoring.core.network import GraphBatch, Scaling
+from scoring.core.batch import GraphBatch
+from scoring.core.scaling import Scaling
+from scoring.core.topology import FEATURES
 from scoring.features import Features, compute
+from scoring.frame import seconds
 from scoring.schema import FeatureSchema
 
 BLOCK = 512  # subgraphs computed at a time: about 0.1 GB at 300 edges each
@@ -27,17 +30,20 @@ def blocks(columns: Columns, schema: FeatureSchema) -> Iterator[tuple[Ints, Feat
 class Prepared:
     """Features kept for training: about 20 kB a subgraph of 150 nodes and 250 edges."""
 
-    def __init__(self, columns: Columns, schema: FeatureSchema) -> None:
-        """Compute and keep the features of every subgraph."""
+    def __init__(self, columns: Columns, schema: FeatureSchema, topology: bool = False) -> None:
+        """Compute and keep the features of every subgraph, its topology too where the network reads it."""
         self.columns = columns
         self.nodes = np.empty((len(columns.label), len(schema.nodes)), np.float16)
         self.edges = np.empty((len(columns.src), len(schema.edges)), np.float16)
         self.event = np.empty((len(columns), len(schema.event)), np.float32)
+        self.whole = np.empty((len(columns), FEATURES), np.float32) if topology else None
         for index, features in blocks(columns, schema):
             nodes, edges = (starts[[index[0], index[-1] + 1]] for starts in (columns.nodes_of, columns.edges_of))
             self.nodes[slice(*nodes)] = features.nodes
             self.edges[slice(*edges)] = features.edges
             self.event[index] = features.event
+            if self.whole is not None:
+                self.whole[index] = features.batch(topology=True).whole
 
     def __len__(self) -> int:
         """How many subgraphs."""
@@ -45,7 +51,8 @@ class Prepared:
 
     def scaling(self) -> Scaling:
         """Mean and spread of every feature."""
-        return Scaling(_figures(self.nodes), _figures(self.edges), _figures(self.event))
+        whole = None if self.whole is None else _figures(self.whole)
+        return Scaling(_figures(self.nodes), _figures(self.edges), _figures(self.event), whole)
 
     def batch(self, index: Ints) -> GraphBatch:
         """These subgraphs as one disjoint graph."""
@@ -61,6 +68,8 @@ class Prepared:
             torch.from_numpy(self.event[index]),
             torch.from_numpy(columns.ends[index] + nodes_of[:-1, None]),
             torch.from_numpy(np.repeat(np.arange(len(index)), np.diff(nodes_of))),
+            torch.from_numpy(seconds(columns.age_ms[edges])),
+            None if self.whole is None else torch.from_numpy(self.whole[index]),
         )
 
 

@@ -18,8 +18,12 @@ from safetensors.torch import load as load_weights
 from safetensors.torch import save as save_weights
 
 from graph.model import Caps
+from scoring.core.architecture import Architecture
+from scoring.core.batch import GraphBatch
 from scoring.core.calibration import Calibration
-from scoring.core.network import EventNetwork, GraphBatch, Sizes
+from scoring.core.network import EventNetwork
+from scoring.core.random_batch import Shape, random_batch
+from scoring.core.topology import FEATURES
 from scoring.schema import VERSION, FeatureSchema, rebuilt
 
 FORMAT = 1
@@ -84,7 +88,7 @@ class Manifest(msgspec.Struct, frozen=True):
     schema_hash: str
     mapping: str
     caps: Caps
-    sizes: Sizes
+    sizes: Architecture
     calibration: Calibration
     baseline_calibration: Calibration
     thresholds: Thresholds
@@ -103,27 +107,15 @@ class Manifest(msgspec.Struct, frozen=True):
         return f"{self.name}@{self.version}"
 
 
-def probe_batch(sizes: Sizes, seed: int) -> GraphBatch:
+def probe_batch(architecture: Architecture, seed: int) -> GraphBatch:
     """A made-up batch of 4 graphs of 20 nodes and 40 edges."""
-    generator = torch.Generator().manual_seed(seed)
-    graphs, nodes, edges = 4, 20, 40
-    graph = torch.arange(graphs).repeat_interleave(nodes)
-    first = torch.arange(graphs).repeat_interleave(edges) * nodes
-    return GraphBatch(
-        torch.rand(graphs * nodes, sizes.nodes, generator=generator),
-        torch.randint(0, nodes, (2, graphs * edges), generator=generator) + first,
-        torch.randint(0, sizes.relations, (graphs * edges,), generator=generator),
-        torch.rand(graphs * edges, sizes.attributes, generator=generator),
-        torch.rand(graphs, sizes.event, generator=generator),
-        torch.arange(graphs)[:, None] * nodes + torch.tensor([0, 1]),
-        graph,
-    )
+    return random_batch(architecture, Shape(4, 20, 40), seed)
 
 
 def probe(network: EventNetwork, seed: int = 0) -> Probe:
     """What the network says of the probe batch."""
     with torch.inference_mode():
-        return Probe(seed, tuple(network(probe_batch(network.sizes, seed)).double().tolist()))
+        return Probe(seed, tuple(network(probe_batch(network.architecture, seed)).double().tolist()))
 
 
 def save(folder: Path, manifest: Manifest, network: EventNetwork, baseline: str | None = None) -> Manifest:
@@ -202,6 +194,8 @@ def _check_schema(folder: Path, manifest: Manifest) -> None:
     for name, width in widths.items():
         if asdict(manifest.sizes)[name] != width:
             raise ModelRefused(folder, f"sizes.{name} is {asdict(manifest.sizes)[name]}, the features have {width}")
+    if manifest.sizes.whole not in (0, FEATURES):
+        raise ModelRefused(folder, f"sizes.whole is {manifest.sizes.whole}, a graph's topology has {FEATURES}")
     if not 0 < manifest.thresholds.attach <= manifest.thresholds.alert < 1:
         raise ModelRefused(folder, f"thresholds {manifest.thresholds} are not 0 < attach <= alert < 1")
     if not manifest.calibration.slope > 0:

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from graph.model import Caps
 from scoring import registry
 from scoring.baseline import Boosted, BoostSettings, Matrix, Rows, graph_matrix, row_columns
 from scoring.columns import Columns, Floats
+from scoring.core.architecture import Architecture
+from scoring.core.backend import CPU, Backend
 from scoring.core.calibration import Calibration, CalibrationError, calibrate
 from scoring.core.conv import Layout, RelationalConv
-from scoring.core.fit import FitSettings, fit, seed_everything
+from scoring.core.fit import FitSettings, Fitted, fit, seed_everything
+from scoring.core.lesson import Lesson
 from scoring.core.metrics import pr_auc
-from scoring.core.network import EventNetwork, GraphBatch, Sizes
+from scoring.core.network import EventNetwork
 from scoring.dataset import Dataset, Flags, flags
 from scoring.prepared import Prepared, blocks
 from scoring.registry import DataRange, Manifest, Probe, Thresholds
@@ -122,36 +124,36 @@ def _run(
 ) -> Run:
     learn, watch = slices
     seed_everything(seed)
-    sizes = Sizes(
+    architecture = Architecture(
         len(schema.nodes), len(schema.edges), len(schema.event), len(schema.relations), settings.hidden,
         settings.layers, settings.dropout,
     )  # fmt: skip
-    network = EventNetwork(sizes)
+    network = EventNetwork(architecture)
     network.fit_scaling(prepared.scaling())
-    losses = _fit(settings, network, prepared, learn)
+    losses = _fit(settings, network, prepared, learn).losses
     logit = logits([network], watch.columns, schema)[0]
     calibration = calibrate(logit, watch.target, watch.weight)
     row, row_calibration = _boosted(settings, seed, [(s.rows, s) for s in slices])
     graph, graph_calibration = _boosted(settings, seed, [(s.graph, s) for s in slices])
     found = pr_auc(watch.target, logit)
     return Run(
-        seed, network, calibration, row, row_calibration, graph, graph_calibration, found, tuple(losses)
+        seed, network, calibration, row, row_calibration, graph, graph_calibration, found, losses
     )  # fmt: skip
 
 
-def _fit(settings: TrainSettings, network: EventNetwork, prepared: Prepared, learn: Slice) -> list[float]:
+def _fit(settings: TrainSettings, network: EventNetwork, prepared: Prepared, learn: Slice) -> Fitted:
     target, weight = torch.from_numpy(learn.target).float(), torch.from_numpy(learn.weight).float()
     generator = np.random.default_rng(torch.initial_seed() % 2**32)
 
-    def batches(epoch: int) -> Iterator[tuple[GraphBatch, Tensor, Tensor]]:
+    def lessons(epoch: int) -> Iterator[Lesson]:
         order = generator.permutation(len(prepared))
         for first in range(0, len(order), settings.batch):
             index = np.sort(order[first : first + settings.batch])
-            yield prepared.batch(index), target[index], weight[index]
+            yield Lesson(prepared.batch(index), target[index], weight[index])
 
     steps = -(-len(prepared) // settings.batch)
     fitting = FitSettings(settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight)
-    return fit(network, batches, fitting)
+    return fit(network, lessons, fitting)
 
 
 def _boosted(settings: TrainSettings, seed: int, parts: list[tuple[Matrix, Slice]]) -> tuple[Boosted, Calibration]:
@@ -163,14 +165,19 @@ def _boosted(settings: TrainSettings, seed: int, parts: list[tuple[Matrix, Slice
         return boosted, Calibration()
 
 
-def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSchema) -> Floats:
-    """What each network says of each event, features at full precision: [S, B]."""
+def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSchema, backend: Backend = CPU) -> Floats:
+    """What each network says of each event, features at full precision: [S, B].
+
+    Raises:
+        BackendMissing: the backend's device is not there.
+    """
     out = np.empty((len(networks), len(columns)))
-    with torch.inference_mode():
-        for index, features in blocks(columns, schema):
-            batch = features.batch()
-            for place, network in enumerate(networks):
-                out[place, index] = network(batch).numpy()
+    topology = any(network.architecture.whole for network in networks)
+    placed = [backend.place(network) for network in networks]
+    for index, features in blocks(columns, schema):
+        batch = features.batch(topology)
+        for place, network in enumerate(placed):
+            out[place, index] = backend.logits(network, batch).numpy()
     return out
 
 
@@ -216,7 +223,7 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
         schema_hash=data.schema.hash,
         mapping=card.mapping,
         caps=data.caps,
-        sizes=run.network.sizes,
+        sizes=run.network.architecture,
         calibration=run.calibration,
         baseline_calibration=run.graph_calibration,
         thresholds=thresholds(settings, probability, ~flags(watch.ids, data.reported), watch.weight),
@@ -240,18 +247,14 @@ def _range(card: Card, data: TrainingData) -> DataRange:
 
 
 def parity(network: EventNetwork, graphs: int = 8) -> float:
-    """Largest difference between the two layouts of the first convolution, on made-up graphs."""
-    conv = network.convs[0]
-    assert isinstance(conv, RelationalConv)
-    apart = 0.0
-    for seed in range(graphs):
-        batch = registry.probe_batch(network.sizes, seed)
-        outs = []
-        layouts: tuple[Layout, ...] = ("dense", "compact")
-        for layout in layouts:
+    """Largest difference of a logit between the two layouts of the convolution, on made-up graphs."""
+    convs = [layer for layer in network.modules() if isinstance(layer, RelationalConv)]
+    said: dict[Layout, list[torch.Tensor]] = {"dense": [], "compact": []}
+    for layout, logits in said.items():
+        for conv in convs:
             conv.layout = layout
-            with torch.inference_mode():
-                outs.append(conv(batch.x, batch.edges, batch.relation, batch.attributes))
-        apart = max(apart, float((outs[0] - outs[1]).abs().max()))
-    conv.layout = "auto"
-    return apart
+        with torch.inference_mode():
+            logits.extend(network(registry.probe_batch(network.architecture, seed)) for seed in range(graphs))
+    for conv in convs:
+        conv.layout = "auto"
+    return float((torch.cat(said["dense"]) - torch.cat(said["compact"])).abs().max())

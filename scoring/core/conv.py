@@ -12,15 +12,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from scoring.core.decomposition import Decomposition
+from scoring.core.decomposition import FREE, Decomposition
 
 Layout = Literal["auto", "dense", "compact"]
 
 # One CPU thread, R = 10, F = 64 and 32, H = 32, about 400 edges on 150 nodes a graph (ms, dense/compact/RGCNConv):
 # 400 edges 0.11/0.17/0.94, 1,600 edges 0.31/0.29/1.28, 102,400 edges 79/24/37. They cross near 1,600 edges.
 DENSE_EDGES = 1024
-
-FREE = Decomposition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,7 @@ class RelationalConv(nn.Module):
         slot = edges[1] * self.relations + relation  # [E]
         total = message.new_zeros(nodes * self.relations, message.shape[1]).index_add(0, slot, message)  # [N*R, M]
         count = torch.bincount(slot, minlength=nodes * self.relations).clamp(min=1)  # [N*R]
-        mean = (total / count[:, None]).view(nodes, -1)  # [N, R*M]
+        mean = (total / count[:, None]).view(nodes, self.relations * message.shape[1])  # [N, R*M]
         return mean @ self.relation_weight().flatten(0, 1)
 
     def _compact(self, out: Tensor, message: Tensor, slots: Slots) -> Tensor:

@@ -59,3 +59,6 @@ class Decomposition:
             return weight
         apart = torch.eye(self.blocks, dtype=weight.dtype, device=weight.device)  # [B, B]
         return torch.einsum("rbij,bc->rbicj", weight, apart).flatten(3, 4).flatten(1, 2)
+
+
+FREE = Decomposition()

@@ -53,13 +53,14 @@ class DirectedEdgeConv(nn.Module):
         self.outgoing = EdgeMessage(states, attributes, messages)
         self.update = nn.GRUCell(2 * messages, states)
 
-    def forward(self, x: Tensor, edges: Tensor, attributes: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edges: Tensor, attributes: Tensor, gate: Tensor | None = None) -> Tensor:
         """Map node states to node states.
 
         Args:
             x: [N, F] node states.
             edges: [2, E] source and target, each edge once: the layer reads it both ways.
             attributes: [E, A] edge attributes.
+            gate: [E] what share of its messages passes, both ways (1 unless an explanation asks).
 
         Returns:
             [N, F].
@@ -70,13 +71,19 @@ class DirectedEdgeConv(nn.Module):
         if len(attributes) != edges.shape[1]:
             raise ValueError(f"{len(attributes)} rows of attributes for {edges.shape[1]} edges: give one for each edge")
         source, target = edges[0], edges[1]
-        received = self._pool(self.incoming(x, source, attributes), target, len(x))  # [N, M]
-        sent = self._pool(self.outgoing(x, target, attributes), source, len(x))  # [N, M]
+        received = self._pool(self.incoming(x, source, attributes), gate, target, len(x))  # [N, M]
+        sent = self._pool(self.outgoing(x, target, attributes), gate, source, len(x))  # [N, M]
         state: Tensor = self.update(torch.cat([received, sent], dim=1), x)
         return state
 
-    def _pool(self, message: Tensor, node: Tensor, nodes: int) -> Tensor:
+    def _pool(self, message: Tensor, gate: Tensor | None, node: Tensor, nodes: int) -> Tensor:
+        message = _exact(message) if gate is None else _exact(message) * gate[:, None]
         total = message.new_zeros(nodes, message.shape[1]).index_add(0, node, message)  # [N, M]
         if self.pooling == "sum":
             return total
         return total / torch.bincount(node, minlength=nodes).clamp(min=1)[:, None]
+
+
+def _exact(message: Tensor) -> Tensor:
+    """Single precision at least: sums over a hub's edges lose too much at half."""
+    return message.float() if message.dtype in (torch.bfloat16, torch.float16) else message

@@ -45,7 +45,9 @@ def two_classes(logit: Tensor) -> Tensor:
     return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
 
-def distillation_loss(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:
+def distillation_loss(
+    student: Tensor, teacher: Tensor, temperature: float | Tensor, weight: Tensor | None = None
+) -> Tensor:
     """Mean of T^2 * KL(softmax(teacher / T) || softmax(student / T)) (Hinton et al. 2015, section 2).
 
     T^2 keeps the gradient's size: it is T * (softmax(student / T) - softmax(teacher / T)) / B.
@@ -54,6 +56,7 @@ def distillation_loss(student: Tensor, teacher: Tensor, temperature: float | Ten
         student: [B, C] logits.
         teacher: [B, C] logits; no gradient flows into them.
         temperature: one, or [B] one an example.
+        weight: [B] what each example counts in the mean; all the same by default.
 
     Returns:
         A scalar.
@@ -69,7 +72,8 @@ def distillation_loss(student: Tensor, teacher: Tensor, temperature: float | Ten
     heat = torch.as_tensor(temperature, dtype=student.dtype, device=student.device).reshape(-1, 1)  # [B or 1, 1]
     taught = (teacher.detach() / heat).log_softmax(1)
     learned = (student / heat).log_softmax(1)
-    return (heat.square() * taught.exp() * (taught - learned)).sum(1).mean()
+    gap = (heat.square() * taught.exp() * (taught - learned)).sum(1)  # [B]
+    return gap.mean() if weight is None else (gap * weight).sum() / weight.sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,17 @@ class Distillation:
         Raises:
             ValueError: as `distillation_loss` and `scheduled_temperature` do.
         """
-        by_clock = self.variant == "schedule"
-        heat = scheduled_temperature(step, self.total) if by_clock else entropy_temperature(teacher)
-        taught = distillation_loss(student, teacher, heat)
+        taught = self.taught(student, teacher, step)
         if target is None:
             return taught
         return self.share * taught + (1.0 - self.share) * nn.functional.cross_entropy(student, target)
+
+    def taught(self, student: Tensor, teacher: Tensor, step: int, weight: Tensor | None = None) -> Tensor:
+        """The teacher's part of it at one step, a scalar; `weight` [B] is what each example counts.
+
+        Raises:
+            ValueError: as `distillation_loss` and `scheduled_temperature` do.
+        """
+        by_clock = self.variant == "schedule"
+        heat = scheduled_temperature(step, self.total) if by_clock else entropy_temperature(teacher)
+        return distillation_loss(student, teacher, heat, weight)

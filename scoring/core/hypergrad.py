@@ -1,15 +1,17 @@
 """Hypergradients: how the validation loss after training moves with learning rate and weight decay.
 
-Training is T steps of gradient descent with weight decay on the parameters p,
+Training is T steps with decoupled weight decay on the parameters p,
 
-    p' = p - rate * (g(p) + decay * p),    g the gradient of the training loss,
+    p' = p - rate * pace(step) * (u + decay * p),
 
-and its derivatives by rate and decay are carried along with it (forward mode, Franceschi et al. 2017):
+u the gradient g of the training loss (`descent`) or Adam's direction (`adam`, so that the step is AdamW's), and its
+derivatives by rate and decay are carried along with it (forward mode, Franceschi et al. 2017):
 
-    Z_rate'  = Z_rate  - rate * (H Z_rate  + decay * Z_rate)  - (g + decay * p)
-    Z_decay' = Z_decay - rate * (H Z_decay + decay * Z_decay) - rate * p
+    Z_rate'  = Z_rate  - rate * pace * (U Z_rate  + decay * Z_rate)  - pace * (u + decay * p)
+    Z_decay' = Z_decay - rate * pace * (U Z_decay + decay * Z_decay) - rate * pace * p
 
-H Z is a Hessian-vector product (Pearlmutter 1994). Memory does not grow with T; a step costs 3 to 6 plain ones
+U Z is how the direction moves with p along Z: the Hessian-vector product H Z (Pearlmutter 1994) for `descent`, and
+that sent through Adam's two moving means for `adam`. Memory does not grow with T; a step costs 3 to 6 plain ones
 (measured). The derivative is that of the T steps taken, not of the optimum they head for: with few small steps it
 may only learn to shrink the weights it started from (Wu et al. 2018, "Understanding short-horizon bias").
 """
@@ -21,6 +23,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from scoring.core.direction import Adam, Descent, Rule, Tensors
 
 Parameters = dict[str, Tensor]
 TrainLoss = Callable[[Parameters, int], Tensor]  # parameters and step (which batch) to a scalar
@@ -57,12 +61,16 @@ class Unrolled:
         valid: validation loss of parameters.
         start: parameters to start from, as `dict(module.named_parameters())` and `torch.func.functional_call` use.
         steps: T.
+        rule: what is stepped along, the gradient (`descent`) or Adam's direction (`adam`).
+        pace: factor on the rate at a step, as a schedule has it; 1 by default.
     """
 
     train: TrainLoss
     valid: ValidLoss
     start: Parameters
     steps: int
+    rule: Rule = "descent"
+    pace: Callable[[int], float] = lambda _: 1.0
 
     def hypergradient(self, rate: float, decay: float) -> HyperGradient:
         """Train, and differentiate the validation loss by rate and decay.
@@ -74,18 +82,19 @@ class Unrolled:
         point = [value.detach() for value in self.start.values()]
         by_rate = [torch.zeros_like(value) for value in point]
         by_decay = [torch.zeros_like(value) for value in point]
+        direction = Adam(point) if self.rule == "adam" else Descent()
         for step in range(self.steps):
             point = [value.requires_grad_() for value in point]
             loss = self.train(dict(zip(names, point, strict=True)), step)
             slope = torch.autograd.grad(loss, point, create_graph=True, materialize_grads=True)
             bend_rate, bend_decay = _bend(slope, point, by_rate), _bend(slope, point, by_decay)
             with torch.no_grad():
-                pull = [g + decay * p for g, p in zip(slope, point, strict=True)]
-                by_rate = [z - rate * (h + decay * z) - g for z, h, g in zip(by_rate, bend_rate, pull, strict=True)]
-                by_decay = [
-                    z - rate * (h + decay * z) - rate * p for z, h, p in zip(by_decay, bend_decay, point, strict=True)
-                ]
-                point = [p.detach() - rate * g for p, g in zip(point, pull, strict=True)]
+                going, (along_rate, along_decay) = direction.turn(slope, (bend_rate, bend_decay))
+                pull = [u + decay * p for u, p in zip(going, point, strict=True)]
+                pace, small = self.pace(step), rate * self.pace(step)
+                by_rate = _carried(by_rate, along_rate, small, decay, [pace * g for g in pull])
+                by_decay = _carried(by_decay, along_decay, small, decay, [small * p for p in point])
+                point = [p.detach() - small * g for p, g in zip(point, pull, strict=True)]
         return self._judge(dict(zip(names, point, strict=True)), by_rate, by_decay)
 
     def _judge(self, trained: Parameters, by_rate: list[Tensor], by_decay: list[Tensor]) -> HyperGradient:
@@ -147,7 +156,12 @@ def tune(run: Unrolled, rate: float, decay: float, rounds: int = 10, stride: flo
     return Tuned(*best, tried)
 
 
-def _bend(slope: tuple[Tensor, ...], point: list[Tensor], along: list[Tensor]) -> tuple[Tensor, ...]:
+def _carried(along: Tensors, moved: Tensors, small: float, decay: float, own: Tensors) -> list[Tensor]:
+    """A derivative of the parameters behind one step; `own` is what the step itself hangs on rate or decay by."""
+    return [z - small * (h + decay * z) - o for z, h, o in zip(along, moved, own, strict=True)]
+
+
+def _bend(slope: tuple[Tensor, ...], point: list[Tensor], along: Tensors) -> tuple[Tensor, ...]:
     """The Hessian times `along`; a parameter whose slope is constant or that is not used has no share in it."""
     curved = [(g, z) for g, z in zip(slope, along, strict=True) if g.requires_grad]
     if not curved:

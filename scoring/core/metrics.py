@@ -16,9 +16,9 @@ Flags = NDArray[np.bool_]
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.023, 0.051)  # 0.1 %, 1 %, and the 2.3 and 5.1 % of the baseline table
 
 
-def pr_auc(target: Flags, score: Floats) -> float:
-    """Average precision; 0 where there is nothing to find."""
-    return float(average_precision_score(target, score)) if target.any() else 0.0
+def pr_auc(target: Flags, score: Floats, weight: Floats | None = None) -> float:
+    """Average precision, each sample counted by its weight if given; 0 where there is nothing to find."""
+    return float(average_precision_score(target, score, sample_weight=weight)) if target.any() else 0.0
 
 
 def roc_auc(target: Flags, score: Floats) -> float:

@@ -6,11 +6,13 @@ Shapes: N nodes, E edges.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 
-def port_numbers(edges: Tensor, time: Tensor) -> Tensor:
+def port_numbers(edges: Tensor, time: Tensor, ties: Literal["listed", "shared"] = "listed") -> Tensor:
     """Number each node's neighbours in the order they first appear, once for edges in and once for edges out.
 
     Parallel edges between the same two nodes share their ports: so a node can tell three edges from one
@@ -19,7 +21,9 @@ def port_numbers(edges: Tensor, time: Tensor) -> Tensor:
 
     Args:
         edges: [2, E] source and target.
-        time: [E] what they are ordered by; where it ties, the edge listed first comes first.
+        time: [E] what they are ordered by.
+        ties: what neighbours of the same first time get: their own numbers in the order they are `listed`, or one
+            `shared` number, the count of those before them, so that the order of the list does not matter.
 
     Returns:
         [E, 2], from 0: the source's number among the target's in-neighbours, and the target's number
@@ -32,24 +36,25 @@ def port_numbers(edges: Tensor, time: Tensor) -> Tensor:
         raise ValueError(f"times {tuple(time.shape)} for {edges.shape[1]} edges: give one for each edge")
     if time.is_floating_point() and bool(time.isnan().any()):
         raise ValueError("a time is not a number: drop its edge or give it a time")
-    order = torch.argsort(time, stable=True)
-    source, target = edges[0, order], edges[1, order]
-    ports = torch.empty(edges.shape[1], 2, dtype=torch.long, device=edges.device)
-    ports[order] = torch.stack([_numbers(target, source), _numbers(source, target)], dim=1)
-    return ports
+    place = torch.unique(time, return_inverse=True)[1] if ties == "shared" else time.argsort(stable=True).argsort()
+    return torch.stack([_numbers(edges[1], edges[0], place), _numbers(edges[0], edges[1], place)], dim=1)
 
 
-def _numbers(owner: Tensor, other: Tensor) -> Tensor:
-    """Rank of each `other` [E] among those of its `owner` [E], by first place in the list."""
+def _numbers(owner: Tensor, other: Tensor, place: Tensor) -> Tensor:
+    """How many of its `owner`'s [E] others were there before each `other` [E], by the first place [E] of each."""
     span = int(other.max()) + 1 if len(other) else 1
     pair, which = torch.unique(owner * span + other, return_inverse=True)  # [P] distinct pairs, [E]
-    place = torch.arange(len(other), device=other.device)
     first = torch.full_like(pair, len(other)).scatter_reduce(0, which, place, "amin")  # [P] where it first appears
     by_owner = torch.argsort(first)  # by first appearance, then stably by owner
     by_owner = by_owner[torch.argsort(torch.div(pair, span, rounding_mode="floor")[by_owner], stable=True)]
     owners = torch.div(pair[by_owner], span, rounding_mode="floor")
-    count = torch.unique_consecutive(owners, return_counts=True)[1]
-    start = (count.cumsum(0) - count).repeat_interleave(count)  # [P] where an owner's pairs begin
     rank = torch.empty_like(pair)
-    rank[by_owner] = torch.arange(len(pair), device=pair.device) - start
+    rank[by_owner] = _begin(owners * (len(other) + 1) + first[by_owner]) - _begin(owners)
     return rank[which]
+
+
+def _begin(sorted_values: Tensor) -> Tensor:
+    """Where each value's run of equals begins: [P]."""
+    count = torch.unique_consecutive(sorted_values, return_counts=True)[1]
+    begin: Tensor = (count.cumsum(0) - count).repeat_interleave(count)
+    return begin

@@ -87,17 +87,13 @@ class Structure:
 
     def objective(self, x: Tensor, graph: Tensor, weight: Tensor) -> Tensor:
         """J, a scalar."""
-        rough = (graph * _square_distances(x)).sum() / 2
+        rough = (graph * square_distances(x)).sum() / 2
         moved = (x - self.x0).square().sum()
         return rough + self.stay * moved + self.anchor * (graph - self._anchor(weight)).square().sum()
 
     def step_x(self, graph: Tensor) -> Tensor:
         """The X that minimises J for this G: (L + stay I) X = stay X0, [N, F]."""
-        mutual = (graph + graph.t()) / 2
-        laplacian = torch.diag(mutual.sum(1)) - mutual
-        eye = torch.eye(len(graph), dtype=graph.dtype, device=graph.device)
-        x: Tensor = torch.linalg.solve(laplacian + self.stay * eye, self.stay * self.x0)
-        return x
+        return smooth(self.x0, graph, self.stay)
 
     def step_graph(self, x: Tensor, weight: Tensor) -> Tensor:
         """The G that minimises J for this X and w, [N, N].
@@ -105,7 +101,7 @@ class Structure:
         A row's share of J is d.g/2 + anchor ||g - a||^2 = anchor ||g - (a - d/(4 anchor))||^2 + constant:
         a projection.
         """
-        return rows_to_simplex(self._anchor(weight) - _square_distances(x) / (4 * self.anchor))
+        return rows_to_simplex(self._anchor(weight) - square_distances(x) / (4 * self.anchor))
 
     def step_weight(self, graph: Tensor, weight: Tensor) -> Tensor:
         """A w that fits G no worse than this one: projected gradient at one over the curvature, [R]."""
@@ -149,6 +145,16 @@ def rows_to_simplex(value: Tensor) -> Tensor:
     return torch.cat([framed, framed.new_zeros(1)]).view(nodes, nodes)
 
 
-def _square_distances(x: Tensor) -> Tensor:
-    square = x.square().sum(1)  # [N]
-    return (square[:, None] + square - 2 * x @ x.t()).clamp(min=0.0)  # [N, N]
+def smooth(x0: Tensor, graph: Tensor, stay: Tensor | float) -> Tensor:
+    """The X that minimises Tr(X' L X) + stay ||X - X0||^2: [*, N, F] and [*, N, N] → [*, N, F]."""
+    mutual = (graph + graph.mT) / 2
+    laplacian = torch.diag_embed(mutual.sum(-1)) - mutual
+    eye = torch.eye(graph.shape[-1], dtype=graph.dtype, device=graph.device)
+    x: Tensor = torch.linalg.solve(laplacian + stay * eye, stay * x0)
+    return x
+
+
+def square_distances(x: Tensor) -> Tensor:
+    """Between every two rows: [*, N, F] → [*, N, N]."""
+    square = x.square().sum(-1)  # [*, N]
+    return (square[..., :, None] + square[..., None, :] - 2 * x @ x.mT).clamp(min=0.0)

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from scoring.core.batch import GraphBatch
 
 Diagram = NDArray[np.float64]  # [K, 2] birth and death, sorted; a death is infinite for what stays
 Filtration = Callable[[Tensor, int], tuple[Tensor, Tensor]]  # edges [2, E], N → values [N] and [E]
@@ -112,6 +114,19 @@ def topology_features(edges: Tensor, nodes: int, filtration: Filtration = by_deg
     values = filtration(edges, nodes)
     end = max((float(value.max()) for value in values if len(value)), default=0.0)
     return torch.from_numpy(np.concatenate([summarise(part, end) for part in (found.pieces, found.loops)])).float()
+
+
+def with_topology(batch: GraphBatch, filtration: Filtration = by_degree) -> GraphBatch:
+    """A batch with the topology of each of its graphs as `whole`, [B, 10]. Errors are those of `persistence`."""
+    order = torch.argsort(batch.graph, stable=True)  # the nodes, graph by graph
+    size = torch.bincount(batch.graph, minlength=len(batch))  # [B]
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    edges = place[batch.edges] - (size.cumsum(0) - size)[batch.graph[batch.edges[0]]]  # [2, E] counted in each graph
+    owner = batch.graph[batch.edges[0]]
+    rows = [topology_features(edges[:, owner == graph], int(size[graph]), filtration) for graph in range(len(batch))]
+    whole = torch.stack(rows) if rows else torch.zeros(0, FEATURES)
+    return replace(batch, whole=whole.to(batch.x.device))
 
 
 def _diagram(intervals: NDArray[np.float64]) -> Diagram:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from graph.model import Attributes, Caps, Event, Subgraph, SubgraphEdge
 from scoring import registry
+from scoring.core.architecture import Architecture
 from scoring.core.calibration import Calibration
-from scoring.core.network import Sizes
 from scoring.registry import DataRange, Manifest, Probe, Thresholds
 from scoring.schema import FeatureSchema, schema_of
 
@@ -110,7 +110,7 @@ def manifest() -> Callable[[FeatureSchema], Manifest]:
     """Makes a manifest as training writes it, before the files."""
 
     def make(schema: FeatureSchema) -> Manifest:
-        sizes = Sizes(len(schema.nodes), len(schema.edges), len(schema.event), len(schema.relations), hidden=8)
+        sizes = Architecture(len(schema.nodes), len(schema.edges), len(schema.event), len(schema.relations), hidden=8)
         return Manifest(
             registry.FORMAT, "test", "0", schema, schema.hash, "mapping", Caps((16, 8)), sizes, Calibration(0.8, -0.5),
             Calibration(), Thresholds(0.5, 0.1), DataRange("made up", 0, 1, 1, 10, 1), 0,

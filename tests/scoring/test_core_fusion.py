@@ -67,6 +67,19 @@ def test_an_open_gate_lets_the_near_branch_pass_and_a_shut_one_the_far(bias: flo
     assert torch.allclose(before, layer(x, edges), atol=1e-6)
 
 
+def test_a_gate_weighs_what_comes_two_steps_as_well() -> None:
+    """On the path 0 - 1 - 2 with the far branch alone: node 0 hears 2 by both edges, and by neither when shut."""
+    torch.manual_seed(0)
+    layer, edges, x = GranularityFusion(3, 4), torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), torch.randn(3, 3)
+    nn.init.zeros_(layer.gate.weight)
+    nn.init.constant_(layer.gate.bias, -50.0)
+    gate = torch.ones(4, requires_grad=True)
+    slope = torch.autograd.grad(layer(x, edges, gate=gate)[0].sum(), gate)[0]
+    assert (slope != 0).tolist() == [False, True, False, True]
+    shut = layer(x, edges, gate=torch.tensor([1.0, 0.0, 1.0, 1.0]))
+    assert torch.allclose(shut[0], layer.root(x)[0] + layer.far.bias)
+
+
 def test_gradients_are_right() -> None:
     """Of the states and of every weight, against finite differences, in double precision."""
     x, edges = random_graph()

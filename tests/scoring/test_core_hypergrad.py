@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -77,6 +79,30 @@ def test_forward_mode_equals_reverse_mode() -> None:
     assert [found.rate, found.decay] == pytest.approx(expected, rel=1e-10)
 
 
+def adam_value(of: Unrolled, rate: float, decay: float) -> float:
+    """Validation loss after torch's AdamW at this rate times the pace."""
+    point = {name: weight.detach().clone().requires_grad_() for name, weight in of.start.items()}
+    optimiser = torch.optim.AdamW(point.values(), lr=rate, weight_decay=decay)
+    for step in range(of.steps):
+        optimiser.param_groups[0]["lr"] = rate * of.pace(step)
+        optimiser.zero_grad()
+        of.train(point, step).backward()
+        optimiser.step()
+    return float(of.valid(point).detach())
+
+
+def test_by_adams_rule_it_is_the_derivative_of_torchs_adamw() -> None:
+    """Value and finite differences along a pace that rises and falls, in double precision: 1e-5 of the value."""
+    plain = run(12)
+    training = replace(plain, rule="adam", pace=lambda step: (0.3, 1.0, 0.6, 0.1)[step % 4])
+    rate, decay = 0.03, 0.2
+    found = training.hypergradient(rate, decay)
+    assert found.value == pytest.approx(adam_value(training, rate, decay), rel=1e-9)
+    for gradient, step_rate, step_decay in ((found.rate, 1e-6, 0.0), (found.decay, 0.0, 1e-5)):
+        ahead, behind = (adam_value(training, rate + s * step_rate, decay + s * step_decay) for s in (1, -1))
+        assert gradient == pytest.approx((ahead - behind) / (2 * (step_rate + step_decay)), rel=1e-5)
+
+
 def test_parameters_without_curvature_only_decay() -> None:
     """One unused, one in a linear loss: p' = p - rate * (g + decay * p), by hand."""
     start = {name: torch.full((1,), 2.0, dtype=torch.double) for name in ("unused", "linear")}
@@ -84,6 +110,9 @@ def test_parameters_without_curvature_only_decay() -> None:
     found = plain.hypergradient(0.1, 0.5)
     assert found.value == pytest.approx((2 - 0.1 * (3 + 1)) + (2 - 0.1 * 1))
     assert [found.rate, found.decay] == pytest.approx([-(3 + 1) - 1, -0.1 * 2 - 0.1 * 2])
+    by_adam = replace(plain, rule="adam").hypergradient(0.1, 0.5)  # Adam's first direction is the sign
+    assert by_adam.value == pytest.approx((2 - 0.1 * (1 + 1)) + (2 - 0.1 * 1))
+    assert [by_adam.rate, by_adam.decay] == pytest.approx([-(1 + 1) - 1, -0.1 * 2 - 0.1 * 2])
 
 
 def test_the_start_is_left_as_it_was() -> None:

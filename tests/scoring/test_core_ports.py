@@ -42,6 +42,14 @@ def test_parallel_edges_share_their_ports() -> None:
     assert three[:, 0].tolist() == [0, 1, 2]
 
 
+def test_neighbours_that_came_at_once_may_share_a_number() -> None:
+    """Two at 1, one at 2: none, none, and two before; so the order of the list does not matter."""
+    edges, time = torch.tensor([[1, 2, 3, 1], [0, 0, 0, 0]]), torch.tensor([1.0, 1.0, 2.0, 3.0])
+    assert port_numbers(edges, time, ties="shared")[:, 0].tolist() == [0, 0, 2, 0]
+    order = torch.tensor([3, 2, 1, 0])
+    assert port_numbers(edges[:, order], time[order], ties="shared")[:, 0].tolist() == [0, 2, 0, 0]
+
+
 @pytest.mark.parametrize("time", [torch.zeros(2), torch.tensor([0.0, 1.0, float("nan")])])
 def test_times_that_cannot_order_are_refused(time: torch.Tensor) -> None:
     """Too few, or not a number."""

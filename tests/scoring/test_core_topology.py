@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from torch import Tensor
 from torch_geometric.utils import erdos_renyi_graph
 
+from scoring.core.architecture import Architecture
+from scoring.core.random_batch import Shape, random_batch
 from scoring.core.topology import (
     FEATURES,
     GudhiMissing,
@@ -20,6 +23,7 @@ from scoring.core.topology import (
     persistence,
     summarise,
     topology_features,
+    with_topology,
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -129,3 +133,15 @@ def test_degrees_count_distinct_neighbours() -> None:
     born, appears = by_degree(torch.tensor([[0, 1, 0, 0, 2], [1, 0, 2, 0, 3]]), 5)
     assert born.tolist() == [2, 1, 2, 1, 0]
     assert appears.tolist() == [2, 2, 2, 2, 2]
+
+
+@needs_gudhi
+def test_each_graph_of_a_batch_has_its_own_topology() -> None:
+    """Wherever its nodes stand in the batch."""
+    batch = random_batch(Architecture(4, 2, 3, 2), Shape(3, 8, 14), 0)
+    alone = [topology_features(batch.edges[:, 14 * n : 14 * n + 14] - 8 * n, 8) for n in range(3)]
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
+    shuffled = replace(batch, x=batch.x[order], graph=batch.graph[order], edges=torch.argsort(order)[batch.edges])
+    for each in (batch, shuffled):
+        found = with_topology(each).whole
+        assert found is not None and torch.equal(found, torch.stack(alone))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 
-from scoring.core.two_hop import exactly_two_hops
+from scoring.core.two_hop import exactly_two_hops, share_of_walks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,3 +37,21 @@ def test_a_hub_too_large_to_hold_is_refused_before_memory_is_taken() -> None:
     edges = torch.stack([torch.cat([spoke, hub]), torch.cat([hub, spoke])])
     with pytest.raises(ValueError, match="cap the edges of hubs"):
         exactly_two_hops(edges, 1_000_001)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from([0.0, 0.25, 1.0])), max_size=15))
+def test_a_pairs_share_is_the_mean_over_its_walks(rows: list[tuple[int, int, float]]) -> None:
+    """Walk by walk, the gate of parallel edges their mean."""
+    gates: dict[tuple[int, int], list[float]] = {}
+    for source, target, gate in rows:
+        gates.setdefault((source, target), []).append(gate)
+    passes = {pair: sum(found) / len(found) for pair, found in gates.items()}
+    edges = torch.tensor([row[:2] for row in rows], dtype=torch.long).view(-1, 2).t()
+    ring = exactly_two_hops(edges, 6)
+    walks = [
+        [passes[a, m] * passes[m, b] for m in range(6) if (a, m) in passes and (m, b) in passes]
+        for a, b in ring.t().tolist()
+    ]
+    found = share_of_walks(edges, torch.tensor([row[2] for row in rows]), ring, 6)
+    assert found.tolist() == pytest.approx([sum(each) / len(each) for each in walks])

@@ -95,6 +95,7 @@ def test_prepared_batches_are_the_features_at_half_precision(
     exact = features_of([transfer], schema)
     assert np.allclose(batch.x[: len(transfer.nodes)].numpy(), exact.nodes, rtol=1e-3)
     assert np.array_equal(batch.edges.numpy(), np.stack([exact.src, exact.dst]))
+    assert batch.age is not None and np.array_equal(batch.age.numpy(), exact.age)
 
 
 def test_what_comes_later_never_changes_a_score(

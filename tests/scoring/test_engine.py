@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from graph.model import Subgraph
 from scoring.core.network import EventNetwork
+from scoring.core.topology import FEATURES
 from scoring.engine import Engine, RuleEngine
 from scoring.features import compute
 from scoring.registry import Manifest
@@ -30,6 +32,25 @@ def test_scores_are_probabilities_under_the_models_name(engine: Engine, transfer
     (scored,) = engine.score([transfer])
     assert 0 < scored.probability < 1
     assert scored.model == engine.model == "test@0"
+
+
+def test_a_network_of_every_technique_scores_and_explains(
+    schema: FeatureSchema,
+    manifest: Callable[[FeatureSchema], Manifest],
+    transfer: Subgraph,
+    build: Callable[..., Subgraph],
+) -> None:
+    """Ages and topology reach it, and an event without edges has a score."""
+    pytest.importorskip("gudhi")
+    made = manifest(schema)
+    architecture = replace(
+        made.sizes, body="fused", clock="log", ports=True, rounds=1, attend=True, whole=FEATURES
+    )  # fmt: skip
+    engine = Engine(made, EventNetwork(architecture).eval())
+    events = [transfer, build("LOGIN", "User:x", "Device:y", [])]
+    together = [scored.probability for scored in engine.score(events)]
+    assert together == pytest.approx([engine.score([one])[0].probability for one in events], abs=1e-6)
+    assert {part.kind for part in engine.explain(events)[0]} == {"edge", "feature"}
 
 
 def test_a_batch_scores_each_as_alone(engine: Engine, transfer: Subgraph, build: Callable[..., Subgraph]) -> None:

@@ -173,3 +173,10 @@ def test_a_schema_is_named_by_its_hash_whatever_the_order_of_the_description(sch
     turned = schema_of(dict(reversed(relations.items())), words={r.name: r.words for r in schema.relations})
     assert turned.hash == schema.hash == rebuilt(schema).hash
     assert schema_of(relations).hash != schema.hash
+
+
+def test_the_age_of_an_edge_is_in_seconds(transfer: Subgraph, schema: FeatureSchema) -> None:
+    """As the network encodes it and numbers ports by it."""
+    age = features_of([transfer], schema).batch().age
+    assert age is not None
+    assert age.tolist() == [(transfer.event.time_ms - edge.time_ms) / 1000 for edge in transfer.edges]
