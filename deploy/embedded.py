@@ -26,6 +26,7 @@ from deploy.latency import Latencies
 from deploy.local import LocalPublisher, Stages
 from deploy.ports import listen
 from deploy.web import Web
+from graph.adjacency import compile_walk
 from graph.mirror import Mirror
 from graph.sink import GraphSink
 from ingest.labels import decode_label
@@ -150,6 +151,7 @@ class Demo:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
             scorer = EventScorer(self.engine, self.mirror, self.mapping.schema.tables)
             self.publisher = LocalPublisher(scorer, services.intake, loop, letters, self.stages)
+            compile_walk()
             self._replay = self._records()
             sink = GraphSink(self.mapping, self.mirror, "embedded")
             self.worker = Worker(self._replay, sink, self.publisher, self.settings.ingest_batch, poll_s=0.1)

@@ -27,6 +27,7 @@ from graph.adjacency_arrays import (
 )
 from graph.adjacency_cells import Free, find, put, put_all, take_out
 from graph.adjacency_walk import NO_PLACE, Cuts, Graph, Walked, locate, walk
+from graph.horizons import NEVER_MS
 from graph.model import Caps, EdgeUpsert, Event, LabelUpsert, version_id
 from graph.numbers import Names, Numbers
 from graph.place import place_of
@@ -310,3 +311,11 @@ class Adjacency:
             if held is not None and isinstance(held.op, EdgeUpsert):
                 lane.put_edge(number, held.op)
         self._lanes.append(lane)
+
+
+def compile_walk() -> None:
+    """Compile what a walk needs, or load it where that was done before: some seconds that no event should wait for."""
+    edge = EdgeUpsert("warm:1:up", "warm/0001", 0, "R", "A:1", "A:2", 0, {})
+    adjacency = Adjacency()
+    adjacency.add(Held(edge), windowed=False)
+    adjacency.walk([Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})], Caps((1,)), NEVER_MS)

@@ -113,6 +113,23 @@ class LabelBook:
 
     def fraud(self, by_ms: int) -> set[str]:
         """`source/id` of the events that stand reported as fraud at a time."""
+        return {f"{self.source}/{event}" for event, label in self._said(by_ms).items() if label.fraud}
+
+    def told(self, by_ms: int) -> set[str]:
+        """`source/id` of the events of which a report stands at a time, fraud or not."""
+        return {f"{self.source}/{event}" for event in self._said(by_ms)}
+
+    def first_known_ms(self) -> dict[str, int]:
+        """When something was first said of each event."""
+        first: dict[str, int] = {}
+        for versions in self._versions.values():
+            for label in versions:
+                if isinstance(label, LabelUpsert):
+                    first[label.event] = min(label.known_ms, first.get(label.event, label.known_ms))
+        return first
+
+    def _said(self, by_ms: int) -> dict[str, LabelUpsert]:
+        """The newest report that stands at a time, by event."""
         said: dict[str, LabelUpsert] = {}
         for versions in self._versions.values():
             newest = max((v for v in versions if v.known_ms <= by_ms), key=lambda v: v.pos, default=None)
@@ -120,7 +137,7 @@ class LabelBook:
                 before = said.get(newest.event)
                 if before is None or (before.known_ms, before.pos) < (newest.known_ms, newest.pos):
                     said[newest.event] = newest
-        return {f"{self.source}/{event}" for event, label in said.items() if label.fraud}
+        return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from graph.adjacency import compile_walk
 from graph.mirror import Mirror
 from graph.model import Upsert, Watermark
 from graph.store import StoreRefused
@@ -89,6 +90,7 @@ class MirrorFeed(threading.Thread):
         self._marks = Watermarks(len(parts))
         starts = {part: max(low, end - LOOK_BACK) for part, (low, end) in self._ends(parts).items()}
         self._consumer.assign([TopicPartition(CHANGES, part, start) for part, start in starts.items()])
+        compile_walk()
         upserts = self._store.dump()
         while batch := list(islice(upserts, BATCH)):
             self._mirror.apply(batch)

@@ -30,8 +30,12 @@ def blocks(columns: Columns, schema: FeatureSchema) -> Iterator[tuple[Ints, Feat
 class Prepared:
     """Features kept for training: about 20 kB a subgraph of 150 nodes and 250 edges."""
 
-    def __init__(self, columns: Columns, schema: FeatureSchema, topology: bool = False) -> None:
-        """Compute and keep the features of every subgraph, its topology too where the network reads it."""
+    def __init__(
+        self, columns: Columns, schema: FeatureSchema, topology: bool = False, beside: NDArray[Any] | None = None
+    ) -> None:
+        """Compute and keep the features of every subgraph, its topology too where the network reads it; what is
+        `beside` [B, H] stands behind the event's own features.
+        """
         self.columns = columns
         self.nodes = np.empty((len(columns.label), len(schema.nodes)), np.float16)
         self.edges = np.empty((len(columns.src), len(schema.edges)), np.float16)
@@ -44,6 +48,8 @@ class Prepared:
             self.event[index] = features.event
             if self.whole is not None:
                 self.whole[index] = features.batch(topology=True).whole
+        if beside is not None:
+            self.event = np.concatenate([self.event, beside.astype(np.float32)], axis=1)
 
     def __len__(self) -> int:
         """How many subgraphs."""
