@@ -13,6 +13,7 @@ from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
 from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
+from deploy.commands_report import compare, evaluate
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -29,6 +30,8 @@ app.add_typer(graph_app, name="graph")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(mapping_app, name="mapping")
+app.command("evaluate")(evaluate)
+app.command("compare")(compare)
 
 FASTEST_PER_S = 100_000
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -99,25 +102,6 @@ def alerts() -> None:
     from deploy.services import run_alerts
 
     run_alerts()
-
-
-@app.command()
-def evaluate(
-    json: Json = False,
-    seed: Annotated[int | None, typer.Option(help="A demo bank's seed; default: one no model has seen.")] = None,
-) -> None:
-    """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes)."""
-    from msgspec import json as wire
-
-    from deploy.config import settings
-    from deploy.demo.training import SHOWN, Plan, evaluate_demo, report
-    from scoring.evaluate import table
-
-    found = evaluate_demo(settings().model, Plan(), seed)
-    named = "ringwatch evaluate" + (f" --seed {seed}" if seed is not None else "")
-    typer.echo(
-        wire.format(wire.encode(report(found, Plan(), named)), indent=2).decode() if json else table(found, SHOWN)
-    )
 
 
 @bench_app.callback()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from scoring.core.architecture import Architecture
 from scoring.core.calibration import Calibration
 from scoring.registry import DataRange, Manifest, Probe, Thresholds
 from scoring.schema import FeatureSchema, schema_of
+
+sys.path.insert(0, str(Path(__file__).parent))  # outcomes.py
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_770_000_000_000

@@ -12,7 +12,7 @@ import pytest
 import scoring.core
 
 FILES = sorted(Path(scoring.core.__file__).parent.glob("*.py"))
-ALLOWED = {"torch", "torch_geometric", "numpy", "scipy", "sklearn", *sys.stdlib_module_names}
+ALLOWED = {"torch", "torch_geometric", "numpy", "numba", "scipy", "sklearn", *sys.stdlib_module_names}
 WORDS = re.compile(r"\b(accounts?|customers?|frauds?|fraudulent|money|payments?|transfers?|transactions?)\b", re.I)
 
 

@@ -1,4 +1,4 @@
-"""Metrics and calibration on cases small enough to check by hand."""
+"""Metrics on cases small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from scoring.core import metrics
-from scoring.core.calibration import Calibration, CalibrationError, calibrate
 
 TARGET = np.array([1, 0, 1, 0, 0], bool)
 SCORE = np.array([0.9, 0.8, 0.7, 0.2, 0.1])
@@ -53,57 +52,48 @@ def test_brier_is_the_mean_square() -> None:
 def test_one_class_only_gives_figures_not_errors() -> None:
     """A slice without fraud still reports."""
     none = np.zeros(4, bool)
-    figures = metrics.summary(none, np.full(4, 0.1), 2)
+    figures = metrics.summary(none, np.full(4, 0.1), metrics.Budget(2, np.zeros(4, np.int64)))
     assert (figures["pr_auc"], figures["roc_auc"], figures["recall_at_fpr_0.01"]) == (0.0, 0.5, 0.0)
 
 
-def test_the_bootstrap_of_equal_rankings_is_nought_and_of_a_better_one_above() -> None:
-    """Paired: the same resamples for both."""
-    generator = np.random.default_rng(0)
-    target = generator.random(2_000) < 0.1
-    good, bad = target + generator.normal(0, 0.5, 2_000), generator.normal(0, 1, 2_000)
-    same = metrics.paired_bootstrap(target, good, good, rounds=50)
-    assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
-    assert metrics.paired_bootstrap(target, good, bad, rounds=50).low > 0
+def test_precision_a_day_takes_the_highest_of_each_day() -> None:
+    """Two days, one alert each: a hit on the first; on the second the higher of its two is none."""
+    target = np.array([1, 0, 1, 0], bool)
+    score = np.array([0.3, 0.2, 0.8, 0.9])
+    day = np.array([0, 0, 1, 1])
+    assert metrics.precision_a_day(target, score, day, 1) == pytest.approx(0.5)
+    assert metrics.precision_at(target, score, 2) == pytest.approx(0.5)
+    assert metrics.precision_a_day(target, score, np.zeros(4, np.int64), 1) == 0.0
 
 
-def test_the_mean_interval_is_students() -> None:
-    """1, 2, 3: spread 1, t(2) = 4.303, half 4.303 / √3."""
-    interval = metrics.mean_interval([1.0, 2.0, 3.0])
-    assert interval.value == 2.0
-    assert interval.high - interval.value == pytest.approx(4.3027 / 3**0.5, abs=1e-3)
+def test_precision_a_day_is_the_mean_over_every_order_of_ties() -> None:
+    """Three tie for one place, one of them a hit: a third; and a short day spends what it has."""
+    target = np.array([0, 1, 0, 1], bool)
+    score = np.array([0.5, 0.5, 0.5, 0.1])
+    day = np.array([0, 0, 0, 1])
+    assert metrics.precision_a_day(target, score, day, 1) == pytest.approx((1 / 3 + 1) / 2)
+    assert metrics.precision_a_day(target, score, day, 9) == pytest.approx(2 / 4)
 
 
-def test_calibration_finds_the_temperature_and_bias_that_were_put_in() -> None:
-    """Logits twice too large and shifted by one."""
-    generator = np.random.default_rng(0)
-    true = generator.normal(-1, 2, 200_000)
-    target = generator.random(200_000) < 1 / (1 + np.exp(-true))
-    found = calibrate(2 * true + 1, target)
-    assert found.slope == pytest.approx(0.5, abs=0.02)
-    assert found.bias == pytest.approx(-0.5, abs=0.05)
-    assert metrics.expected_calibration_error(target, found.probability(2 * true + 1)) < 0.01
+def test_days_are_utc_and_by_event_time() -> None:
+    """A millisecond before midnight is another day; days without events have no number."""
+    midnight_ms = 20_000 * metrics.DAY_MS
+    assert metrics.days_of(np.array([midnight_ms, midnight_ms - 1, midnight_ms + 3 * metrics.DAY_MS])).tolist() == [
+        1,
+        0,
+        2,
+    ]
 
 
-def test_weights_stand_for_events_that_were_thinned_out() -> None:
-    """A quarter of the negatives with weight 4 calibrates as all of them."""
-    generator = np.random.default_rng(1)
-    logit = generator.normal(-2, 1.5, 100_000)
-    target = generator.random(100_000) < 1 / (1 + np.exp(-logit))
-    kept = target | (generator.random(100_000) < 0.25)
-    found = calibrate(logit[kept], target[kept], np.where(target[kept], 1.0, 4.0))
-    assert found.bias == pytest.approx(0.0, abs=0.1)
+def test_bins_of_equal_mass_see_what_bins_of_equal_width_average_away() -> None:
+    """All below 10 %: half said 0.01 and half 0.09, and both came at 0.05; in one bin that is no gap."""
+    said = np.repeat([0.01, 0.09], 1_000)
+    target = np.tile(np.arange(20) == 0, 100)
+    assert metrics.expected_calibration_error(target, said) == pytest.approx(0.0, abs=1e-9)
+    assert metrics.ece_mass(target, said) == pytest.approx(0.04)
 
 
-def test_calibration_refuses_one_class_and_a_ranking_the_wrong_way_round() -> None:
-    """With what to do about it."""
-    with pytest.raises(CalibrationError, match="one class"):
-        calibrate([0.1, 0.2], [0, 0])
-    with pytest.raises(CalibrationError, match="wrong way round"):
-        calibrate([3.0, 2.0, 1.0, 0.0], [0, 0, 1, 1])
-
-
-def test_a_calibrated_probability_maps_back_to_its_logit() -> None:
-    """Thresholds are given as probabilities."""
-    calibration = Calibration(0.5, -1.0)
-    assert calibration.logit(float(calibration.probability(3.0))) == pytest.approx(3.0)
+def test_equal_probabilities_share_a_bin() -> None:
+    """Or the order of the events would decide the error."""
+    assert len(set(metrics.mass_bins(np.full(100, 0.2)).tolist())) == 1
+    assert np.bincount(metrics.mass_bins(np.linspace(0, 1, 100))).tolist() == [10] * 10

@@ -16,11 +16,14 @@ from scoring import registry
 from scoring.baseline import BoostSettings
 from scoring.dataset import Collector, Dataset
 from scoring.engine import Engine
-from scoring.evaluate import MODELS, Holdout, Result, evaluate, evaluate_folder, figures_of, headline, table
+from scoring.evaluate import MODELS, Holdout, folder_outcome, outcome
+from scoring.measured import Measured, Settings, measure
+from scoring.report import figures_of, headline, table
 from scoring.schema import FeatureSchema
 from scoring.train import Card, Run, TrainingData, TrainSettings, ship, thresholds, train
 
 Build = Callable[..., Subgraph]
+FEW = Settings(a_day=10, rounds=50)
 SETTINGS = TrainSettings(
     seeds=(0, 1), epochs=6, batch=32, hidden=8, rate=1e-2, positive_weight=1.0, boost=BoostSettings(rounds=30)
 )
@@ -55,7 +58,7 @@ class Trained:
     data: TrainingData
     runs: list[Run]
     test: Holdout
-    results: list[Result]
+    result: Measured
 
 
 @pytest.fixture
@@ -66,18 +69,19 @@ def trained(build: Build, schema: FeatureSchema) -> Trained:
     test, truth = gathered(build, schema, range(600, 900))
     data = TrainingData(schema, Caps((16, 8)), learn, watch, reported | later)
     runs, test_set = train(SETTINGS, data), Holdout("later", test, truth)
-    return Trained(data, runs, test_set, evaluate(runs, [test_set], schema))
+    return Trained(data, runs, test_set, measure(outcome(runs, test_set, schema), FEW))
 
 
 def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp_path: Path, build: Build) -> None:
     """Every model is measured, the pattern is found, the folder gives back the same scores."""
-    (result,) = trained.results
-    assert set(result.figures) == set(MODELS)
-    assert result.figures["rgcn"]["pr_auc"].value > 0.8 > result.figures["lightgbm_row"]["pr_auc"].value
-    assert result.figures["lightgbm_graph"]["pr_auc"].value > 0.8
-    assert result.gain.low <= result.gain.value <= result.gain.high
+    result = trained.result
+    assert set(result.outcome.said) == set(MODELS)
+    assert result.value("rgcn", "pr_auc") > 0.8 > result.value("lightgbm_row", "pr_auc")
+    assert result.value("lightgbm_graph", "pr_auc") > 0.8
+    gain = result.difference("rgcn", str(result.rival), "pr_auc")
+    assert gain.low <= gain.value <= gain.high
 
-    card = Card("made", "none", "made up", "python -m nothing", (1,), 0, dict(headline(trained.results)))
+    card = Card("made", "none", "made up", "python -m nothing", (1,), 0, headline([result]))
     folder = ship(tmp_path / "model", SETTINGS, trained.data, trained.runs, card)
     manifest, _, baseline = registry.load(folder)
     assert baseline
@@ -87,26 +91,26 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
     fraud, other = (next(s for n in range(999) for s, f in [planted(build, n)] if f is want) for want in (True, False))
     assert engine.score([fraud])[0].probability > engine.score([other])[0].probability
 
-    (shipped,) = evaluate_folder(folder, [trained.test])
-    assert set(shipped.figures) == {"rules", "lightgbm_graph", "rgcn"}
+    shipped = measure(folder_outcome(folder, trained.test), FEW)
+    assert set(shipped.outcome.said) == {"rules", "lightgbm_graph", "rgcn"}
     best_run = max(trained.runs, key=lambda run: (run.pr_auc, -run.seed))
-    (same,) = evaluate([best_run], [trained.test], trained.data.schema)
-    assert shipped.figures["rgcn"] == same.figures["rgcn"]
-    assert shipped.figures["lightgbm_graph"]["pr_auc"] == same.figures["lightgbm_graph"]["pr_auc"]
+    same = measure(outcome([best_run], trained.test, trained.data.schema), FEW)
+    assert (shipped.means["rgcn"] == same.means["rgcn"]).all()
+    assert shipped.value("lightgbm_graph", "pr_auc") == same.value("lightgbm_graph", "pr_auc")
 
-    names = [figure["name"] for figure in figures_of(trained.results)]
+    names = [figure["name"] for figure in figures_of([result])]
     assert {"pr_auc@later", "roc_auc@later", "recall_at_fpr_0.023@later", "ece@later", "pr_auc_gain_low@later"} <= {
         *names
     }
-    assert all(figure["beside"]["name"] == result.rival for figure in figures_of(trained.results))
-    assert "| R-GCN |" in table(trained.results)
+    assert all(figure["beside"]["name"] == result.rival for figure in figures_of([result]))
+    assert "| R-GCN |" in table([result])
 
 
 def test_a_thinned_test_set_is_refused(trained: Trained) -> None:
     """Precision means nothing without the real share of fraud."""
     thin = dataclasses.replace(trained.test.data, weight=np.full(len(trained.test.data), 4.0))
     with pytest.raises(ValueError, match="thinned"):
-        evaluate(trained.runs, [Holdout("later", thin, trained.test.truth)], trained.data.schema)
+        outcome(trained.runs, Holdout("later", thin, trained.test.truth), trained.data.schema)
 
 
 def test_thresholds_let_through_the_given_share_of_negatives() -> None:

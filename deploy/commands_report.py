@@ -1,0 +1,77 @@
+"""`ringwatch evaluate` and `ringwatch compare`: figures of models, as a table, JSON, or one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:  # they bring numba and scikit-learn: only the commands below wait for them
+    from scoring.measured import Measured
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write the report with its curves here, one file.")]
+SEED = "A demo bank's seed; default: one no model has seen."
+
+
+def evaluate(
+    json: Json = False,
+    html: Html = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep what each model said here (.npz), for `compare`.")] = None,
+    seed: Annotated[int | None, typer.Option(help=SEED)] = None,
+) -> None:
+    """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes)."""
+    from deploy.config import settings
+    from deploy.demo.training import SHOWN, Plan, evaluate_demo, report
+
+    (found,) = evaluate_demo(settings().model, Plan(), seed)
+    named = "ringwatch evaluate" + (f" --seed {seed}" if seed is not None else "")
+    if keep is not None:
+        found.outcome.save(keep)
+    _print(found, report([found], Plan(), named) if json else None, SHOWN)
+    _write(html, found, "The promoted model beside its baselines", named)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="What `evaluate --keep` wrote.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Another of the same test set.", show_default=False)],
+    json: Json = False,
+    html: Html = None,
+    a_day: Annotated[int, typer.Option(min=1, help="Alerts a day that can be looked at.")] = 100,
+    rounds: Annotated[int, typer.Option(min=100, max=100_000, help="Resamples for each interval.")] = 500,
+) -> None:
+    """Two outcomes on the same events: all their models in one table, differences on the same resamples."""
+    from importlib.metadata import version
+
+    from deploy.figures import machine
+    from scoring.measured import Settings, measure
+    from scoring.outcome import joined, load
+    from scoring.report import figures_of, models_of
+
+    found = measure(joined(load(first), load(second)), Settings(a_day, rounds))
+    named = f"ringwatch compare {first} {second}"
+    made = {"version": version("ringwatch"), "machine": machine(), "command": named}
+    said = {"bench": "compare", **made, "figures": figures_of([found]), "models": models_of([found])}
+    _print(found, said if json else None, found.figures)
+    _write(html, found, f"{first.stem} and {second.stem}", named)
+
+
+def _print(found: Measured, said: dict[str, Any] | None, columns: tuple[str, ...]) -> None:
+    from msgspec import json as wire
+
+    from scoring.report import table
+
+    typer.echo(table([found], columns) if said is None else wire.format(wire.encode(said), indent=2).decode())
+
+
+def _write(path: Path | None, found: Measured, title: str, command: str) -> None:
+    if path is None:
+        return
+    from importlib.metadata import version
+
+    from scoring.report_html import Heading, render
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render([found], Heading(title, command, version("ringwatch"))), encoding="utf-8")
+    typer.echo(f"The report with its curves: {path}", err=True)
