@@ -21,7 +21,7 @@ def case(seed: int, values: int, events: int = 400) -> tuple[Flags, Floats, Ints
     """Target [B], score [B] of so many different values, day [B] of six."""
     generator = np.random.default_rng(seed)
     target = generator.random(events) < 0.1
-    score = np.clip(np.round((generator.random(events) + target) / 2 * values) / values, 0, 1)
+    score = np.clip(np.round((4 * generator.random(events) + target) / 5 * values) / values, 0, 1)
     return target, score, np.sort(generator.integers(0, 6, events))
 
 

@@ -78,6 +78,14 @@ def test_the_isotonic_takes_thinned_events_by_their_weight() -> None:
     assert metrics.ece_mass(target, isotonic(logit[kept], target[kept]).probability(logit)) > 0.05
 
 
+def test_a_weight_is_so_many_events() -> None:
+    """Knot by knot."""
+    logit, target = bent(300)
+    weight = np.where(target, 1, 3)
+    told, repeated = isotonic(logit, target, weight), isotonic(logit.repeat(weight), target.repeat(weight))
+    assert np.allclose(told.knots, repeated.knots)
+
+
 def test_an_isotonic_probability_maps_back_to_its_logit() -> None:
     """Between the knots and beyond them."""
     found = isotonic(*bent(2_000))

@@ -41,6 +41,16 @@ def test_the_wider_of_events_and_days_is_reported() -> None:
     assert found.by == "days"
 
 
+def test_a_day_that_is_drawn_twice_brings_its_budget() -> None:
+    """Every day alike, two hits for three alerts: so is every draw of days."""
+    time_ms = np.arange(240) * (DAY_MS // 10)
+    target = np.arange(240) % 10 < 2
+    outcome = replace(outcome_of({"m": Model(1.0)}, (), 240), time_ms=time_ms, target=target)
+    found = measure(replace(outcome, said={"m": np.where(target, 0.9, 0.1)[None, :]}), Settings(a_day=3, rounds=20))
+    place = found.figures.index("precision_at_3_a_day")
+    assert np.allclose(found.samples["days"]["m"][:, place], 2 / 3)
+
+
 def test_a_group_the_outcome_names_is_drawn_as_well() -> None:
     """Whatever its numbers are."""
     outcome = replace(outcome_of(events=600), groups={"payers": np.arange(600) // 6 * 7})
