@@ -36,7 +36,7 @@ def check(folder: Path, manifest: Manifest, mapping: str | None = None) -> None:
     Raises:
         ModelRefused: the first thing that is wrong.
     """
-    for problems in (_numbers, _identity, _schema, _sizes, _caps, _decision, _probe):
+    for problems in (_numbers, _identity, _schema, _sizes, _caps, _decision, _data, _probe):
         for problem in problems(manifest):
             raise ModelRefused(folder, problem)
     if mapping is not None and manifest.mapping != mapping:
@@ -127,6 +127,14 @@ def _decision(manifest: Manifest) -> Iterator[str]:
     for name, calibration in calibrations.items():
         if not calibration.slope > 0:
             yield f"{name} slope {calibration.slope} is not above 0"
+
+
+def _data(manifest: Manifest) -> Iterator[str]:
+    data = manifest.data
+    if not 0 <= data.from_ms <= data.to_ms or data.labels_by_ms < 0:
+        yield f"data's times {data.from_ms} to {data.to_ms}, labels by {data.labels_by_ms} ms, are no times in order"
+    if not 0 <= data.positives <= data.events:
+        yield f"data has {data.positives} positives of {data.events} events"
 
 
 def _probe(manifest: Manifest) -> Iterator[str]:

@@ -154,6 +154,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: edit_in(f, "baseline_calibration", slope=0.0), "baseline_calibration slope 0.0 is not above 0"
     ),
     "threshold that is none": (lambda f: edit_in(f, "thresholds", alert=float("nan")), "manifest.json is damaged"),
+    "times in no order": (lambda f: edit_in(f, "data", from_ms=2), "data's times 2 to 1"),
+    "time before all times": (lambda f: edit_in(f, "data", labels_by_ms=-1), "labels by -1 ms"),
+    "more fraud than events": (lambda f: edit_in(f, "data", positives=11), "11 positives of 10 events"),
     "no hop": (lambda f: edit(f, caps={"per_hop": []}), "are not 1 to 4 hops"),
     "many hops": (lambda f: edit(f, caps={"per_hop": [1] * 5}), "are not 1 to 4 hops"),
     "many edges": (lambda f: edit(f, caps={"per_hop": [16, 257]}), "of 1 to 256 edges"),
