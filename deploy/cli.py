@@ -13,6 +13,7 @@ from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
 from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
+from deploy.commands_model import model_app
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -26,6 +27,7 @@ app.add_typer(connect_app, name="connect")
 app.command("replay")(replay)
 app.add_typer(deadletter_app, name="deadletter")
 app.add_typer(graph_app, name="graph")
+app.add_typer(model_app, name="model")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(mapping_app, name="mapping")
@@ -109,11 +111,12 @@ def evaluate(
     """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes)."""
     from msgspec import json as wire
 
+    from deploy import bootstrap
     from deploy.config import settings
     from deploy.demo.training import SHOWN, Plan, evaluate_demo, report
     from scoring.evaluate import table
 
-    found = evaluate_demo(settings().model, Plan(), seed)
+    found = evaluate_demo(bootstrap.model_folder(settings()), Plan(), seed)
     named = "ringwatch evaluate" + (f" --seed {seed}" if seed is not None else "")
     typer.echo(
         wire.format(wire.encode(report(found, Plan(), named)), indent=2).decode() if json else table(found, SHOWN)

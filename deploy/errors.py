@@ -13,11 +13,12 @@ from deploy.verify.connector import CannotVerify
 from graph.mapping_file import MappingError
 from graph.store import StoreError
 from ingest.events import IngestError
+from scoring.promotions import RegistryError
 from scoring.registry import ModelRefused
 
 EXPECTED = (
     AlertsError, CannotVerify, ConfigError, IngestError, KafkaException, MappingError, ModelRefused, PortTaken,
-    ServiceFailed, StackError, StoreError,
+    RegistryError, ServiceFailed, StackError, StoreError,
 )  # fmt: skip
 
 
