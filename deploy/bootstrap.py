@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # they bring torch and more, 300 MB that an ingest process ha
     from alerts.auth import AuthSettings
     from alerts.policy import Policy
     from scoring.engine import Scorer
+    from scoring.model_store import Registry
 
 log = structlog.get_logger("ringwatch")
 
@@ -47,30 +48,59 @@ def schema(settings: Settings) -> GraphSchema:
 
 
 def engine(settings: Settings) -> Scorer:
-    """The promoted network; the rules where there is none, or where the default one was made for another mapping.
+    """What scores: the folder of RINGWATCH_MODEL where that is set, else the promoted model, else the demo bank's.
+
+    The rules score where there is none, or where the demo bank's was made for another mapping.
 
     Raises:
-        ModelRefused: there is a model folder, but it is not what its manifest says.
+        ModelRefused: there is a model folder, but it is not what its manifest says, or not what was promoted; or
+            the promoted one is of another mapping.
+        RegistryError: what is promoted can't be read.
         ConfigError: the model that is set was made for another mapping, or the mapping can't be read.
     """
     from scoring.engine import Engine, RuleEngine
 
+    if not settings.pinned and (promoted := registry(settings).current()) is not None:
+        return Engine.of(promoted, settings.threads)
     if not (settings.model / "manifest.json").exists():
-        log.warning("no model is promoted, the rules score", looked_in=str(settings.model))
+        log.warning("no model is promoted, the rules score", looked_in=[str(settings.registry), str(settings.model)])
         return RuleEngine()
     network = Engine.load(settings.model, threads=settings.threads)
     if network.manifest.mapping == _digest(settings.mapping):
         return network
-    if "model" in settings.model_fields_set:
+    if settings.pinned:
         raise ConfigError(
             f"{PREFIX}MODEL={settings.model}: {network.model} was trained on another mapping than {settings.mapping}; "
             f"set {PREFIX}MAPPING to the one it was trained on, train anew, or leave {PREFIX}MODEL out for the rules"
         )
     log.warning(
-        "the demo bank's model was trained on another mapping, the rules score; train a model on this one",
+        "the demo bank's model was trained on another mapping, the rules score; train a model on this one and "
+        "promote it: ringwatch model promote",
         mapping=str(settings.mapping),
     )
     return RuleEngine()
+
+
+def registry(settings: Settings) -> Registry:
+    """The models, and which of them is promoted.
+
+    Raises:
+        ConfigError: the mapping, which models have to fit, can't be read.
+    """
+    from scoring.model_store import Registry
+
+    return Registry(settings.registry, _digest(settings.mapping))
+
+
+def model_folder(settings: Settings) -> Path:
+    """The folder of the model that `engine` would load.
+
+    Raises:
+        RegistryError: what is promoted can't be read.
+    """
+    models = registry(settings)
+    now = None if settings.pinned else models.promoted()
+    return settings.model if now is None or now.model is None else models.path(now.model)
 
 
 def _digest(path: Path) -> str:

@@ -13,6 +13,7 @@ from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
 from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
+from deploy.commands_model import model_app
 from deploy.commands_report import compare, evaluate
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
@@ -27,6 +28,7 @@ app.add_typer(connect_app, name="connect")
 app.command("replay")(replay)
 app.add_typer(deadletter_app, name="deadletter")
 app.add_typer(graph_app, name="graph")
+app.add_typer(model_app, name="model")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(mapping_app, name="mapping")

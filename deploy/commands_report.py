@@ -22,10 +22,11 @@ def evaluate(
     seed: Annotated[int | None, typer.Option(help=SEED)] = None,
 ) -> None:
     """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes)."""
+    from deploy import bootstrap
     from deploy.config import settings
     from deploy.demo.training import SHOWN, Plan, evaluate_demo, report
 
-    (found,) = evaluate_demo(settings().model, Plan(), seed)
+    (found,) = evaluate_demo(bootstrap.model_folder(settings()), Plan(), seed)
     named = "ringwatch evaluate" + (f" --seed {seed}" if seed is not None else "")
     if keep is not None:
         found.outcome.save(keep)

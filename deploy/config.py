@@ -49,7 +49,8 @@ class Settings(BaseSettings):
     stack_port_shift: int = Field(default=0, ge=0, le=40_000)
 
     mapping: Path = ROOT / "demo" / "mapping.toml"
-    model: Path = ROOT.parent / "scoring" / "models" / "demo"
+    models: Path | None = None  # the registry
+    model: Path = ROOT.parent / "scoring" / "models" / "demo"  # where nothing is promoted; set, it wins over that
     contact_key: SecretStr | None = None
     tenant: str = Field(default="bank", min_length=1, max_length=64)
 
@@ -101,10 +102,20 @@ class Settings(BaseSettings):
             raise ValueError(f"too short, give at least {KEY_LENGTH} random characters (openssl rand -hex 32)")
         return value
 
-    @field_validator("state_dir", "cache_dir", "mapping", "model")
+    @field_validator("state_dir", "cache_dir", "mapping", "model", "models")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @property
+    def registry(self) -> Path:
+        """The folder of models and of which is promoted."""
+        return self.models or self.state_dir / "models"
+
+    @property
+    def pinned(self) -> bool:
+        """Whether RINGWATCH_MODEL is set: that folder scores, whatever is promoted."""
+        return "model" in self.model_fields_set
 
     def stack_layout(self) -> Layout:
         """Where the local stack is."""

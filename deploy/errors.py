@@ -14,11 +14,12 @@ from graph.mapping_file import MappingError
 from graph.store import StoreError
 from ingest.events import IngestError
 from scoring.outcome import OutcomeError
+from scoring.promotions import RegistryError
 from scoring.registry import ModelRefused
 
 EXPECTED = (
     AlertsError, CannotVerify, ConfigError, IngestError, KafkaException, MappingError, ModelRefused, OutcomeError,
-    PortTaken, ServiceFailed, StackError, StoreError,
+    PortTaken, RegistryError, ServiceFailed, StackError, StoreError,
 )  # fmt: skip
 
 

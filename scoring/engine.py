@@ -64,8 +64,13 @@ class Engine:
         Raises:
             ModelRefused: the folder is not what its manifest says.
         """
+        return cls.of(registry.load(folder), threads)
+
+    @classmethod
+    def of(cls, loaded: registry.Loaded, threads: int = 1) -> Engine:
+        """A model that was loaded; `threads` as of `load`."""
         torch.set_num_threads(threads)
-        manifest, network, _ = registry.load(folder)
+        manifest, network, _ = loaded
         return cls(manifest, network)
 
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:

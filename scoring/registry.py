@@ -5,106 +5,53 @@ Loading checks every part and refuses with the reason. Nothing is unpickled.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, deserialize
 from safetensors.torch import load as load_weights
 from safetensors.torch import save as save_weights
 
-from graph.model import Caps
 from scoring.core.architecture import Architecture
 from scoring.core.batch import GraphBatch
-from scoring.core.calibration import Calibration
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
-from scoring.core.topology import FEATURES
-from scoring.schema import VERSION, FeatureSchema, rebuilt
+from scoring.manifest import BASELINE as BASELINE
+from scoring.manifest import FORMAT as FORMAT
+from scoring.manifest import MANIFEST as MANIFEST
+from scoring.manifest import README, decoded, encoded
+from scoring.manifest import WEIGHTS as WEIGHTS
+from scoring.manifest import DataRange as DataRange
+from scoring.manifest import Manifest as Manifest
+from scoring.manifest import ModelRefused as ModelRefused
+from scoring.manifest import Probe as Probe
+from scoring.manifest import Thresholds as Thresholds
+from scoring.manifest_checks import check
+from scoring.model_files import DIGEST, digest_line, read_files, read_manifest, sha256
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-WEIGHTS = "weights.safetensors"
-BASELINE = "baseline.txt"
-TOLERANCE = 1e-4  # of a logit, between the machine that trained and the one that loads
-
-
-class ModelRefused(Exception):
-    """A model folder can't be used: the message says which file, what is wrong and the mend. Retrying won't help."""
-
-    def __init__(self, folder: Path, reason: str) -> None:
-        """Name the folder and the reason."""
-        super().__init__(f"model {folder}: {reason}; take the folder again from where it was made, or train anew")
-        self.folder, self.reason = folder, reason
+Loaded = tuple[Manifest, EventNetwork, str | None]  # with the baseline's text, where there is one
 
 
-class Thresholds(msgspec.Struct, frozen=True):
-    """Calibrated probabilities: from `alert` on an alert is due, from `attach` on evidence is worth its cost."""
+@dataclass(frozen=True, slots=True)
+class ModelBytes:
+    """A whole model folder, read once: what was checked is what is loaded or copied."""
 
-    alert: float
-    attach: float
-
-
-class Probe(msgspec.Struct, frozen=True):
-    """What the network says of a made-up batch drawn from `seed`: the same on every machine, to `tolerance`."""
-
-    seed: int
-    logits: tuple[float, ...]
-    tolerance: float = TOLERANCE
-
-
-class DataRange(msgspec.Struct, frozen=True):
-    """What the model was trained on: event times [from_ms, to_ms), labels as known by `labels_by_ms`."""
-
-    source: str
-    from_ms: int
-    to_ms: int
-    labels_by_ms: int
-    events: int
-    positives: int
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """All there is to know of a model.
-
-    Attributes:
-        schema_hash: of `features`, to be compared at a glance.
-        mapping: relations and labels stand in `features`; this names the mapping file they came from.
-        seeds: of the data, then of the runs; `seed` made these weights.
-        command: that makes this folder again.
-        metrics: as measured when it was made, with the truth.
-        parity: largest difference between the two layouts of the convolution with these weights.
-        files: sha256 of each file beside the manifest.
-    """
-
-    format: int
-    name: str
-    version: str
-    features: FeatureSchema
-    schema_hash: str
-    mapping: str
-    caps: Caps
-    sizes: Architecture
-    calibration: Calibration
-    baseline_calibration: Calibration
-    thresholds: Thresholds
-    data: DataRange
-    seed: int
-    seeds: dict[str, list[int]]
-    command: str
-    metrics: dict[str, float]
-    parity: float
-    probe: Probe
-    files: dict[str, str]
+    folder: Path
+    raw: bytes
+    manifest: Manifest
+    files: dict[str, bytes]
 
     @property
-    def model(self) -> str:
-        """Name and version, as scores carry it."""
-        return f"{self.name}@{self.version}"
+    def digest(self) -> str:
+        """Names it: the manifest's sha256, which holds those of the files."""
+        return sha256(self.raw)
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """Every file of the folder by name."""
+        return {**self.files, MANIFEST: self.raw, DIGEST: digest_line(self.raw)}
 
 
 def probe_batch(architecture: Architecture, seed: int) -> GraphBatch:
@@ -119,22 +66,36 @@ def probe(network: EventNetwork, seed: int = 0) -> Probe:
 
 
 def save(folder: Path, manifest: Manifest, network: EventNetwork, baseline: str | None = None) -> Manifest:
-    """Write a model folder; version, probe and file hashes of the manifest are filled in here."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a model folder; version, probe and file hashes of the manifest are filled in here.
+
+    A README.md that lies in the folder becomes part of the model.
+
+    Raises:
+        ModelRefused: the manifest says what can't be; nothing was written.
+    """
     network.eval()
     contents = {WEIGHTS: save_weights({name: t.contiguous() for name, t in network.state_dict().items()})}
     if baseline is not None:
         contents[BASELINE] = baseline.encode()
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    if (folder / README).exists():
+        contents[README] = (folder / README).read_bytes()
+    files = {name: sha256(content) for name, content in contents.items()}
     full = msgspec.structs.replace(manifest, files=files, version=files[WEIGHTS][:12], probe=probe(network))
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(full), indent=2) + b"\n")
+    check(folder, full)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BASELINE).unlink(missing_ok=True)  # of a model that was there before
+    for name, content in ModelBytes(folder, encoded(full), full, contents).contents.items():
+        (folder / name).write_bytes(content)
     return full
 
 
-def load(folder: Path) -> tuple[Manifest, EventNetwork, str | None]:
+def load(folder: Path, mapping: str | None = None, digest: str | None = None) -> Loaded:
     """Read a model folder and check all of it.
+
+    Args:
+        folder: to read.
+        mapping: sha256 of the mapping in use; None: not compared.
+        digest: sha256 of the manifest, as it was when the model was promoted; None: not compared.
 
     Returns:
         The manifest, the network ready to score, and the baseline's text if there is one.
@@ -142,78 +103,64 @@ def load(folder: Path) -> tuple[Manifest, EventNetwork, str | None]:
     Raises:
         ModelRefused: anything is missing, altered or does not fit; says what.
     """
-    manifest = _manifest(folder)
-    contents = {name: _checked(folder, name, digest) for name, digest in manifest.files.items()}
-    if WEIGHTS not in contents:
-        raise ModelRefused(folder, f"{MANIFEST} lists no {WEIGHTS}")
-    _check_schema(folder, manifest)
-    network = _network(folder, manifest, contents[WEIGHTS])
-    text = contents.get(BASELINE)
-    return manifest, network, None if text is None else text.decode()
+    return opened(read(folder, mapping, digest))
 
 
-def _manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ModelRefused(folder, f"{MANIFEST} can't be read ({error.strerror})") from error
-    try:
-        written: Mapping[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
-        if written.get("format") != FORMAT:
-            raise ModelRefused(folder, f"{MANIFEST} has format {written.get('format')!r}, this code reads {FORMAT}")
-        return msgspec.json.decode(raw, type=Manifest)
-    except msgspec.DecodeError as error:
-        raise ModelRefused(folder, f"{MANIFEST} is damaged: {error}") from error
+def read(folder: Path, mapping: str | None = None, digest: str | None = None) -> ModelBytes:
+    """Read a model folder's files and check them and the manifest, all that `load` does short of the network.
+
+    Raises:
+        ModelRefused: anything is missing, altered or does not fit; says what.
+    """
+    raw = read_manifest(folder)
+    if digest is not None and (found := sha256(raw)) != digest:
+        said = f"{MANIFEST} has sha256 {found[:12]}…, when the model was promoted it had {digest[:12]}…"
+        raise ModelRefused(folder, said, "put back what was promoted, or promote the model anew")
+    manifest = decoded(folder, raw)
+    check(folder, manifest, mapping)
+    return ModelBytes(folder, raw, manifest, read_files(folder, manifest.files))
 
 
-def _checked(folder: Path, name: str, digest: str) -> bytes:
-    if Path(name).name != name:
-        raise ModelRefused(folder, f"{MANIFEST} names the file {name!r} outside the folder")
-    try:
-        content = (folder / name).read_bytes()
-    except OSError as error:
-        raise ModelRefused(folder, f"{name} can't be read ({error.strerror})") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != digest:
-        raise ModelRefused(folder, f"{name} has sha256 {found[:12]}…, the manifest says {digest[:12]}…")
-    return content
+def opened(model: ModelBytes) -> Loaded:
+    """Build the network and see that it says what the manifest's probe says.
 
-
-def _check_schema(folder: Path, manifest: Manifest) -> None:
-    features = manifest.features
-    if features.version != VERSION:
-        raise ModelRefused(folder, f"features are of version {features.version}, this code computes {VERSION}")
-    made = rebuilt(features)
-    if made.hash != manifest.schema_hash or features.hash != manifest.schema_hash:
-        raise ModelRefused(folder, f"feature schema is {made.hash}, the manifest says {manifest.schema_hash}")
-    widths = {
-        "nodes": len(made.nodes), "attributes": len(made.edges), "event": len(made.event),
-        "relations": len(made.relations),
-    }  # fmt: skip
-    for name, width in widths.items():
-        if asdict(manifest.sizes)[name] != width:
-            raise ModelRefused(folder, f"sizes.{name} is {asdict(manifest.sizes)[name]}, the features have {width}")
-    if manifest.sizes.whole not in (0, FEATURES):
-        raise ModelRefused(folder, f"sizes.whole is {manifest.sizes.whole}, a graph's topology has {FEATURES}")
-    if not 0 < manifest.thresholds.attach <= manifest.thresholds.alert < 1:
-        raise ModelRefused(folder, f"thresholds {manifest.thresholds} are not 0 < attach <= alert < 1")
-    if not manifest.calibration.slope > 0:
-        raise ModelRefused(folder, f"calibration slope {manifest.calibration.slope} is not above 0")
-
-
-def _network(folder: Path, manifest: Manifest, weights: bytes) -> EventNetwork:
-    network = EventNetwork(manifest.sizes)
-    try:
-        state = load_weights(weights)
-        network.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
-        raise ModelRefused(folder, f"{WEIGHTS} does not fit the sizes: {error}") from error
-    if not all(bool(torch.isfinite(t).all()) for t in state.values()):
-        raise ModelRefused(folder, f"{WEIGHTS} holds values that are not finite")
-    network.eval()
+    Raises:
+        ModelRefused: the weights do not fit, or another network made the probe.
+    """
+    folder, manifest = model.folder, model.manifest
+    network = _network(folder, manifest, model.files[WEIGHTS])
     said = probe(network, manifest.probe.seed).logits
     apart = max((abs(a - b) for a, b in zip(said, manifest.probe.logits, strict=False)), default=float("inf"))
     if len(said) != len(manifest.probe.logits) or not apart <= manifest.probe.tolerance:
         raise ModelRefused(folder, f"the probe's logits are {apart:.3g} away from the manifest's")
+    text = model.files.get(BASELINE)
+    try:
+        return manifest, network, None if text is None else text.decode()
+    except UnicodeDecodeError as error:
+        raise ModelRefused(folder, f"{BASELINE} is no text: {error}") from error
+
+
+def _network(folder: Path, manifest: Manifest, weights: bytes) -> EventNetwork:
+    with torch.device("meta"):  # no memory is taken for sizes that nobody has weights for
+        due = sum(t.numel() * t.element_size() for t in EventNetwork(manifest.sizes).state_dict().values())
+    if due > len(weights):
+        raise ModelRefused(folder, f"{WEIGHTS} does not fit the sizes: {len(weights):,} bytes, they need {due:,}")
+    network = EventNetwork(manifest.sizes)
+    try:
+        _refuse_types(folder, weights)
+        state = load_weights(weights)
+        network.load_state_dict(state)
+    except (SafetensorError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:300]  # torch's has a line for each tensor
+        raise ModelRefused(folder, f"{WEIGHTS} does not fit the sizes: {said}") from error
+    if not all(bool(torch.isfinite(t).all()) for t in state.values()):
+        raise ModelRefused(folder, f"{WEIGHTS} holds values that are not finite")
+    network.eval()
     return network
+
+
+def _refuse_types(folder: Path, weights: bytes) -> None:
+    """By the header: `load_state_dict` would convert other types without a word."""
+    for name, tensor in deserialize(weights):  # type: ignore[no-untyped-call]  # it ships no type
+        if tensor["dtype"] != "F32":
+            raise ModelRefused(folder, f"{WEIGHTS}: {name!r} is of type {tensor['dtype']}, not F32")
