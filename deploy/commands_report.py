@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +21,18 @@ def evaluate(
     html: Html = None,
     keep: Annotated[Path | None, typer.Option(help="Keep what each model said here (.npz), for `compare`.")] = None,
     seed: Annotated[int | None, typer.Option(help=SEED)] = None,
+    mapping: Annotated[Path | None, typer.Option(help="Train and test on flat files: their mapping.")] = None,
+    data: Annotated[Path, typer.Option(help="With --mapping: the folder of the files.")] = Path(),
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="With --mapping: trainings of each model.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="With --mapping: passes of the network.")] = 4,
+    most: Annotated[int, typer.Option(min=100, help="With --mapping: events to train on, at the most.")] = 120_000,
 ) -> None:
-    """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes)."""
+    """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes); or, with
+    --mapping, models trained and tested on a bank's flat files by one split in time (minutes to hours).
+    """
+    if mapping is not None:
+        _evaluate_flat(_Flat(mapping, data, seeds, epochs, most), json, html, keep)
+        return
     from deploy import bootstrap
     from deploy.config import settings
     from deploy.demo.training import SHOWN, Plan, evaluate_demo, report
@@ -32,6 +43,51 @@ def evaluate(
         found.outcome.save(keep)
     _print(found, report([found], Plan(), named) if json else None, SHOWN)
     _write(html, found, "The promoted model beside its baselines", named)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    mapping: Path
+    data: Path
+    seeds: int
+    epochs: int
+    most: int
+
+    @property
+    def command(self) -> str:
+        """What makes the same figures again."""
+        return (
+            f"ringwatch evaluate --mapping {self.mapping.name} --data {self.data.name} --seeds {self.seeds} "
+            f"--epochs {self.epochs} --most {self.most}"
+        )
+
+
+def _evaluate_flat(asked: _Flat, json: bool, html: Path | None, keep: Path | None) -> None:
+    from importlib.metadata import version
+
+    from deploy.config import settings
+    from deploy.figures import machine
+    from graph.flat import Refused
+    from graph.mapping import Mapping
+    from scoring.experiment import ExperimentSettings, run
+    from scoring.flat_set import read_flat
+    from scoring.measured import measure
+    from scoring.report import figures_of, models_of
+    from scoring.split import SplitSettings
+
+    refused: list[Refused] = []
+    data = read_flat(Mapping.load(asked.mapping, settings().contacts_key()), asked.data, refused.append)
+    examples = "".join(f"\n  {row}" for row in refused[:5])
+    typer.echo(f"{len(data):,} events; {len(refused):,} rows refused{examples}", err=True)
+    chosen = ExperimentSettings(tuple(range(asked.seeds)), epochs=asked.epochs, split=SplitSettings(most=asked.most))
+    outcome = run(data, chosen, lambda line: typer.echo(line, err=True))
+    if keep is not None:
+        outcome.save(keep)
+    found = measure(outcome)
+    made = {"version": version("ringwatch"), "machine": machine(), "command": asked.command}
+    said = {"bench": "evaluate", **made, "figures": figures_of([found]), "models": models_of([found])}
+    _print(found, said if json else None, found.figures)
+    _write(html, found, f"{data.name}: network and hybrid beside boosted trees", asked.command)
 
 
 def compare(

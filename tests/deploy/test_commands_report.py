@@ -1,4 +1,4 @@
-"""`ringwatch compare`: two files in, a table, JSON or a page out."""
+"""`ringwatch evaluate` on flat files and `ringwatch compare`: a table, JSON or a page out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flat_payments import write
 from typer.testing import CliRunner
 
 from deploy.cli import app, main
-from scoring.outcome import Outcome
+from scoring.experiment import TITLES
+from scoring.outcome import Outcome, load
 
 runner = CliRunner()
 
@@ -57,3 +59,35 @@ def test_a_file_that_is_none_ends_in_one_line_and_status_2(
         main()
     assert ended.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key for contacts, which leaves no file behind."""
+    monkeypatch.setenv("RINGWATCH_CONTACT_KEY", "of the tests, thirty-two letters")
+
+
+@pytest.mark.usefixtures("key")
+def test_evaluate_trains_on_flat_files_and_keeps_what_was_said(tmp_path: Path) -> None:
+    """Every model with its interval, on a bank's files."""
+    write(tmp_path)
+    kept = tmp_path / "kept.npz"
+    asked = ["evaluate", "--mapping", str(tmp_path / "shop.toml"), "--data", str(tmp_path), "--seeds", "1",
+             "--epochs", "1", "--keep", str(kept), "--json"]  # fmt: skip
+    done = runner.invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert set(said["models"]["shop"]) == set(TITLES) and set(load(kept).said) == set(TITLES)
+    assert str(tmp_path) not in done.stdout
+
+
+@pytest.mark.usefixtures("key")
+def test_a_folder_without_the_files_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a line, with the mend."""
+    write(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ringwatch", "evaluate", "--mapping", str(tmp_path / "shop.toml"), "--data", "."])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2 and "no such file" in capsys.readouterr().err

@@ -100,7 +100,7 @@ def test_a_manifest_that_was_rewritten_with_its_digest_is_refused_or_says_what_i
     except ModelRefused:
         return
     assert json.loads(encoded(loaded)) == fields
-    assert network.sizes == loaded.sizes and not network.training
+    assert network.architecture == loaded.sizes and not network.training
 
 
 @ONCE

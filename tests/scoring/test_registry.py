@@ -120,7 +120,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "other kind": (lambda f: edit(f, kind="oracle"), "kind 'oracle', this code knows network"),
     "kind of a kind": (lambda f: edit(f, kind=["network"]), "kind .'network'., this code knows network"),
     "unknown field": (lambda f: edit(f, ensemble=3), "has 'ensemble', which this code does not know"),
-    "unknown option": (lambda f: edit_in(f, "sizes", heads=4), "has 'sizes.heads', which this code does not know"),
+    "unknown option": (lambda f: edit_in(f, "sizes", wings=4), "has 'sizes.wings', which this code does not know"),
     "calibration that nobody wrote": (lambda f: edit(f, calibration={}), "lacks 'calibration.slope'"),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), "weights.safetensors can't be read"),
     "flipped byte": (lambda f: flip(f / WEIGHTS), "weights.safetensors has sha256"),

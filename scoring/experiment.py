@@ -1,0 +1,246 @@
+"""Train and measure on a set nobody prepared: the baselines, the network, and both together, by one split in time.
+
+The hybrid is boosted trees that also read the network's logit. So that this logit means the same in training and
+test, it is cross-fitted: the training slice is cut in time, and each half gets the logit of a network that learned
+from the other; later events get the mean of both.
+
+Shapes: B events, S seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from graph.model import Caps
+from scoring.baseline import Boosted, BoostSettings, Matrix
+from scoring.baseline import Rows as Learned
+from scoring.columns import Floats, Ints, join
+from scoring.core.architecture import Architecture
+from scoring.core.calibration import Calibration, CalibrationError, chosen
+from scoring.core.fit import FitSettings, fit, seed_everything
+from scoring.core.lesson import Lesson
+from scoring.core.network import EventNetwork
+from scoring.flat_set import FlatSet
+from scoring.inputs import Rows, batch_of, put_together, rows_of, stream
+from scoring.outcome import Outcome
+from scoring.prepared import Prepared
+from scoring.split import Part, Split, SplitSettings, split
+
+TITLES = {
+    "lightgbm_row": "LightGBM, the event's own row",
+    "lightgbm_counts": "LightGBM, + causal graph counts",
+    "lightgbm_labels": "LightGBM, + labels known by then",
+    "lightgbm_graph": "LightGBM, + sums over the neighbourhood",
+    "network": "network",
+    "hybrid": "hybrid: trees that read the network",
+}
+OURS = ("network", "hybrid")
+FOLDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSettings:
+    """How models are trained and compared.
+
+    Attributes:
+        seeds: each model is trained with each.
+        caps: of the network's subgraphs.
+        options: of the network's `Architecture`, beside its widths.
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    caps: Caps = field(default_factory=Caps)
+    epochs: int = 4
+    batch: int = 128
+    rate: float = 3e-3
+    decay: float = 1e-2
+    threads: int = 1
+    split: SplitSettings = field(default_factory=SplitSettings)
+    boost: BoostSettings = field(default_factory=BoostSettings)
+    options: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Slice:
+    """The training slice, ready for every model: rows for trees, subgraphs for the network."""
+
+    part: Part
+    rows: Rows
+    prepared: Prepared
+
+
+Say = Callable[[str], None]
+
+
+def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) -> Outcome:
+    """Train every model with every seed, and say what each thinks of every test event.
+
+    Raises:
+        FlatSetError: the set can't be split so.
+        CalibrationError: the network ranks the calibration slice the wrong way round.
+    """
+    torch.set_num_threads(settings.threads)
+    cut = split(data, settings.split)
+    say(_counted(cut))
+    learn = _slice(data, cut.train, settings.caps)
+    networks = [_networks(settings, data, seed, learn, say) for seed in settings.seeds]
+    later = _read(data, [cut.calibrate.index, cut.test.index], settings.caps, networks)
+    said: dict[str, list[Floats]] = {}
+    for place, seed in enumerate(settings.seeds):
+        for name, scores in _seed(settings, seed, learn, cut.calibrate, later, networks[place].crossed, place).items():
+            said.setdefault(name, []).append(scores)
+        say(f"seed {seed}: done")
+    test = cut.test.index
+    ids = np.array([f"{data.name}/{data.events[at].id}" for at in test])
+    return Outcome(
+        data.name, ids, data.time_ms[test], cut.test.target, {name: np.stack(each) for name, each in said.items()},
+        TITLES, ours=OURS, groups={"payers": _payers(data, test)}, notes=_notes(data, cut, settings),
+    )  # fmt: skip
+
+
+def _slice(data: FlatSet, part: Part, caps: Caps) -> Slice:
+    columns, parts, pasts = [], [], []
+    for _, found, features, past in stream(data, part.index, caps):
+        columns.append(found)
+        pasts.append(past)
+        parts.append(rows_of(data, features, past))
+    return Slice(part, put_together(parts), Prepared(join(columns), data.schema, beside=np.concatenate(pasts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A seed's networks, one for each fold of the training slice, and what they said of the folds they did not see."""
+
+    folds: tuple[EventNetwork, ...]
+    whole: EventNetwork
+    crossed: Floats  # [B] of the training slice
+
+
+def _networks(settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, say: Say) -> Networks:
+    """Train a network on the whole slice, and one on all but each fold."""
+    size = len(learn.part)
+    fold = np.arange(size) * FOLDS // size  # in the order of time
+    trained, crossed = [], np.zeros(size)
+    for number in (*range(FOLDS), -1):
+        network, loss = _network(settings, data, seed, learn, np.flatnonzero(fold != number))
+        trained.append(network)
+        held = np.flatnonzero(fold == number)
+        crossed[held] = _logits(network, learn.prepared, held, settings.batch)
+        say(f"seed {seed}: network {number + 1 or 'of all'}, loss {loss:.4f}")
+    return Networks(tuple(trained[:-1]), trained[-1], crossed)
+
+
+def _network(
+    settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, index: Ints
+) -> tuple[EventNetwork, float]:
+    prepared = learn.prepared
+    seed_everything(seed)
+    schema = data.schema
+    network = EventNetwork(Architecture(
+        len(schema.nodes), len(schema.edges), prepared.event.shape[1], len(schema.relations), **settings.options,  # type: ignore[arg-type]  # refused by Architecture itself
+    ))  # fmt: skip
+    network.fit_scaling(prepared.scaling())
+    target, weight = torch.from_numpy(learn.part.target).float(), torch.from_numpy(learn.part.weight).float()
+    generator = np.random.default_rng(seed)
+
+    def lessons(_: int) -> Iterator[Lesson]:
+        order = generator.permutation(index)
+        for first in range(0, len(order), settings.batch):
+            at = np.sort(order[first : first + settings.batch])
+            yield Lesson(prepared.batch(at), target[at], weight[at])
+
+    steps = -(-len(index) // settings.batch)
+    done = fit(network, lessons, FitSettings(settings.epochs, steps, settings.rate, settings.decay, 4.0, average=0.99))
+    return network, done.losses[-1]
+
+
+def _logits(network: EventNetwork, prepared: Prepared, index: Ints, batch: int) -> Floats:
+    out = np.zeros(len(index))
+    with torch.inference_mode():
+        for first in range(0, len(index), batch):
+            at = index[first : first + batch]
+            out[first : first + len(at)] = network(prepared.batch(at)).numpy()
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What is read once of later events: rows, and each seed's logits [S, B]: its network's, and the folds' mean."""
+
+    rows: Rows
+    whole: Floats
+    folds: Floats
+
+
+def _read(data: FlatSet, parts: list[Ints], caps: Caps, networks: list[Networks]) -> list[Later]:
+    return [_later(data, index, caps, networks) for index in parts]
+
+
+def _later(data: FlatSet, index: Ints, caps: Caps, networks: list[Networks]) -> Later:
+    rows, whole, folds = [], np.zeros((len(networks), len(index))), np.zeros((len(networks), len(index)))
+    for span, _, features, past in stream(data, index, caps):
+        rows.append(rows_of(data, features, past))
+        batch = batch_of(features, past)
+        with torch.inference_mode():
+            for place, each in enumerate(networks):
+                whole[place, span] = each.whole(batch).numpy()
+                folds[place, span] = np.mean([fold(batch).numpy() for fold in each.folds], axis=0)
+    return Later(put_together(rows), whole, folds)
+
+
+def _seed(
+    settings: ExperimentSettings, seed: int, learn: Slice, watch: Part, later: list[Later], crossed: Floats, place: int
+) -> dict[str, Floats]:
+    """What each model trained with this seed says of the test events: calibrated [B]."""
+    calibrate, test = later
+    said = {}
+    for name, matrix in learn.rows.named().items():
+        after = [each.rows.named()[name] for each in later]
+        said[name] = _boosted(settings, seed, (learn.part, watch), [matrix, *after])
+    logits = [crossed, calibrate.folds[place], test.folds[place]]
+    graphs = [learn.rows.graph, calibrate.rows.graph, test.rows.graph]
+    wider = [np.column_stack(pair).astype(np.float32) for pair in zip(graphs, logits, strict=True)]
+    said["hybrid"] = _boosted(settings, seed, (learn.part, watch), wider)
+    said["network"] = _calibrated(calibrate.whole[place], watch).probability(test.whole[place])
+    return said
+
+
+def _boosted(settings: ExperimentSettings, seed: int, parts: tuple[Part, Part], matrices: list[Matrix]) -> Floats:
+    """Trees trained on the first matrix, stopped and calibrated on the second: what they say of the third."""
+    learn, watch = (Learned(m, part.target, part.weight) for m, part in zip(matrices[:2], parts, strict=True))
+    boosted = Boosted.train(learn, watch, seed, settings.boost)
+    return _calibrated(boosted.logit(matrices[1]), parts[1]).probability(boosted.logit(matrices[2]))
+
+
+def _calibrated(logit: Floats, part: Part) -> Calibration:
+    try:
+        return chosen(logit, part.target, part.weight)
+    except CalibrationError:  # a row that tells nothing: the log-odds stand as they are, and the table shows it
+        return Calibration()
+
+
+def _payers(data: FlatSet, index: Ints) -> Ints:
+    """Events of one source node belong together when resampling."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(data.events[at].src, len(numbers)) for at in index], np.int64)
+
+
+def _counted(cut: Split) -> str:
+    parts = (("train", cut.train), ("calibrate", cut.calibrate), ("test", cut.test))
+    return ", ".join(f"{name} {len(part):,} ({part.target.sum():,} fraud)" for name, part in parts)
+
+
+def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str, str]:
+    asked = settings.split
+    return {
+        "Split": f"by time: {_counted(cut)}; the last {asked.test:.0%} of the labelled events are tested, "
+        f"{cut.gap_ms / 86_400_000:.2f} days before them are left out.",
+        "Labels": f"known {data.delay_ms / 86_400_000:.2f} days after the event (median); training knows what was "
+        "reported when the test begins, every event sees what was reported before it.",
+        "Thinning": f"of the negatives one in {cut.train.weight.max():.1f} trains, with that weight; the test: all.",
+        "Seeds": f"training seeds {', '.join(map(str, settings.seeds))}.",
+    }

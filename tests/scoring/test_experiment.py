@@ -1,0 +1,48 @@
+"""Every model on a set nobody prepared, by one split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flat_payments import write
+
+from graph.model import Caps
+from scoring.baseline import BoostSettings
+from scoring.core.metrics import pr_auc
+from scoring.experiment import OURS, TITLES, ExperimentSettings, run
+from scoring.flat_set import FlatSet, read_flat
+from scoring.inputs import rows_of, stream
+
+SMALL = ExperimentSettings((0, 1), Caps((8, 2)), epochs=2, boost=BoostSettings(rounds=40))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> FlatSet:
+    """The small bank."""
+    return read_flat(write(tmp_path), tmp_path, pytest.fail)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_every_model_speaks_of_every_test_event(data: FlatSet) -> None:
+    """With each seed; those that read labels find the terminals that were taken over; twice the same."""
+    found = run(data, SMALL)
+    assert set(found.said) == set(TITLES) and found.ours == OURS
+    assert all(scores.shape == (2, 450) for scores in found.said.values())
+    means = {name: np.mean([pr_auc(found.target, each) for each in scores]) for name, scores in found.said.items()}
+    assert min(means["lightgbm_labels"], means["hybrid"]) > means["lightgbm_row"] + 0.1
+    again = run(data, SMALL)
+    assert all(np.array_equal(found.said[name], again.said[name]) for name in found.said)
+
+
+def test_only_the_last_two_rows_hold_labels(data: FlatSet) -> None:
+    """Taking every label away changes neither the event's row nor the counts."""
+    index, caps = np.arange(1_000, 1_100), Caps((8, 2))
+    _, _, features, past = next(stream(data, index, caps))
+    with_labels = rows_of(data, features, past)
+    data.mirror._adjacent._graph.labels.fraud[:] = 1 - data.mirror._adjacent._graph.labels.fraud
+    _, _, features, past = next(stream(data, index, caps))
+    without = rows_of(data, features, past)
+    assert np.array_equal(with_labels.row, without.row) and np.array_equal(with_labels.counts, without.counts)
+    assert not np.array_equal(with_labels.labels, without.labels)
