@@ -23,6 +23,7 @@ from scoring.core.network import EventNetwork
 from scoring.core.watch import Best, Watch
 
 WARM_UP = 0.2  # share of the steps in which the rate rises
+FEWEST = 10  # steps: of 5, torch divides by 0; of fewer than 10 the cycle is not gone to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def fit(
 
 def one_cycle(optimiser: torch.optim.Optimizer, settings: FitSettings) -> torch.optim.lr_scheduler.OneCycleLR:
     """The rate over all steps: up to its highest in the first fifth, then down to nothing (Smith and Topin 2018)."""
-    total = settings.epochs * settings.steps + 1
+    total = max(settings.epochs * settings.steps + 1, FEWEST)
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=total, pct_start=WARM_UP)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scoring.core.architecture import Architecture
 from scoring.core.backend import CPU, Backend, BackendMissing
-from scoring.core.fit import FitSettings, Fitted, Progress, fit, seed_everything
+from scoring.core.fit import FitSettings, Fitted, Progress, fit, one_cycle, seed_everything
 from scoring.core.lesson import Lesson
 from scoring.core.losses import class_balance, event_loss
 from scoring.core.network import EventNetwork
@@ -201,3 +201,14 @@ def test_training_on_a_cuda_device_comes_near_the_cpus(precision: str) -> None:
     network, fitted = trained(replace(SETTINGS, backend=backend), watch=Watch([lesson(99)]))
     assert fitted.losses[-1] == pytest.approx(trained(SETTINGS)[1].losses[-1], rel=0.2)
     assert all(weight.device.type == "cpu" for weight in network.parameters())
+
+
+@pytest.mark.parametrize("steps", range(1, 8))
+def test_however_few_steps_there_are_it_trains(steps: int) -> None:
+    """A bank with few labels: five steps divided by nothing once."""
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = one_cycle(optimiser, FitSettings(1, steps))
+    for _ in range(steps):
+        optimiser.step()
+        schedule.step()
+        assert 0 < schedule.get_last_lr()[0] <= FitSettings(1, steps).rate
