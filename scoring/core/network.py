@@ -6,9 +6,7 @@ features, A edge attributes, V event features, T features of a whole graph, H hi
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +48,6 @@ class EventNetwork(nn.Module):
             nn.Dropout(architecture.dropout),
             nn.Linear(2 * hidden, 1),
         )
-        self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]  # torch ships no type
 
     def fit_scaling(self, scaling: Scaling) -> None:
         """Take the means and spreads of the training data."""
@@ -113,9 +110,3 @@ def _attention(architecture: Architecture, attributes: int) -> EventAttention | 
         return None
     edges = attributes + architecture.relations
     return EventAttention(architecture.event, architecture.hidden, edges, architecture.heads)
-
-
-def _rename(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Weights that were kept before the layers stood in a body of their own: the same under their older names."""
-    for name in [name for name in state if re.match(rf"{re.escape(prefix)}(convs|norms)\.", name)]:
-        state[f"{prefix}body.{name.removeprefix(prefix)}"] = state.pop(name)

@@ -18,7 +18,7 @@ from scoring.engine import Engine
 from scoring.registry import ModelRefused
 
 SHIPPED = ROOT.parent / "scoring/models/demo"
-DEMO = "demo@1e198c2f7026"
+DEMO = "demo@cb65216b58a2"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -64,7 +64,7 @@ def test_from_an_empty_registry_to_a_model_and_back(run: Run, second: Path) -> N
     assert run("promote", "demo")[1].startswith(f"promoted: {DEMO} since ")
     status, out, _ = run("promote", "second", "--by", "ada", "--reason", "fewer alerts")
     assert status == 0 and out.rstrip().endswith("UTC by ada: fewer alerts")
-    assert run("rollback")[1] == f"gave up second@1e198c2f7026; promoted: {DEMO}, as before\n"
+    assert run("rollback")[1] == f"gave up second@cb65216b58a2; promoted: {DEMO}, as before\n"
     assert "nothing is promoted" in run("rollback")[1]
 
 
@@ -73,13 +73,13 @@ def test_the_list_marks_the_promoted_model_and_shows_figures(run: Run, second: P
     for folder in (SHIPPED, second):
         run("add", str(folder))
     run("promote", "demo")
-    (Settings().registry / "second@1e198c2f7026" / "baseline.txt").write_text("other")
+    (Settings().registry / "second@cb65216b58a2" / "baseline.txt").write_text("other")
     status, out, err = run("list")
     head, first, other, now = out.splitlines()
     assert status == 0 and err == ""
     assert head.split() == ["model", "PR-AUC", "trained", "on", "events", "alert", "from", "mapping"]
     assert first.startswith(f"*  {DEMO}    0.651 later, 0.799 unseen  demo bank   188,960  0.329       in use")
-    assert other.startswith("   second@1e198c2f7026  broken: baseline.txt has sha256")
+    assert other.startswith("   second@cb65216b58a2  broken: baseline.txt has sha256")
     assert now.startswith(f"promoted: {DEMO} since")
 
 
@@ -88,7 +88,7 @@ def test_the_list_for_programs_has_the_same(run: Run, second: Path) -> None:
     run("add", str(second))
     run("add", str(SHIPPED), "--json")
     run("promote", "demo", "--json")
-    (Settings().registry / "second@1e198c2f7026" / "manifest.sha256").unlink()
+    (Settings().registry / "second@cb65216b58a2" / "manifest.sha256").unlink()
     found = json.loads(run("list", "--json")[1])
     assert found["promoted"] == DEMO and found["folder"] == str(Settings().registry)
     demo, broken = found["models"]
@@ -129,7 +129,7 @@ REFUSED: list[tuple[list[str], str]] = [
 def test_what_can_not_be_done_is_said_in_one_line(run: Run, second: Path, arguments: list[str], says: str) -> None:
     """With status 2."""
     run("add", str(second))
-    (Settings().registry / "second@1e198c2f7026" / "weights.safetensors").unlink()
+    (Settings().registry / "second@cb65216b58a2" / "weights.safetensors").unlink()
     (second / "baseline.txt").write_text("other")
     status, out, err = run(*[str(second) if word == "BROKEN" else word for word in arguments])
     assert status == 2 and out == "" and says in err and err.startswith("ringwatch: ") and err.count("\n") == 1
@@ -163,8 +163,8 @@ def test_what_is_promoted_scores(run: Run, second: Path) -> None:
     assert bootstrap.engine(chosen).model == DEMO and bootstrap.model_folder(chosen) == SHIPPED
     run("promote", "second")
     scorer = bootstrap.engine(chosen)
-    assert isinstance(scorer, Engine) and scorer.model == "second@1e198c2f7026" and scorer.thresholds.alert == 0.5
-    assert bootstrap.model_folder(chosen) == chosen.registry / "second@1e198c2f7026"
+    assert isinstance(scorer, Engine) and scorer.model == "second@cb65216b58a2" and scorer.thresholds.alert == 0.5
+    assert bootstrap.model_folder(chosen) == chosen.registry / "second@cb65216b58a2"
     run("rollback")
     assert bootstrap.engine(chosen).model == DEMO
 
@@ -185,7 +185,7 @@ def test_a_promoted_model_that_broke_scores_nothing(run: Run, second: Path) -> N
     """A process that starts refuses; it does not quietly score by another."""
     run("add", str(second))
     run("promote", "second")
-    (Settings().registry / "second@1e198c2f7026" / "baseline.txt").write_text("other")
+    (Settings().registry / "second@cb65216b58a2" / "baseline.txt").write_text("other")
     with pytest.raises(ModelRefused, match=r"baseline\.txt has sha256"):
         bootstrap.engine(Settings())
 
