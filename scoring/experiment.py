@@ -241,6 +241,7 @@ def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str,
         f"{cut.gap_ms / 86_400_000:.2f} days before them are left out.",
         "Labels": f"known {data.delay_ms / 86_400_000:.2f} days after the event (median); training knows what was "
         "reported when the test begins, every event sees what was reported before it.",
-        "Thinning": f"of the negatives one in {cut.train.weight.max():.1f} trains, with that weight; the test: all.",
+        "Thinning": f"of the negatives one in {cut.train.weight.max():.1f} trains, with that weight; "
+        "no test event is left out.",
         "Seeds": f"training seeds {', '.join(map(str, settings.seeds))}.",
     }
