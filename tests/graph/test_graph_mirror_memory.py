@@ -79,4 +79,7 @@ def test_a_swept_mirror_is_as_large_as_a_new_one_of_its_dump(log: list[Change]) 
     copy = Mirror(MAPPING.schema.windowed)
     copy.apply(list(mirror.dump()))
     swept(copy)
-    assert sizes(mirror) == sizes(copy) and canonical(mirror.dump()) == canonical(copy.dump())
+    left, made = sizes(mirror), sizes(copy)
+    # What a version of before the horizon closed stays closed, or was never closed by it: see graph/horizons.py.
+    assert left.pop("places") >= made.pop("places")
+    assert left == made and canonical(mirror.dump()) == canonical(copy.dump())
