@@ -78,11 +78,6 @@ class Adjacency:
             "cells": int(self._graph.slots.size[self._graph.slots.key >= 0].sum()),
         }  # fmt: skip
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return sum(array.nbytes for part in self._graph for array in part)
-
     # -- writing ------------------------------------------------------------------------------
 
     def add(self, held: Held, windowed: bool) -> None:

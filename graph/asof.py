@@ -17,7 +17,11 @@ from graph.model import Event, Subgraph, SubgraphEdge
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """The moment an event looks at the graph from. `source` is the prefix its positions share."""
+    """The moment an event looks at the graph from. `source` is the prefix its positions share.
+
+    What was written at a position and committed at a time was known then if that time is not after `time_ms` and the
+    position stands before `pos`, or in another source (`cypher._knows` and `adjacency_walk._before` ask that).
+    """
 
     time_ms: int
     pos: str
@@ -28,10 +32,6 @@ class Cut(msgspec.Struct, frozen=True):
         """The event's own moment. Without a position (not committed yet) only the time is compared."""
         source, slash, _ = event.pos.rpartition("/")
         return cls(event.time_ms, event.pos, f"{source}{slash}" or "\0")
-
-    def knows(self, pos: str, known_ms: int) -> bool:
-        """Whether what was written at `pos`, committed at `known_ms`, was known at this moment."""
-        return known_ms <= self.time_ms and (pos < self.pos or not pos.startswith(self.source))
 
 
 def newest(found: Mapping[str, SubgraphEdge]) -> Collection[SubgraphEdge]:

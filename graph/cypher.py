@@ -222,7 +222,7 @@ def _knows(pos: str, known: str) -> str:
 
 
 def _counts(x: str) -> str:
-    """`graph.asof.Cut.knows`, in Cypher."""
+    """Known to the event (see `graph.asof.Cut`), and neither closed nor emptied by then."""
     pos = POS.format(x=x)
     ends = [(f"{x}._closed_pos", f"{x}._closed_ms"), (f"{x}._floor_pos", f"{x}._floor_ms")]
     open_ = " AND ".join(f"CASE WHEN {end} IS NULL THEN true ELSE NOT ({_knows(end, ms)}) END" for end, ms in ends)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from graph.model import Caps
 from scoring.baseline import Matrix, graph_matrix, row_columns
@@ -72,12 +71,3 @@ def batch_of(features: Features, past: Matrix) -> GraphBatch:
     """A chunk for the network: the long look back stands behind the event's own features."""
     batch = features.batch()
     return replace(batch, event=torch.cat([batch.event, torch.from_numpy(past)], dim=1))
-
-
-def past_of(data: FlatSet, index: Ints) -> NDArray[np.float32]:
-    """The long look back alone [B, H]."""
-    parts = [
-        history(data.sampler.columns([data.events[at] for at in index[first : first + CHUNK]], LOOK_BACK))
-        for first in range(0, len(index), CHUNK)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, len(NAMES)), np.float32)

@@ -70,11 +70,6 @@ class Architecture:
         if self.nodes % blocks or self.hidden % blocks:
             raise ValueError(f"{blocks} blocks must divide nodes ({self.nodes}) and hidden ({self.hidden})")
 
-    @property
-    def needs_age(self) -> bool:
-        """Whether it reads the age of edges."""
-        return self.ports or self.clock != "none"
-
 
 _LEAST = {
     "nodes": 1, "attributes": 0, "event": 0, "relations": 1, "hidden": 1, "layers": 1, "heads": 1, "rounds": 0,
