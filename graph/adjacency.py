@@ -7,6 +7,7 @@ threads: the mirror's lock is around it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -126,8 +127,9 @@ class Adjacency:
             if pos is None or known_ms is None:
                 continue
             if column[held.number] == NONE:
-                column[held.number] = self._places.take()
-            self._write_place(int(column[held.number]), pos, known_ms)
+                column[held.number] = self._place(pos, known_ms)
+            else:
+                self._write_place(int(column[held.number]), pos, known_ms)
 
     def remove(self, gone: Iterable[Held]) -> None:
         """Let versions go, and the nodes and owners nothing speaks of any more."""
@@ -204,7 +206,6 @@ class Adjacency:
 
     def _place(self, pos: str, known_ms: int) -> int:
         number = self._places.take()
-        self._graph = self._graph._replace(places=grown(self._graph.places, number + 1))
         self._write_place(number, pos, known_ms)
         return number
 
@@ -279,18 +280,11 @@ class Adjacency:
         """Edges of one time stand in the order of their version ids, as in every store."""
         versions = self._graph.versions
         node, key = int((versions.dst if way else versions.src)[number]), 2 * int(versions.relation[number]) + way
-        slot, low, high = find(self._graph, self._free, node, key, versions.time_ms[number])
-        while slot < 0:
-            self._make_room()
-            slot, low, high = find(self._graph, self._free, node, key, versions.time_ms[number])
-        start, mine = int(self._graph.slots.start[slot]), self._id(number)
-        while low < high:
-            middle = (low + high) // 2
-            if self._id(int(self._graph.pool.version[start + middle])) < mine:
-                low = middle + 1
-            else:
-                high = middle
-        put(self._graph, slot, low, node, number)
+        slot, low, high = find(self._graph, self._free, node, key, versions.time_ms[number])  # put_all made room
+        start, there = int(self._graph.slots.start[slot]), self._graph.pool.version
+        equals = range(low, high)
+        before = bisect_left(equals, self._id(number), key=lambda at: self._id(int(there[start + at])))
+        put(self._graph, slot, low + before, node, number)
 
     def _id(self, number: int) -> str:
         held: Any = self.held[number]

@@ -6,6 +6,7 @@ say in which log, 16 where in it, 6 which row there. A shorter token stands befo
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 DIGITS = 13 + 16 + 6
@@ -20,6 +21,7 @@ class Place(NamedTuple):
     row: int
 
 
+@lru_cache(maxsize=1_024)  # a position is asked for when it is checked, written and closes what was before it
 def place_of(token: str) -> Place:
     """Read a token.
 
