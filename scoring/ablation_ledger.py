@@ -6,7 +6,6 @@ A run that was interrupted goes on behind it: half a last line is dropped, and i
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.disk import append_synced
 from scoring.outcome import Outcome, OutcomeError, load
 
 
@@ -64,10 +64,7 @@ class Ledger:
         told = hashlib.sha256(f"{self.recipe}\0{variant}".encode()).hexdigest()[:8]  # apart from other recipes'
         found = Finished(variant, self.recipe, f"{name}-{told}.npz", round(took_s, 3))
         outcome.save(self.path.parent / found.file)
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(found) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_synced(self.path, msgspec.json.encode(found) + b"\n")
         self.finished[variant] = found
 
     def outcome(self, variant: str) -> Outcome:

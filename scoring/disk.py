@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 
 def sync_folder(folder: Path) -> None:
@@ -24,7 +25,16 @@ def write_synced(path: Path, content: bytes) -> None:
     Raises:
         FileExistsError: there is one already.
     """
-    with path.open("xb") as file:
+    _put_synced(path, "xb", content)
+
+
+def append_synced(path: Path, content: bytes) -> None:
+    """Put this behind what a file holds, and have it on the disk."""
+    _put_synced(path, "ab", content)
+
+
+def _put_synced(path: Path, mode: Literal["xb", "ab"], content: bytes) -> None:
+    with path.open(mode) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

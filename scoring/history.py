@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from graph.model import Caps
 from scoring.columns import Columns
+from scoring.frame import DAY_MS
 from scoring.schema import HOUR_MS
 
 LOOK_BACK = Caps((256,))
-DAY_MS = 24 * HOUR_MS
 WINDOWS_MS = np.array([HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS, 2**62], np.int64)
 WINDOWS = ("1h", "24h", "7d", "30d", "all")
 ENDS, WAYS = ("source", "target"), ("same", "other")

@@ -7,7 +7,7 @@ Shapes: B events, S seeds.
 
 from __future__ import annotations
 
-import os
+import io
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from scoring.columns import Floats, Ints
 from scoring.dataset import Flags
+from scoring.disk import replace_file
 
 FORMAT = 1
 FEWEST_SEEDS = 5  # of each model that draws any chance at all; reports name what has fewer
@@ -90,10 +91,9 @@ class Outcome:
         arrays |= {f"said_{place}": self.said[model] for place, model in enumerate(self.said)}
         arrays |= {f"group_{place}": self.groups[name] for place, name in enumerate(self.groups)}
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.replace(part, path)
+        whole = io.BytesIO()
+        np.savez_compressed(whole, allow_pickle=False, **arrays)
+        replace_file(path, whole.getvalue())
 
 
 class _Head(msgspec.Struct, frozen=True):

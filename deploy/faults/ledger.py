@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.disk import append_synced
+
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one fault ended.
@@ -70,10 +72,7 @@ class Ledger:
 
     def add(self, outcome: Outcome) -> None:
         """Keep it, on the disk."""
-        with self._path.open("ab") as file:
-            file.write(msgspec.json.encode(outcome) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_synced(self._path, msgspec.json.encode(outcome) + b"\n")
         self.outcomes.append(outcome)
 
     def clear(self) -> None:
