@@ -9,7 +9,7 @@ Shapes: B events, S seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,15 +20,17 @@ from scoring.baseline import Boosted, BoostSettings, Matrix
 from scoring.baseline import Rows as Learned
 from scoring.columns import Floats, Ints, join
 from scoring.core.architecture import Architecture
-from scoring.core.calibration import Calibration, CalibrationError, chosen
+from scoring.core.backend import CPU
+from scoring.core.calibration import chosen, or_unchanged
 from scoring.core.fit import FitSettings, fit, seed_everything
-from scoring.core.lesson import Lesson
 from scoring.core.network import EventNetwork
+from scoring.features import Features
 from scoring.flat_set import FlatSet
-from scoring.inputs import Rows, batch_of, put_together, rows_of, stream
+from scoring.inputs import Rows, batch_of, put_together, read, rows_of, stream
 from scoring.outcome import Outcome
 from scoring.prepared import Prepared
 from scoring.split import Part, Split, SplitSettings, split
+from scoring.teaching import Teaching
 
 TITLES = {
     "lightgbm_row": "LightGBM, the event's own row",
@@ -68,9 +70,8 @@ class ExperimentSettings:
 class Slice:
     """The training slice, ready for every model: rows for trees, subgraphs for the network."""
 
-    part: Part
+    teaching: Teaching
     rows: Rows
-    prepared: Prepared
 
 
 Say = Callable[[str], None]
@@ -81,14 +82,13 @@ def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) 
 
     Raises:
         FlatSetError: the set can't be split so.
-        CalibrationError: the network ranks the calibration slice the wrong way round.
     """
     torch.set_num_threads(settings.threads)
     cut = split(data, settings.split)
     say(_counted(cut))
     learn = _slice(data, cut.train, settings.caps)
     networks = [_networks(settings, data, seed, learn, say) for seed in settings.seeds]
-    later = _read(data, [cut.calibrate.index, cut.test.index], settings.caps, networks)
+    later = [_later(data, part.index, settings.caps, networks) for part in (cut.calibrate, cut.test)]
     said: dict[str, list[Floats]] = {}
     for place, seed in enumerate(settings.seeds):
         for name, scores in _seed(settings, seed, learn, cut.calibrate, later, networks[place].crossed, place).items():
@@ -103,12 +103,14 @@ def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) 
 
 
 def _slice(data: FlatSet, part: Part, caps: Caps) -> Slice:
-    columns, parts, pasts = [], [], []
-    for _, found, features, past in stream(data, part.index, caps):
-        columns.append(found)
-        pasts.append(past)
-        parts.append(rows_of(data, features, past))
-    return Slice(part, put_together(parts), Prepared(join(columns), data.schema, beside=np.concatenate(pasts)))
+    _, columns, pasts = zip(*read(data, part.index, caps), strict=True)
+    past, rows = np.concatenate(pasts), list[Rows]()
+
+    def keep(index: Ints, features: Features) -> None:
+        rows.append(rows_of(data, features, past[index]))
+
+    prepared = Prepared(join(columns), data.schema, beside=past, show=keep)
+    return Slice(Teaching(prepared, part.target, part.weight), put_together(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +124,17 @@ class Networks:
 
 def _networks(settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, say: Say) -> Networks:
     """Train a network on the whole slice, and one on all but each fold."""
-    size = len(learn.part)
+    prepared = learn.teaching.prepared
+    size = len(prepared)
     fold = np.arange(size) * FOLDS // size  # in the order of time
     trained, crossed = [], np.zeros(size)
     for number in (*range(FOLDS), -1):
         network, loss = _network(settings, data, seed, learn, np.flatnonzero(fold != number))
         trained.append(network)
         held = np.flatnonzero(fold == number)
-        crossed[held] = _logits(network, learn.prepared, held, settings.batch)
+        for first in range(0, len(held), settings.batch):
+            at = held[first : first + settings.batch]
+            crossed[at] = CPU.logits(network, prepared.batch(at)).numpy()
         say(f"seed {seed}: network {number + 1 or 'of all'}, loss {loss:.4f}")
     return Networks(tuple(trained[:-1]), trained[-1], crossed)
 
@@ -137,34 +142,16 @@ def _networks(settings: ExperimentSettings, data: FlatSet, seed: int, learn: Sli
 def _network(
     settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, index: Ints
 ) -> tuple[EventNetwork, float]:
-    prepared = learn.prepared
+    prepared, schema = learn.teaching.prepared, data.schema
     seed_everything(seed)
-    schema = data.schema
     network = EventNetwork(Architecture(
         len(schema.nodes), len(schema.edges), prepared.event.shape[1], len(schema.relations), **settings.options,  # type: ignore[arg-type]  # refused by Architecture itself
     ))  # fmt: skip
     network.fit_scaling(prepared.scaling())
-    target, weight = torch.from_numpy(learn.part.target).float(), torch.from_numpy(learn.part.weight).float()
-    generator = np.random.default_rng(seed)
-
-    def lessons(_: int) -> Iterator[Lesson]:
-        order = generator.permutation(index)
-        for first in range(0, len(order), settings.batch):
-            at = np.sort(order[first : first + settings.batch])
-            yield Lesson(prepared.batch(at), target[at], weight[at])
-
+    lessons = learn.teaching.lessons(index, settings.batch, seed)
     steps = -(-len(index) // settings.batch)
     done = fit(network, lessons, FitSettings(settings.epochs, steps, settings.rate, settings.decay, 4.0, average=0.99))
     return network, done.losses[-1]
-
-
-def _logits(network: EventNetwork, prepared: Prepared, index: Ints, batch: int) -> Floats:
-    out = np.zeros(len(index))
-    with torch.inference_mode():
-        for first in range(0, len(index), batch):
-            at = index[first : first + batch]
-            out[first : first + len(at)] = network(prepared.batch(at)).numpy()
-    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +163,14 @@ class Later:
     folds: Floats
 
 
-def _read(data: FlatSet, parts: list[Ints], caps: Caps, networks: list[Networks]) -> list[Later]:
-    return [_later(data, index, caps, networks) for index in parts]
-
-
 def _later(data: FlatSet, index: Ints, caps: Caps, networks: list[Networks]) -> Later:
     rows, whole, folds = [], np.zeros((len(networks), len(index))), np.zeros((len(networks), len(index)))
-    for span, _, features, past in stream(data, index, caps):
+    for span, features, past in stream(data, index, caps):
         rows.append(rows_of(data, features, past))
         batch = batch_of(features, past)
-        with torch.inference_mode():
-            for place, each in enumerate(networks):
-                whole[place, span] = each.whole(batch).numpy()
-                folds[place, span] = np.mean([fold(batch).numpy() for fold in each.folds], axis=0)
+        for place, each in enumerate(networks):
+            whole[place, span] = CPU.logits(each.whole, batch).numpy()
+            folds[place, span] = np.mean([CPU.logits(fold, batch).numpy() for fold in each.folds], axis=0)
     return Later(put_together(rows), whole, folds)
 
 
@@ -197,30 +179,25 @@ def _seed(
 ) -> dict[str, Floats]:
     """What each model trained with this seed says of the test events: calibrated [B]."""
     calibrate, test = later
-    said = {}
+    parts, said = (learn.teaching, watch), dict[str, Floats]()
     for name, matrix in learn.rows.named().items():
-        after = [each.rows.named()[name] for each in later]
-        said[name] = _boosted(settings, seed, (learn.part, watch), [matrix, *after])
+        said[name] = _boosted(settings, seed, parts, [matrix, *(each.rows.named()[name] for each in later)])
     logits = [crossed, calibrate.folds[place], test.folds[place]]
     graphs = [learn.rows.graph, calibrate.rows.graph, test.rows.graph]
     wider = [np.column_stack(pair).astype(np.float32) for pair in zip(graphs, logits, strict=True)]
-    said["hybrid"] = _boosted(settings, seed, (learn.part, watch), wider)
-    said["network"] = _calibrated(calibrate.whole[place], watch).probability(test.whole[place])
+    said["hybrid"] = _boosted(settings, seed, parts, wider)
+    own = or_unchanged(chosen, calibrate.whole[place], watch.target, watch.weight)
+    said["network"] = own.probability(test.whole[place])
     return said
 
 
-def _boosted(settings: ExperimentSettings, seed: int, parts: tuple[Part, Part], matrices: list[Matrix]) -> Floats:
+def _boosted(settings: ExperimentSettings, seed: int, parts: tuple[Teaching, Part], matrices: list[Matrix]) -> Floats:
     """Trees trained on the first matrix, stopped and calibrated on the second: what they say of the third."""
-    learn, watch = (Learned(m, part.target, part.weight) for m, part in zip(matrices[:2], parts, strict=True))
+    learn = Learned(matrices[0], parts[0].target, parts[0].weight)
+    watch = Learned(matrices[1], parts[1].target, parts[1].weight)
     boosted = Boosted.train(learn, watch, seed, settings.boost)
-    return _calibrated(boosted.logit(matrices[1]), parts[1]).probability(boosted.logit(matrices[2]))
-
-
-def _calibrated(logit: Floats, part: Part) -> Calibration:
-    try:
-        return chosen(logit, part.target, part.weight)
-    except CalibrationError:  # a row that tells nothing: the log-odds stand as they are, and the table shows it
-        return Calibration()
+    own = or_unchanged(chosen, boosted.logit(watch.matrix), watch.target, watch.weight)
+    return own.probability(boosted.logit(matrices[2]))
 
 
 def _payers(data: FlatSet, index: Ints) -> Ints:

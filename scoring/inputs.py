@@ -44,13 +44,18 @@ class Rows:
         return {f"lightgbm_{name}": getattr(self, name) for name in self.__slots__}
 
 
-def stream(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Columns, Features, Matrix]]:
-    """Events in chunks: their place among the index, columns, features, and the long look back [B, H]."""
+def read(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Columns, Matrix]]:
+    """Events in chunks: their place among the index, columns, and the long look back [B, H]."""
     for first in range(0, len(index), CHUNK):
         events = [data.events[at] for at in index[first : first + CHUNK]]
-        columns = data.sampler.columns(events, caps)
         past = history(data.sampler.columns(events, LOOK_BACK))
-        yield slice(first, first + len(events)), columns, compute(columns, data.schema), past
+        yield slice(first, first + len(events)), data.sampler.columns(events, caps), past
+
+
+def stream(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Features, Matrix]]:
+    """Events in chunks: their place among the index, features, and the long look back [B, H]."""
+    for span, columns, past in read(data, index, caps):
+        yield span, compute(columns, data.schema), past
 
 
 def rows_of(data: FlatSet, features: Features, past: Matrix) -> Rows:

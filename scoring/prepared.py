@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,21 @@ class Prepared:
     """Features kept for training: about 20 kB a subgraph of 150 nodes and 250 edges."""
 
     def __init__(
-        self, columns: Columns, schema: FeatureSchema, topology: bool = False, beside: NDArray[Any] | None = None
+        self,
+        columns: Columns,
+        schema: FeatureSchema,
+        topology: bool = False,
+        beside: NDArray[Any] | None = None,
+        show: Callable[[Ints, Features], None] = lambda index, features: None,
     ) -> None:
-        """Compute and keep the features of every subgraph, its topology too where the network reads it; what is
-        `beside` [B, H] stands behind the event's own features.
+        """Compute and keep the features of every subgraph.
+
+        Args:
+            columns: the subgraphs.
+            schema: of the features.
+            topology: compute the subgraphs' topology too.
+            beside: [B, H] stands behind the event's own features.
+            show: told of the features at full precision, a block of events at a time.
         """
         self.columns = columns
         self.nodes = np.empty((len(columns.label), len(schema.nodes)), np.float16)
@@ -46,6 +57,7 @@ class Prepared:
             self.nodes[slice(*nodes)] = features.nodes
             self.edges[slice(*edges)] = features.edges
             self.event[index] = features.event
+            show(index, features)
             if self.whole is not None:
                 self.whole[index] = features.batch(topology=True).whole
         if beside is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,16 +15,16 @@ from scoring.baseline import Boosted, BoostSettings, Matrix, Rows, graph_matrix,
 from scoring.columns import Columns, Floats
 from scoring.core.architecture import Architecture
 from scoring.core.backend import CPU, Backend
-from scoring.core.calibration import Calibration, CalibrationError, calibrate
+from scoring.core.calibration import Calibration, calibrate, or_unchanged
 from scoring.core.conv import Layout, RelationalConv
 from scoring.core.fit import FitSettings, Fitted, fit, seed_everything
-from scoring.core.lesson import Lesson
 from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
 from scoring.dataset import Dataset, Flags, flags
 from scoring.prepared import Prepared, blocks
 from scoring.registry import DataRange, Manifest, Probe, Thresholds
 from scoring.schema import FeatureSchema
+from scoring.teaching import Teaching
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +142,8 @@ def _run(
 
 
 def _fit(settings: TrainSettings, network: EventNetwork, prepared: Prepared, learn: Slice) -> Fitted:
-    target, weight = torch.from_numpy(learn.target).float(), torch.from_numpy(learn.weight).float()
-    generator = np.random.default_rng(torch.initial_seed() % 2**32)
-
-    def lessons(epoch: int) -> Iterator[Lesson]:
-        order = generator.permutation(len(prepared))
-        for first in range(0, len(order), settings.batch):
-            index = np.sort(order[first : first + settings.batch])
-            yield Lesson(prepared.batch(index), target[index], weight[index])
-
+    seed = torch.initial_seed() % 2**32
+    lessons = Teaching(prepared, learn.target, learn.weight).lessons(np.arange(len(prepared)), settings.batch, seed)
     steps = -(-len(prepared) // settings.batch)
     fitting = FitSettings(settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight)
     return fit(network, lessons, fitting)
@@ -159,10 +152,7 @@ def _fit(settings: TrainSettings, network: EventNetwork, prepared: Prepared, lea
 def _boosted(settings: TrainSettings, seed: int, parts: list[tuple[Matrix, Slice]]) -> tuple[Boosted, Calibration]:
     learn, watch = (Rows(matrix, part.target, part.weight) for matrix, part in parts)
     boosted = Boosted.train(learn, watch, seed, settings.boost)
-    try:
-        return boosted, calibrate(boosted.logit(watch.matrix), watch.target, watch.weight)
-    except CalibrationError:  # a row that tells nothing: the trees' own log-odds stand, and the table shows it
-        return boosted, Calibration()
+    return boosted, or_unchanged(calibrate, boosted.logit(watch.matrix), watch.target, watch.weight)
 
 
 def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSchema, backend: Backend = CPU) -> Floats:

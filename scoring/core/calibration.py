@@ -11,6 +11,7 @@ events tie that did not, and no figure of the ranking depends on which way was t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,6 +76,9 @@ class Calibration:
         return np.asarray(np.interp(value, here, there) + beyond)
 
 
+Fit = Callable[[ArrayLike, ArrayLike, ArrayLike], Calibration]
+
+
 def calibrate(logit: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Calibration:
     """Fit the sigmoid by maximum likelihood.
 
@@ -126,6 +130,17 @@ def chosen(logit: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None,
             square = (fitted.probability(logits[watch]) - targets[watch]) ** 2
             errors[way] += float((square * weights[watch]).sum())
     return min(errors, key=lambda way: errors[way])(logits, targets, weights)
+
+
+def or_unchanged(way: Fit, logit: ArrayLike, target: ArrayLike, weight: ArrayLike) -> Calibration:
+    """As `calibrate`, `isotonic` or `chosen` fits it; what changes nothing where the slice can't calibrate.
+
+    For a model that tells nothing: its own log-odds stand, and a table beside others shows it.
+    """
+    try:
+        return way(logit, target, weight)
+    except CalibrationError:
+        return Calibration()
 
 
 def _checked(logit: ArrayLike, target: ArrayLike, weight: ArrayLike | None) -> tuple[Floats, Flags, Floats]:

@@ -39,10 +39,10 @@ def test_every_model_speaks_of_every_test_event(data: FlatSet) -> None:
 def test_only_the_last_two_rows_hold_labels(data: FlatSet) -> None:
     """Taking every label away changes neither the event's row nor the counts."""
     index, caps = np.arange(1_000, 1_100), Caps((8, 2))
-    _, _, features, past = next(stream(data, index, caps))
+    _, features, past = next(stream(data, index, caps))
     with_labels = rows_of(data, features, past)
     data.mirror._adjacent._graph.labels.fraud[:] = 1 - data.mirror._adjacent._graph.labels.fraud
-    _, _, features, past = next(stream(data, index, caps))
+    _, features, past = next(stream(data, index, caps))
     without = rows_of(data, features, past)
     assert np.array_equal(with_labels.row, without.row) and np.array_equal(with_labels.counts, without.counts)
     assert not np.array_equal(with_labels.labels, without.labels)
