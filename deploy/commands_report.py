@@ -63,16 +63,12 @@ class _Flat:
 
 
 def _evaluate_flat(asked: _Flat, json: bool, html: Path | None, keep: Path | None) -> None:
-    from importlib.metadata import version
-
     from deploy.config import settings
-    from deploy.figures import machine
     from graph.flat import Refused
     from graph.mapping import Mapping
     from scoring.experiment import ExperimentSettings, run
     from scoring.flat_set import read_flat
     from scoring.measured import measure
-    from scoring.report import figures_of, models_of
     from scoring.split import SplitSettings
 
     refused: list[Refused] = []
@@ -84,9 +80,7 @@ def _evaluate_flat(asked: _Flat, json: bool, html: Path | None, keep: Path | Non
     if keep is not None:
         outcome.save(keep)
     found = measure(outcome)
-    made = {"version": version("ringwatch"), "machine": machine(), "command": asked.command}
-    said = {"bench": "evaluate", **made, "figures": figures_of([found]), "models": models_of([found])}
-    _print(found, said if json else None, found.figures)
+    _print(found, _said("evaluate", asked.command, found) if json else None, found.figures)
     _write(html, found, f"{data.name}: network and hybrid beside boosted trees", asked.command)
 
 
@@ -99,19 +93,24 @@ def compare(
     rounds: Annotated[int, typer.Option(min=100, max=100_000, help="Resamples for each interval.")] = 500,
 ) -> None:
     """Two outcomes on the same events: all their models in one table, differences on the same resamples."""
-    from importlib.metadata import version
-
-    from deploy.figures import machine
     from scoring.measured import Settings, measure
     from scoring.outcome import joined, load
-    from scoring.report import figures_of, models_of
 
     found = measure(joined(load(first), load(second)), Settings(a_day, rounds))
     named = f"ringwatch compare {first} {second}"
-    made = {"version": version("ringwatch"), "machine": machine(), "command": named}
-    said = {"bench": "compare", **made, "figures": figures_of([found]), "models": models_of([found])}
-    _print(found, said if json else None, found.figures)
+    _print(found, _said("compare", named, found) if json else None, found.figures)
     _write(html, found, f"{first.stem} and {second.stem}", named)
+
+
+def _said(bench: str, command: str, found: Measured) -> dict[str, Any]:
+    """The one JSON form, with every figure of every model."""
+    from importlib.metadata import version
+
+    from deploy.figures import machine
+    from scoring.report import figures_of, models_of
+
+    made = {"version": version("ringwatch"), "machine": machine(), "command": command}
+    return {"bench": bench, **made, "figures": figures_of([found]), "models": models_of([found])}
 
 
 def _print(found: Measured, said: dict[str, Any] | None, columns: tuple[str, ...]) -> None:
