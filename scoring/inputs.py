@@ -1,6 +1,6 @@
 """What models read of a set's events: the subgraphs for the network, and rows for trees, all as of each event.
 
-Shapes: B events, V event features, H features of the long look back, C columns of a matrix.
+Shapes: B events, V event features, P features with a long look back, C columns of a matrix.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch
 
 from graph.model import Caps
 from scoring.baseline import Matrix, graph_matrix, row_columns
+from scoring.cells import past_names
 from scoring.columns import Columns, Ints
 from scoring.core.batch import GraphBatch
 from scoring.features import Features, compute
 from scoring.flat_set import FlatSet
-from scoring.history import LOOK_BACK, NAMES, history
 
 CHUNK = 2_048  # events read at a time
 SAYS_LABELS = ("fraud", "legit")
@@ -45,15 +45,14 @@ class Rows:
 
 
 def read(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Columns, Matrix]]:
-    """Events in chunks: their place among the index, columns, and the long look back [B, H]."""
+    """Events in chunks: their place among the index, columns, and the long look back [B, P]."""
     for first in range(0, len(index), CHUNK):
         events = [data.events[at] for at in index[first : first + CHUNK]]
-        past = history(data.sampler.columns(events, LOOK_BACK))
-        yield slice(first, first + len(events)), data.sampler.columns(events, caps), past
+        yield slice(first, first + len(events)), data.sampler.columns(events, caps), data.sampler.past(events)
 
 
 def stream(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Features, Matrix]]:
-    """Events in chunks: their place among the index, features, and the long look back [B, H]."""
+    """Events in chunks: their place among the index, features, and the long look back [B, P]."""
     for span, columns, past in read(data, index, caps):
         yield span, compute(columns, data.schema), past
 
@@ -61,7 +60,7 @@ def stream(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Feat
 def rows_of(data: FlatSet, features: Features, past: Matrix) -> Rows:
     """Rows of one chunk."""
     row = features.event[:, row_columns(data.schema)]
-    told = np.array([any(word in name for word in SAYS_LABELS) for name in NAMES])
+    told = np.array([any(word in name for word in SAYS_LABELS) for name in past_names(data.schema)])
     counts = np.concatenate([row, past[:, ~told]], axis=1)
     labels = np.concatenate([counts, past[:, told]], axis=1)
     return Rows(row, counts, labels, np.concatenate([labels, graph_matrix(features)], axis=1))
