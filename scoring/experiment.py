@@ -1,10 +1,15 @@
 """Train and measure on a set nobody prepared: the baselines, the network, and both together, by one split in time.
 
-The hybrid is boosted trees that also read the network's logit. So that this logit means the same in training and
-test, it is cross-fitted: the training slice is cut in time, and each half gets the logit of a network that learned
-from the other; later events get the mean of both.
+What stops early and calibrates is the newest slice before the test, and where fraud drifts it is what there is most
+to learn from: so every model is made twice, once without it, to see how many trees are best and what a score means,
+and once with it, to be tested.
 
-Shapes: B events, S seeds.
+What the hybrid, boosted trees that also read the network, learns of the network is what it will meet: the logit of
+one that was trained on earlier events alone. So the time before the test is cut into folds, a network is trained on
+all folds before each, and the trees see its logit there (nothing in the first fold); the test gets that of the
+network that was trained on all of them.
+
+Shapes: B events, S seeds, F folds.
 """
 
 from __future__ import annotations
@@ -24,12 +29,13 @@ from scoring.core.backend import CPU
 from scoring.core.calibration import chosen, or_unchanged
 from scoring.core.fit import FitSettings, fit, seed_everything
 from scoring.core.network import EventNetwork
+from scoring.dataset import Flags
 from scoring.features import Features
 from scoring.flat_set import FlatSet
 from scoring.inputs import Rows, batch_of, put_together, read, rows_of, stream
 from scoring.outcome import Outcome
 from scoring.prepared import Prepared
-from scoring.split import Part, Split, SplitSettings, split
+from scoring.split import Split, SplitSettings, split
 from scoring.teaching import Teaching
 
 TITLES = {
@@ -41,7 +47,8 @@ TITLES = {
     "hybrid": "hybrid: trees that read the network",
 }
 OURS = ("network", "hybrid")
-FOLDS = 2
+READ = 512  # events a network is asked of at a time
+FOLDS = 4  # in the order of time; the last is the slice that calibrates
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +75,19 @@ class ExperimentSettings:
 
 @dataclass(slots=True)
 class Slice:
-    """The training slice, ready for every model: rows for trees, subgraphs for the network."""
+    """What lies before the test, ready for every model: subgraphs for the network, rows for trees, and its folds [B].
+
+    The last fold calibrates.
+    """
 
     teaching: Teaching
     rows: Rows
+    fold: Ints
+
+    @property
+    def newest(self) -> Flags:
+        """[B] which events calibrate."""
+        return np.asarray(self.fold == FOLDS - 1)
 
 
 Say = Callable[[str], None]
@@ -86,12 +102,12 @@ def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) 
     torch.set_num_threads(settings.threads)
     cut = split(data, settings.split)
     say(_counted(cut))
-    learn = _slice(data, cut.train, settings.caps)
+    learn = _slice(data, cut, settings.caps)
     networks = [_networks(settings, data, seed, learn, say) for seed in settings.seeds]
-    later = [_later(data, part.index, settings.caps, networks) for part in (cut.calibrate, cut.test)]
+    later = _later(data, cut.test.index, settings.caps, networks)
     said: dict[str, list[Floats]] = {}
-    for place, seed in enumerate(settings.seeds):
-        for name, scores in _seed(settings, seed, learn, cut.calibrate, later, networks[place].crossed, place).items():
+    for seed, own, logit in zip(settings.seeds, networks, later.logits, strict=True):
+        for name, scores in _seed(settings, seed, learn, later.rows, own.before, logit).items():
             said.setdefault(name, []).append(scores)
         say(f"seed {seed}: done")
     test = cut.test.index
@@ -102,41 +118,42 @@ def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) 
     )  # fmt: skip
 
 
-def _slice(data: FlatSet, part: Part, caps: Caps) -> Slice:
-    _, columns, pasts = zip(*read(data, part.index, caps), strict=True)
+def _slice(data: FlatSet, cut: Split, caps: Caps) -> Slice:
+    index = np.concatenate([cut.train.index, cut.calibrate.index])
+    target, weight = (
+        np.concatenate([getattr(part, name) for part in (cut.train, cut.calibrate)]) for name in ("target", "weight")
+    )
+    _, columns, pasts = zip(*read(data, index, caps), strict=True)
     past, rows = np.concatenate(pasts), list[Rows]()
 
-    def keep(index: Ints, features: Features) -> None:
-        rows.append(rows_of(data, features, past[index]))
+    def keep(at: Ints, features: Features) -> None:
+        rows.append(rows_of(data, features, past[at]))
 
     prepared = Prepared(join(columns), data.schema, beside=past, show=keep)
-    return Slice(Teaching(prepared, part.target, part.weight), put_together(rows))
+    fold = np.arange(len(cut.train)) * (FOLDS - 1) // len(cut.train)  # in the order of time
+    fold = np.concatenate([fold, np.full(len(cut.calibrate), FOLDS - 1)])
+    return Slice(Teaching(prepared, target, weight), put_together(rows), fold)
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """A seed's networks, one for each fold of the training slice, and what they said of the folds they did not see."""
+    """A seed's network, and what those before it said of each fold, trained on earlier ones: [B], NaN in the first."""
 
-    folds: tuple[EventNetwork, ...]
-    whole: EventNetwork
-    crossed: Floats  # [B] of the training slice
+    last: EventNetwork
+    before: Floats
 
 
 def _networks(settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, say: Say) -> Networks:
-    """Train a network on the whole slice, and one on all but each fold."""
     prepared = learn.teaching.prepared
-    size = len(prepared)
-    fold = np.arange(size) * FOLDS // size  # in the order of time
-    trained, crossed = [], np.zeros(size)
-    for number in (*range(FOLDS), -1):
-        network, loss = _network(settings, data, seed, learn, np.flatnonzero(fold != number))
-        trained.append(network)
-        held = np.flatnonzero(fold == number)
-        for first in range(0, len(held), settings.batch):
-            at = held[first : first + settings.batch]
-            crossed[at] = CPU.logits(network, prepared.batch(at)).numpy()
-        say(f"seed {seed}: network {number + 1 or 'of all'}, loss {loss:.4f}")
-    return Networks(tuple(trained[:-1]), trained[-1], crossed)
+    before = np.full(len(prepared), np.nan)
+    for number in range(1, FOLDS + 1):
+        network, loss = _network(settings, data, seed, learn, np.flatnonzero(learn.fold < number))
+        following = np.flatnonzero(learn.fold == number)
+        for first in range(0, len(following), READ):
+            at = following[first : first + READ]
+            before[at] = CPU.logits(network, prepared.batch(at)).numpy()
+        say(f"seed {seed}: network {number} of {FOLDS}, loss {loss:.4f}")
+    return Networks(network, before)
 
 
 def _network(
@@ -156,48 +173,43 @@ def _network(
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What is read once of later events: rows, and each seed's logits [S, B]: its network's, and the folds' mean."""
+    """What is read once of the test's events: rows, and what each seed's network says [S, B]."""
 
     rows: Rows
-    whole: Floats
-    folds: Floats
+    logits: Floats
 
 
 def _later(data: FlatSet, index: Ints, caps: Caps, networks: list[Networks]) -> Later:
-    rows, whole, folds = [], np.zeros((len(networks), len(index))), np.zeros((len(networks), len(index)))
+    rows, logits = [], np.zeros((len(networks), len(index)))
     for span, features, past in stream(data, index, caps):
         rows.append(rows_of(data, features, past))
         batch = batch_of(features, past)
         for place, each in enumerate(networks):
-            whole[place, span] = CPU.logits(each.whole, batch).numpy()
-            folds[place, span] = np.mean([CPU.logits(fold, batch).numpy() for fold in each.folds], axis=0)
-    return Later(put_together(rows), whole, folds)
+            logits[place, span] = CPU.logits(each.last, batch).numpy()
+    return Later(put_together(rows), logits)
 
 
 def _seed(
-    settings: ExperimentSettings, seed: int, learn: Slice, watch: Part, later: list[Later], crossed: Floats, place: int
+    settings: ExperimentSettings, seed: int, learn: Slice, later: Rows, before: Floats, logit: Floats
 ) -> dict[str, Floats]:
     """What each model trained with this seed says of the test events: calibrated [B]."""
-    calibrate, test = later
-    parts, said = (learn.teaching, watch), dict[str, Floats]()
-    for name, matrix in learn.rows.named().items():
-        said[name] = _boosted(settings, seed, parts, [matrix, *(each.rows.named()[name] for each in later)])
-    logits = [crossed, calibrate.folds[place], test.folds[place]]
-    graphs = [learn.rows.graph, calibrate.rows.graph, test.rows.graph]
-    wider = [np.column_stack(pair).astype(np.float32) for pair in zip(graphs, logits, strict=True)]
-    said["hybrid"] = _boosted(settings, seed, parts, wider)
-    own = or_unchanged(chosen, calibrate.whole[place], watch.target, watch.weight)
-    said["network"] = own.probability(test.whole[place])
+    test = later.named()
+    said = {name: _boosted(settings, seed, learn, own, test[name]) for name, own in learn.rows.named().items()}
+    wider = (np.column_stack(pair).astype(np.float32) for pair in ((learn.rows.graph, before), (later.graph, logit)))
+    said["hybrid"] = _boosted(settings, seed, learn, *wider)
+    newest, teaching = learn.newest, learn.teaching
+    own = or_unchanged(chosen, before[newest], teaching.target[newest], teaching.weight[newest])
+    said["network"] = own.probability(logit)
     return said
 
 
-def _boosted(settings: ExperimentSettings, seed: int, parts: tuple[Teaching, Part], matrices: list[Matrix]) -> Floats:
-    """Trees trained on the first matrix, stopped and calibrated on the second: what they say of the third."""
-    learn = Learned(matrices[0], parts[0].target, parts[0].weight)
-    watch = Learned(matrices[1], parts[1].target, parts[1].weight)
-    boosted = Boosted.train(learn, watch, seed, settings.boost)
-    own = or_unchanged(chosen, boosted.logit(watch.matrix), watch.target, watch.weight)
-    return own.probability(boosted.logit(matrices[2]))
+def _boosted(settings: ExperimentSettings, seed: int, learn: Slice, matrix: Matrix, test: Matrix) -> Floats:
+    """What trees say of the test: stopped and calibrated on the newest slice, then grown with it as well."""
+    newest, teaching = learn.newest, learn.teaching
+    before, watch = (Learned(matrix[at], teaching.target[at], teaching.weight[at]) for at in (~newest, newest))
+    stopped = Boosted.train(before, watch, seed, settings.boost)
+    own = or_unchanged(chosen, stopped.logit(watch.matrix), watch.target, watch.weight)
+    return own.probability(Boosted.grow(before.followed_by(watch), stopped.rounds, seed, settings.boost).logit(test))
 
 
 def _payers(data: FlatSet, index: Ints) -> Ints:
@@ -218,6 +230,7 @@ def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str,
         f"{cut.gap_ms / 86_400_000:.2f} days before them are left out.",
         "Labels": f"known {data.delay_ms / 86_400_000:.2f} days after the event (median); training knows what was "
         "reported when the test begins, every event sees what was reported before it.",
+        "Refit": "what stopped and calibrated on the newest slice was made once more with it, and then tested.",
         "Thinning": f"of the negatives one in {cut.train.weight.max():.1f} trains, with that weight; "
         "no test event is left out.",
         "Seeds": f"training seeds {', '.join(map(str, settings.seeds))}.",

@@ -72,8 +72,12 @@ class FeatureSchema(msgspec.Struct, frozen=True):
 
     @property
     def hash(self) -> str:
-        """Names this schema: the same hash, the same features."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+        """Names this schema: the same hash, the same features. Where there is no category it is as it was before."""
+        told = msgspec.to_builtins(self)
+        for relation in told["relations"]:
+            if not relation["categories"]:
+                del relation["categories"]
+        return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()[:16]
 
 
 def schema_of(

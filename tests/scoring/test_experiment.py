@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flat_payments import write
 
+from graph.adjacency_lines import ASK
 from graph.model import Caps
 from scoring.baseline import BoostSettings
 from scoring.core.metrics import pr_auc
@@ -42,6 +43,7 @@ def test_only_the_last_two_rows_hold_labels(data: FlatSet) -> None:
     _, features, past = next(stream(data, index, caps))
     with_labels = rows_of(data, features, past)
     data.mirror._adjacent._graph.labels.fraud[:] = 1 - data.mirror._adjacent._graph.labels.fraud
+    data.mirror._adjacent._lines.rows[:] = ASK  # it is told there too
     _, features, past = next(stream(data, index, caps))
     without = rows_of(data, features, past)
     assert np.array_equal(with_labels.row, without.row) and np.array_equal(with_labels.counts, without.counts)
