@@ -43,6 +43,7 @@ class Outcome:
         titles: each model's name for people.
         cost_ms: milliseconds an event, of the models whose cost was measured.
         ours: models to be measured against the strongest of the others.
+        bars: others that ours are measured against as well, because somebody named them as what is to be beaten.
         groups: by name, what ties events together, such as the paying account [B]: numbers, 0 and up.
         notes: by heading, what a reader has to know: how it was split, what delay, which seeds.
     """
@@ -57,6 +58,7 @@ class Outcome:
     ours: tuple[str, ...] = ()
     groups: Mapping[str, Ints] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    bars: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no figure can be had of.
@@ -78,14 +80,14 @@ class Outcome:
     def of(self, models: Iterable[str]) -> Outcome:
         """The same with these models only."""
         kept = list(models)
-        ours = tuple(model for model in self.ours if model in kept)
-        return replace(self, said={model: self.said[model] for model in kept}, ours=ours)
+        ours, bars = (tuple(model for model in named if model in kept) for named in (self.ours, self.bars))
+        return replace(self, said={model: self.said[model] for model in kept}, ours=ours, bars=bars)
 
     def save(self, path: Path) -> None:
         """Write it; a file of that name is replaced as a whole, or not at all."""
         names = {"said": list(self.said), "groups": list(self.groups)}
         head = {"format": FORMAT, "name": self.name, "titles": dict(self.titles), "cost_ms": dict(self.cost_ms),
-                "ours": self.ours, "notes": dict(self.notes), **names}  # fmt: skip
+                "ours": self.ours, "bars": self.bars, "notes": dict(self.notes), **names}  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {"head": np.frombuffer(msgspec.json.encode(head), np.uint8)}
         arrays |= {"ids": np.asarray(self.ids, np.str_), "time_ms": self.time_ms, "target": self.target}
         arrays |= {f"said_{place}": self.said[model] for place, model in enumerate(self.said)}
@@ -105,6 +107,7 @@ class _Head(msgspec.Struct, frozen=True):
     notes: dict[str, str]
     said: list[str]
     groups: list[str]
+    bars: tuple[str, ...] = ()
 
 
 def load(path: Path) -> Outcome:
@@ -122,7 +125,7 @@ def load(path: Path) -> Outcome:
             groups = {name: arrays[f"group_{place}"] for place, name in enumerate(head.groups)}
             return Outcome(
                 head.name, arrays["ids"], arrays["time_ms"], arrays["target"], said, head.titles, head.cost_ms,
-                head.ours, groups, head.notes,
+                head.ours, groups, head.notes, head.bars,
             )  # fmt: skip
     except FileNotFoundError:
         raise OutcomeError(f"{path}: no such file; `ringwatch evaluate --keep {path}` writes one") from None
@@ -145,6 +148,7 @@ def _problems(outcome: Outcome) -> Iterable[str]:
         elif not ((scores >= 0) & (scores <= 1)).all():
             yield f"{model} said what is no probability; calibrate it first"
     yield from (f"{model} is ours but said nothing" for model in outcome.ours if model not in outcome.said)
+    yield from (f"{model} is to be beaten but said nothing" for model in outcome.bars if model not in outcome.said)
 
 
 def joined(first: Outcome, second: Outcome) -> Outcome:

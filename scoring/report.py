@@ -80,13 +80,14 @@ def counts(result: Measured) -> str:
 
 def gains(result: Measured) -> list[str]:
     """A sentence for each of ours and each figure it is compared by."""
-    outcome, rival = result.outcome, result.rival
-    if rival is None:
+    outcome = result.outcome
+    if not result.rivals:
         return ["No baseline in this table: these figures compare with nothing. Evaluate one beside the model."]
     return [
         f"{_first_large(title_of(name))} of {outcome.title(model)} less that of {outcome.title(rival)}: "
         f"{with_bounds(name, found, signed=True)}{_verdict(found)}."
         for model in outcome.ours
+        for rival in result.rivals
         for name in GAINS
         for found in [result.difference(model, rival, name)]
     ]
@@ -128,13 +129,14 @@ def _figures(result: Measured, model: str) -> Iterator[dict[str, Any]]:
     for name in result.figures:
         beside = None if rival is None else {"name": rival} | _given(result.figure(rival, name))
         yield figure_row(f"{name}@{place}", name, result.figure(model, name), beside)
-    for name in GAINS if rival is not None else ():
-        gain = result.difference(model, str(rival), name)
-        beside = {"name": rival} | _given(result.figure(str(rival), name))
-        yield figure_row(f"{name}_gain@{place}", name, gain, beside)
+    others = [other for other in result.rivals if other != model]
+    for other, name in ((other, name) for other in others for name in GAINS):
+        gain, over = result.difference(model, other, name), "" if other == result.rival else f"_over_{other}"
+        beside = {"name": other} | _given(result.figure(other, name))
+        yield figure_row(f"{name}_gain{over}@{place}", name, gain, beside)
         for side, value in (("low", gain.low), ("high", gain.high)):
             bound = Interval(value, value, value, gain.by)
-            yield figure_row(f"{name}_gain_{side}@{place}", name, bound, beside)
+            yield figure_row(f"{name}_gain{over}_{side}@{place}", name, bound, beside)
 
 
 def figure_row(label: str, name: str, found: Interval, beside: dict[str, Any] | None) -> dict[str, Any]:
