@@ -134,6 +134,11 @@ class Boosted:
         """LightGBM's text form; no pickle."""
         return str(self.booster.model_to_string(num_iteration=self.booster.best_iteration))
 
+    def shares(self, matrix: Matrix) -> NDArray[np.float64]:
+        """[B, C + 1] what each column adds to the raw score, and last the mean of all: Shapley values of the trees."""
+        found = self.booster.predict(matrix, pred_contrib=True, num_threads=self.threads)
+        return np.asarray(found, dtype=np.float64)
+
     def logit(self, matrix: Matrix) -> NDArray[np.float64]:
         """[B] raw scores."""
         return np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=self.threads), dtype=np.float64)

@@ -61,7 +61,7 @@ def folder_outcome(folder: Path, test: Holdout) -> Outcome:
         ValueError: the test set was thinned.
         OutcomeError: it holds one class only.
     """
-    manifest, network, text = registry.load(folder)
+    manifest, network, text, _ = registry.load(folder)
     part = slice_of(test.data, manifest.features, test.truth)
     said = {"rules": test.data.rules[None, :]}
     if text is not None:

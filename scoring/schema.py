@@ -46,6 +46,7 @@ class FeatureSchema(msgspec.Struct, frozen=True):
         nodes: names of the 64 node features.
         edges: names of the edge attributes.
         event: names of the event's own features.
+        past: names of what stands behind them with a long look back (`scoring.cells.past_names`), where it is read.
     """
 
     version: int
@@ -54,6 +55,7 @@ class FeatureSchema(msgspec.Struct, frozen=True):
     nodes: tuple[str, ...]
     edges: tuple[str, ...]
     event: tuple[str, ...]
+    past: tuple[str, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -72,8 +74,10 @@ class FeatureSchema(msgspec.Struct, frozen=True):
 
     @property
     def hash(self) -> str:
-        """Names this schema: the same hash, the same features. Where there is no category it is as it was before."""
+        """Names this schema: the same hash, the same features. Without categories and past as before them."""
         told = msgspec.to_builtins(self)
+        if not told["past"]:
+            del told["past"]
         for relation in told["relations"]:
             if not relation["categories"]:
                 del relation["categories"]
@@ -126,7 +130,7 @@ def rebuilt(schema: FeatureSchema) -> FeatureSchema:
     """The schema that this code makes of the same description: equal, unless the code has changed."""
     relations = {r.name: (r.src, r.dst, r.numeric) for r in schema.relations}
     words, categories = ({r.name: getattr(r, part) for r in schema.relations} for part in ("words", "categories"))
-    return schema_of(relations, schema.labels, words, categories)
+    return msgspec.structs.replace(schema_of(relations, schema.labels, words, categories), past=schema.past)
 
 
 def _node_names(labels: Sequence[str], relations: Sequence[str]) -> tuple[str, ...]:
