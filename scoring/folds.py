@@ -26,7 +26,6 @@ from scoring.core.architecture import Architecture
 from scoring.core.backend import CPU
 from scoring.core.calibration import Calibration, chosen, or_unchanged
 from scoring.core.fit import FitSettings, fit, seed_everything
-from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
 from scoring.dataset import Flags
 from scoring.features import Features
@@ -137,11 +136,11 @@ def _network(
 
 
 class Grown(NamedTuple):
-    """Trees, what their scores mean, and the PR-AUC on the newest fold of those that were grown without it."""
+    """Trees, what their scores mean, and what those grown without the newest fold said of it: raw, [B]."""
 
     trees: Boosted
     calibration: Calibration
-    pr_auc: float
+    newest: Floats
 
 
 def grown(settings: ExperimentSettings, seed: int, learn: Slice, matrix: Matrix) -> Grown:
@@ -152,4 +151,4 @@ def grown(settings: ExperimentSettings, seed: int, learn: Slice, matrix: Matrix)
     logit = stopped.logit(watch.matrix)
     calibration = or_unchanged(chosen, logit, watch.target, watch.weight)
     trees = Boosted.grow(before.followed_by(watch), stopped.rounds, seed, settings.boost)
-    return Grown(trees, calibration, pr_auc(watch.target, logit))
+    return Grown(trees, calibration, logit)

@@ -21,6 +21,7 @@ from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
 from scoring.manifest import BASELINE as BASELINE
 from scoring.manifest import FORMAT as FORMAT
+from scoring.manifest import KINDS as KINDS
 from scoring.manifest import MANIFEST as MANIFEST
 from scoring.manifest import README, TREES, decoded, encoded, version_of
 from scoring.manifest import WEIGHTS as WEIGHTS

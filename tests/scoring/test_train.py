@@ -116,6 +116,6 @@ def test_a_thinned_test_set_is_refused(trained: Trained) -> None:
 def test_thresholds_let_through_the_given_share_of_negatives() -> None:
     """0.2 % and 2.3 % of 100,000 even probabilities."""
     probability = np.linspace(0, 1, 100_000)
-    found = thresholds(TrainSettings(), probability, np.ones(100_000, bool), np.ones(100_000))
+    found = thresholds(0.002, 0.023, probability, np.ones(100_000, bool), np.ones(100_000))
     assert found.alert == pytest.approx(0.998, abs=1e-3)
     assert found.attach == pytest.approx(0.977, abs=1e-3)
