@@ -67,7 +67,7 @@ def farewell(world: World, rng: Random, person: Person, day_ms: int) -> Iterator
         at_ms += int(around(rng, 40 * MINUTE_MS, 1.2))
         shop = rng.choice(world.shops_of("remittance", "exchange", "cashpoint", "travel", "electronics"))
         dst = shop.account if rng.random() < 0.6 else _friend(world, rng, person)
-        channel = "card" if dst is shop.account and shop.category in ("cashpoint", "electronics") else "app"
+        channel = "card" if dst is shop.account and shop.category == "cashpoint" else "app"
         share = rng.uniform(0.85, 1.0) if left == 1 else rng.uniform(0.2, 0.7)
         yield Pay(at_ms, person.main, dst, 0, channel, of_balance=share)
     yield Leave(at_ms + int(around(rng, 2 * DAY_MS, 0.8)), person)

@@ -144,9 +144,7 @@ def take_on_bills(world: World, rng: Random, person: Person) -> None:
         world.standing.append(Standing(account, person.savings, amount, rng.randrange(1, 29)))
 
 
-def _bill(
-    world: World, rng: Random, account: Account, category: str, month_day: int, by_hand: bool = False
-) -> None:
+def _bill(world: World, rng: Random, account: Account, category: str, month_day: int, by_hand: bool = False) -> None:
     shop = rng.choice(world.shops_of(category))
     cents = int(around(rng, shop.median_cents, 0.3))
     world.standing.append(Standing(account, shop.account, cents, month_day, by_hand))

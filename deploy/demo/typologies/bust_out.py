@@ -71,9 +71,11 @@ class _Bust:
         rng = self.rng
         shop = rng.choice(self.world.shops_of("exchange", "giftcards", "electronics", "cashpoint", "online"))
         dst = mule if mule is not None and rng.random() < 0.3 else shop.account
-        by_card = dst is shop.account and shop.category != "exchange" and rng.random() < 0.8
-        cents = 0 if last or rng.random() < 0.5 else price(rng, shop.median_cents * 2.0, 0.8)
-        share = 0.0 if cents else (1.0 if last else rng.uniform(0.15, 0.5))
+        cash = dst is shop.account and shop.category == "cashpoint"
+        bought = dst is shop.account and not last and shop.category not in ("cashpoint", "exchange")
+        by_card = cash or (bought and rng.random() < 0.8)
+        cents = price(rng, shop.median_cents * 2.0, 0.8) if bought else 0
+        share = 0.0 if bought else (1.0 if last else rng.uniform(0.15, 0.5))
         channel = "card" if by_card else "app"
         self.actions.append(
             Pay(at_ms, self.person.main, dst, cents, channel, fraud=True, of_balance=share, stretch=True)

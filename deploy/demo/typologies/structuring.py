@@ -10,10 +10,10 @@ from deploy.demo.rhythm import LIMITS_CENTS, around, below
 from deploy.demo.routine import login
 from deploy.demo.settings import DAY_MS, HOUR_MS, MINUTE_MS
 from deploy.demo.typologies.typology import register
-from deploy.demo.typologies.underworld import Mule, Underworld, recruit, waking
+from deploy.demo.typologies.underworld import Underworld, recruit, waking
 from deploy.demo.world import Account, Person, World
 
-MOST_PARTS = 7
+FEWEST_PARTS, MOST_PARTS = 4, 6
 
 
 @register
@@ -38,7 +38,9 @@ class _Scheme:
         self.actions: list[Action] = []
         self.limit = rng.choice(LIMITS_CENTS)
         self.owner = max(world.some(rng, 12), key=_wealth)
-        self.helpers = [self._helper(start_ms) for _ in range(rng.choice((3, 3, 4, 5)))]
+        self.helpers: list[Person] = []
+        for _ in range(rng.choice((3, 3, 4, 5))):
+            self.helpers.append(self._helper(start_ms))
         self.collector = self._collector(start_ms)
 
     def split(self, start_ms: int) -> dict[Person, list[tuple[int, int]]]:
@@ -46,11 +48,12 @@ class _Scheme:
         rng, got = self.rng, defaultdict[Person, list[tuple[int, int]]](list)
         self._bring_over(start_ms)
         days = rng.uniform(1, 9)
-        parts = min(MOST_PARTS, max(4, int(_wealth(self.owner) * rng.uniform(0.3, 0.8) / self.limit)))
-        for at_ms in sorted(start_ms + int((0.05 + rng.random() * days) * DAY_MS) for _ in range(parts)):
-            helper, when_ms = rng.choice(self.helpers), waking(rng, at_ms)
-            cents = below(rng, self.limit)
-            self._pay(self.owner, helper.main, max(when_ms, helper.created_ms + HOUR_MS), cents)
+        parts = min(MOST_PARTS, max(FEWEST_PARTS, int(_wealth(self.owner) * rng.uniform(0.3, 0.8) / self.limit)))
+        moments = sorted(start_ms + int((0.05 + rng.random() * days) * DAY_MS) for _ in range(parts))
+        for number, at_ms in enumerate(moments):
+            helper, when_ms = self.helpers[number % len(self.helpers)], waking(rng, at_ms)
+            cents = below(rng, self.limit if rng.random() < 0.8 else self.limit // 3)
+            self._pay(self.owner, helper.main, when_ms, cents)
             got[helper].append((when_ms, cents))
         return got
 
@@ -86,13 +89,13 @@ class _Scheme:
     def _helper(self, at_ms: int) -> Person:
         """A friend, somebody of the trade, anybody."""
         rng, roll = self.rng, self.rng.random()
-        mule = self.crime.mule(rng, at_ms)
-        friends = [friend for friend in self.owner.friends if friend.id and not friend.gone]
+        mule, taken = self.crime.mule(rng, at_ms), [self.owner, *self.helpers]
+        friends = [friend for friend in self.owner.friends if friend.id and not friend.gone and friend not in taken]
         if roll < 0.4 and friends:
             return rng.choice(friends)
-        if roll < 0.75 and mule is not None and mule.person is not self.owner:
+        if roll < 0.75 and mule is not None and mule.person not in taken:
             return mule.person
-        return self.world.some(rng, 1, [self.owner])[0]
+        return self.world.some(rng, 1, taken)[0]
 
     def _collector(self, at_ms: int) -> Account:
         """Mostly an account of the trade, known or opened for this; else coins or a transfer abroad."""
@@ -103,7 +106,6 @@ class _Scheme:
         taken = [self.owner, *self.helpers]
         if known is not None and known.person not in taken and rng.random() < 0.5:
             return known.account
-        mule: Mule
         mule, opening = recruit(self.world, rng, at_ms, herded=False)
         self.crime.mules.append(mule)
         self.actions += opening

@@ -75,7 +75,7 @@ class _Circle:
             account.balance_cents = 0
         if rng.random() < 0.75:
             person.device = rng.choice(self.devices)
-        if rng.random() < 0.5:
+        if person.device not in self.devices or rng.random() < 0.4:
             person.phone = rng.choice(self.numbers)
         if rng.random() < 0.6:
             employ(self.world, rng, person)
@@ -106,7 +106,7 @@ class _Circle:
             at_ms += int(around(rng, 6 * MINUTE_MS, 1.3))
             shop = rng.choice(self.world.shops_of("exchange", "remittance", "giftcards", "cashpoint", "electronics"))
             dst = collector if collector is not None and rng.random() < 0.6 else shop.account
-            channel = "card" if dst is shop.account and shop.category in ("cashpoint", "electronics") else "app"
+            channel = "card" if dst is shop.account and shop.category == "cashpoint" else "app"
             share = rng.uniform(0.6, 1.0) if left == 1 else rng.uniform(0.15, 0.6)
             self.actions.append(Pay(at_ms, person.main, dst, 0, channel, fraud=True, of_balance=share))
         if rng.random() < 0.5:
