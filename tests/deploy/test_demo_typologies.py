@@ -89,14 +89,15 @@ def test_sharing_a_device_does_not_tell(run: Run) -> None:
 
 
 def test_honest_families_share_a_number(run: Run) -> None:
-    """More often than anybody the fraud desk looks for."""
-    users = [c.after for c in run.stream if c.table == "users" and c.op is Op.CREATE and c.after]
+    """More often than anybody the fraud desk looks for; twins, one person entered twice, are not counted."""
     guilty = {row["user_id"] for row in rows_of(run, "logins", fraud=True)}
-    of_number = defaultdict(set)
-    for user in users:
-        of_number[user["phone"]].add(user["id"])
-    shared = [ids for ids in of_number.values() if len(ids) > 1]
-    assert sum(not ids & guilty for ids in shared) > 2 * sum(bool(ids & guilty) for ids in shared)
+    of_number = defaultdict(list)
+    for change in run.stream:
+        if change.table == "users" and change.op is Op.CREATE and change.after is not None:
+            of_number[change.after["phone"]].append(change.after)
+    shared = [users for users in of_number.values() if len({user["name"] for user in users}) > 1]
+    bad = [any(user["id"] in guilty for user in users) for users in shared]
+    assert bad.count(False) > 2 * bad.count(True) > 0
 
 
 def test_structuring_stays_under_a_limit(run: Run) -> None:
@@ -125,9 +126,19 @@ def test_structured_money_comes_together_again(run: Run) -> None:
 
 
 def test_honest_payments_are_close_to_a_limit_too(run: Run) -> None:
-    """Rents, cars and bills: by app and web, within a tenth below a limit, five times as many as structured ones."""
-    near = [_near_a_limit(row) for row in rows_of(run, "transfers", fraud=False) if row["channel"] in ("app", "web")]
-    assert sum(near) > 5 * sum(map(_near_a_limit, of_kind(run, "structuring")))
+    """Rents, cars and bills by app and web, ten times as many; and five times as many who pay three in ten days."""
+    honest = [row for row in rows_of(run, "transfers", fraud=False) if row["channel"] in ("app", "web")]
+    near = [[row for row in rows if _near_a_limit(row)] for rows in (honest, of_kind(run, "structuring"))]
+    assert len(near[0]) > 10 * len(near[1])
+    assert _paid_three(near[0]) > 5 * _paid_three(near[1]) > 0
+
+
+def _paid_three(rows: list[Row]) -> int:
+    """How many accounts paid three of these within ten days."""
+    times = defaultdict(list)
+    for row in rows:
+        times[row["src_account"]].append(row["at"])
+    return sum(any(third - first < 10 * DAY_MS for first, third in zip(t, t[2:], strict=False)) for t in times.values())
 
 
 def _near_a_limit(row: Row) -> bool:
@@ -136,13 +147,14 @@ def _near_a_limit(row: Row) -> bool:
 
 def test_a_bust_out_is_built_up_for_days_and_over_within_hours(run: Run) -> None:
     """Before the drain the account pays and is paid without being called fraud; the drain lasts a day at most."""
-    honest = rows_of(run, "transfers", fraud=False)
+    honest, built = rows_of(run, "transfers", fraud=False), []
     for rows in episodes(run, "bust_out", "transfers").values():
         account, first = rows[0]["src_account"], rows[0]["at"]
         assert {row["src_account"] for row in rows} == {account}
         assert rows[-1]["at"] - first < DAY_MS
         before = [row for row in honest if account in (row["src_account"], row["dst_account"]) and row["at"] < first]
-        assert len(before) >= 4 and first - before[0]["at"] > 4 * DAY_MS
+        built.append(len(before) >= 4 and first - before[0]["at"] > 4 * DAY_MS)
+    assert sum(built) > 0.8 * len(built)
 
 
 def test_what_is_bought_in_a_bust_out_hides_among_card_payments(run: Run) -> None:
