@@ -65,3 +65,8 @@ def users_of_devices(run: Run) -> dict[int, set[int]]:
 def rows_of(run: Run, table: str, fraud: bool) -> list[Row]:
     events = run.events.items()
     return [c.after for key, c in events if key[0] == table and (key in run.fraud) is fraud and c.after is not None]
+
+
+def owners(run: Run) -> dict[int, int]:
+    """Whose account it is, by its last row."""
+    return {c.row_id: c.after["user_id"] for c in run.stream if c.table == "accounts" and c.after is not None}

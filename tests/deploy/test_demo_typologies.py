@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from statistics import median
 
-from demo_run import Row, Run, episodes, of_kind, rows_of, users_of_devices
+from demo_run import Row, Run, episodes, of_kind, owners, rows_of, users_of_devices
 
 from deploy.demo.rhythm import LIMITS_CENTS
 from deploy.demo.settings import DAY_MS
@@ -58,9 +58,9 @@ def test_synthetic_identities_share_devices_numbers_or_addresses(run: Run) -> No
     users = {c.row_id: c.after for c in run.stream if c.table == "users" and c.op is Op.CREATE and c.after}
     used = users_of_devices(run)
     contacts, devices = [], []
-    for rows in episodes(run, "synthetic_identity", "logins").values():
-        for one in (people := {row["user_id"] for row in rows}):
-            others = people - {one}
+    for first in _cashed_out(run).values():
+        for one in first:
+            others = set(first) - {one}
             contacts.append(any(users[one][w] == users[two][w] for two in others for w in ("phone", "address")))
             devices.append(any(one in seen and seen & others for seen in used.values()))
     assert sum(a or b for a, b in zip(contacts, devices, strict=True)) > 0.8 * len(contacts)
@@ -71,14 +71,28 @@ def test_synthetic_identities_behave_before_they_cash_out(run: Run) -> None:
     """For days each of them logs in and pays as anybody does, and that is not held to be fraud."""
     users = (c for c in run.stream if c.table == "users" and c.op is Op.CREATE)
     opened = {c.row_id: c.after["created_at"] for c in users if c.after is not None}
-    first: dict[int, int] = {}
-    for rows in episodes(run, "synthetic_identity", "logins").values():
-        for row in rows:
-            first.setdefault(row["user_id"], row["at"])
+    first = {user: at_ms for found in _cashed_out(run).values() for user, at_ms in found.items()}
     assert all(at_ms - opened[user] > 3 * DAY_MS for user, at_ms in first.items())
     logins = rows_of(run, "logins", fraud=False)
     honest = Counter(row["user_id"] for row in logins if row["at"] < first.get(row["user_id"], 0))
     assert median(honest[user] for user in first) >= 3
+
+
+def test_some_circles_are_emptied_from_one_device(run: Run) -> None:
+    """Only those logins are fraud: the others are no other than all the logins before."""
+    circles = episodes(run, "synthetic_identity", "logins").values()
+    assert all(len({row["device_id"] for row in rows}) == 1 for rows in circles)
+    assert 0 < len(circles) < len(_cashed_out(run))
+
+
+def _cashed_out(run: Run) -> dict[str, dict[int, int]]:
+    """By circle: who paid out, and when first. Lenders pay in."""
+    owner, found = owners(run), defaultdict[str, dict[int, int]](dict)
+    for name, rows in episodes(run, "synthetic_identity", "transfers").items():
+        for row in rows:
+            if row["channel"] != "web":
+                found[name].setdefault(owner[row["src_account"]], row["at"])
+    return found
 
 
 def test_sharing_a_device_does_not_tell(run: Run) -> None:
@@ -168,11 +182,11 @@ def test_what_is_bought_in_a_bust_out_hides_among_card_payments(run: Run) -> Non
 
 def test_after_a_bust_out_there_is_silence_and_after_some_farewells(run: Run) -> None:
     """Customers who take everything and are gone: some of them robbed nobody."""
-    owners = {c.row_id: c.after["user_id"] for c in run.stream if c.table == "accounts" and c.after}
-    last = {owners[rows[0]["src_account"]]: rows[-1]["at"] for rows in episodes(run, "bust_out", "transfers").values()}
+    owner = owners(run)
+    last = {owner[rows[0]["src_account"]]: rows[-1]["at"] for rows in episodes(run, "bust_out", "transfers").values()}
     silent = set(last) & run.gone
     assert len(silent) > len(last) / 2
-    guilty = {owners[row["src_account"]] for row in rows_of(run, "transfers", fraud=True)}
+    guilty = {owner[row["src_account"]] for row in rows_of(run, "transfers", fraud=True)}
     assert len(run.gone - guilty) > len(silent) / 2
     logins = [row for row in rows_of(run, "logins", fraud=False) if row["user_id"] in silent]
     assert sum(row["at"] > last[row["user_id"]] + 4 * DAY_MS for row in logins) < 0.05 * len(logins)

@@ -77,9 +77,7 @@ class _Bust:
         cents = price(rng, shop.median_cents * 2.0, 0.8) if bought else 0
         share = 0.0 if bought else (1.0 if last else rng.uniform(0.15, 0.5))
         channel = "card" if by_card else "app"
-        self.actions.append(
-            Pay(at_ms, self.person.main, dst, cents, channel, fraud=True, of_balance=share, stretch=True)
-        )
+        self.actions.append(Pay(at_ms, self.person.main, dst, cents, channel, fraud=True, of_balance=share))
 
     def _build(self, at_ms: int, cents: float) -> None:
         rng, person = self.rng, self.person

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
-from deploy.demo.actions import Action, Leave, OpenCustomer, Pay
+from deploy.demo.actions import Action, Leave, Login, OpenCustomer, Pay
 from deploy.demo.people import new_home, new_person
 from deploy.demo.population import befriend, employ
-from deploy.demo.rhythm import around, moment_ms, tidy
+from deploy.demo.rhythm import around, moment_ms, price, tidy
 from deploy.demo.routine import login
 from deploy.demo.settings import DAY_MS, HOUR_MS, MINUTE_MS
 from deploy.demo.typologies.typology import register
-from deploy.demo.typologies.underworld import Underworld, waking
-from deploy.demo.world import Account, Person, World
+from deploy.demo.typologies.underworld import Underworld, hideout, waking
+from deploy.demo.world import Account, Device, Person, World
 
 
 @register
@@ -60,10 +59,12 @@ class _Circle:
         rng = self.rng
         gap_ms = rng.choice((HOUR_MS, 20 * HOUR_MS))
         mule = self.crime.mule(rng, at_ms) if rng.random() < 0.4 else None
+        herder = self.crime.device(rng) if rng.random() < 0.4 else None
         for person in rng.sample(self.people, len(self.people)):
             at_ms = waking(rng, at_ms)
             if rng.random() < 0.5:
                 self._borrow(person, at_ms - int(around(rng, 5 * HOUR_MS, 1.0)))
+            self._log_in(person, at_ms, herder)
             self._empty(person, at_ms, None if mule is None else mule.account)
             at_ms += int(around(rng, gap_ms, 0.8))
 
@@ -98,16 +99,25 @@ class _Circle:
         cents = tidy(self.rng, around(self.rng, 110_000, 0.7))
         self.actions.append(Pay(at_ms, lender, person.main, cents, "web", fraud=True))
 
+    def _log_in(self, person: Person, at_ms: int, herder: Device | None) -> None:
+        """From one device for all of them, which is fraud; or as in all the weeks before, which is none."""
+        if herder is None:
+            self.actions.append(login(self.world, self.rng, person, at_ms))
+        else:
+            self.actions.append(Login(at_ms, person, herder, hideout(self.world, self.rng), fraud=True))
+
     def _empty(self, person: Person, at_ms: int, collector: Account | None) -> None:
-        """A session as always, but it takes all there is; half of them are never seen again."""
+        """One session takes all there is; half of them are never seen again."""
         rng = self.rng
-        self.actions.append(replace(login(self.world, rng, person, at_ms), fraud=True))
         for left in range(rng.choice((1, 1, 2)), 0, -1):
             at_ms += int(around(rng, 6 * MINUTE_MS, 1.3))
             shop = rng.choice(self.world.shops_of("exchange", "remittance", "giftcards", "cashpoint", "electronics"))
             dst = collector if collector is not None and rng.random() < 0.6 else shop.account
-            channel = "card" if dst is shop.account and shop.category == "cashpoint" else "app"
-            share = rng.uniform(0.6, 1.0) if left == 1 else rng.uniform(0.15, 0.6)
-            self.actions.append(Pay(at_ms, person.main, dst, 0, channel, fraud=True, of_balance=share))
+            bought = dst is shop.account and shop.category in ("electronics", "giftcards")
+            by_card = dst is shop.account and (shop.category == "cashpoint" or (bought and rng.random() < 0.6))
+            cents = price(rng, shop.median_cents * 2.0, 0.8) if bought else 0
+            share = 0.0 if bought else rng.uniform(0.6, 1.0) if left == 1 else rng.uniform(0.15, 0.6)
+            channel = "card" if by_card else "app"
+            self.actions.append(Pay(at_ms, person.main, dst, cents, channel, fraud=True, of_balance=share))
         if rng.random() < 0.5:
             self.actions.append(Leave(at_ms + int(around(rng, DAY_MS, 0.8)), person))
