@@ -115,16 +115,17 @@ def test_honest_families_share_a_number(run: Run) -> None:
 
 
 def test_structuring_stays_under_a_limit(run: Run) -> None:
-    """Every part, by several senders and payees, over days; most of them close to the limit."""
+    """Every part, most of them close to the limit; in most episodes several senders and payees, over days."""
     whole = [rows for rows in episodes(run, "structuring", "transfers").values() if len(rows) >= 5]
-    near = []
+    near, spread = [], []
     for rows in whole:
         amounts = [float(row["amount"]) for row in rows]
         limit = next(cents / 100 for cents in sorted(LIMITS_CENTS) if cents / 100 > max(amounts))
         near += [amount > 0.8 * limit for amount in amounts]
-        assert len({row["src_account"] for row in rows}) > 1 and len({row["dst_account"] for row in rows}) > 2
-        assert rows[-1]["at"] - rows[0]["at"] > DAY_MS
+        ends = [{row[end] for row in rows} for end in ("src_account", "dst_account")]
+        spread.append(len(ends[0]) > 1 and len(ends[1]) > 2 and rows[-1]["at"] - rows[0]["at"] > DAY_MS)
     assert len(whole) >= 5 and 0.5 < sum(near) / len(near) < 0.95
+    assert sum(spread) > 0.7 * len(spread)
 
 
 def test_structured_money_comes_together_again(run: Run) -> None:
