@@ -115,7 +115,7 @@ def test_honest_families_share_a_number(run: Run) -> None:
 
 
 def test_structuring_stays_under_a_limit(run: Run) -> None:
-    """Every part, most of them close to the limit; in most episodes several senders and payees, over days."""
+    """Every part, about half of them close to the limit; in most episodes several senders and payees, over days."""
     whole = [rows for rows in episodes(run, "structuring", "transfers").values() if len(rows) >= 5]
     near, spread = [], []
     for rows in whole:
@@ -124,7 +124,7 @@ def test_structuring_stays_under_a_limit(run: Run) -> None:
         near += [amount > 0.8 * limit for amount in amounts]
         ends = [{row[end] for row in rows} for end in ("src_account", "dst_account")]
         spread.append(len(ends[0]) > 1 and len(ends[1]) > 2 and rows[-1]["at"] - rows[0]["at"] > DAY_MS)
-    assert len(whole) >= 5 and 0.5 < sum(near) / len(near) < 0.95
+    assert len(whole) >= 5 and 0.4 < sum(near) / len(near) < 0.95
     assert sum(spread) > 0.7 * len(spread)
 
 
