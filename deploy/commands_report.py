@@ -107,10 +107,11 @@ def _said(bench: str, command: str, found: Measured) -> dict[str, Any]:
     from importlib.metadata import version
 
     from deploy.figures import machine
-    from scoring.report import figures_of, models_of
+    from scoring.report import figures_of, kinds_of, models_of
 
     made = {"version": version("ringwatch"), "machine": machine(), "command": command}
-    return {"bench": bench, **made, "figures": figures_of([found]), "models": models_of([found])}
+    figures, kinds = figures_of([found]), kinds_of([found])
+    return {"bench": bench, **made, "figures": figures, "models": models_of([found]), "kinds": kinds}
 
 
 def _print(found: Measured, said: dict[str, Any] | None, columns: tuple[str, ...]) -> None:

@@ -46,6 +46,7 @@ class Outcome:
         bars: others that ours are measured against as well, because somebody named them as what is to be beaten.
         groups: by name, what ties events together, such as the paying account [B]: numbers, 0 and up.
         notes: by heading, what a reader has to know: how it was split, what delay, which seeds.
+        kinds: what kind of fraud each positive is [B], empty text elsewhere; None where nobody knows.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Outcome:
     groups: Mapping[str, Ints] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     bars: tuple[str, ...] = ()
+    kinds: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no figure can be had of.
@@ -92,6 +94,7 @@ class Outcome:
         arrays |= {"ids": np.asarray(self.ids, np.str_), "time_ms": self.time_ms, "target": self.target}
         arrays |= {f"said_{place}": self.said[model] for place, model in enumerate(self.said)}
         arrays |= {f"group_{place}": self.groups[name] for place, name in enumerate(self.groups)}
+        arrays |= {} if self.kinds is None else {"kinds": np.asarray(self.kinds, np.str_)}
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = io.BytesIO()
         np.savez_compressed(whole, allow_pickle=False, **arrays)
@@ -125,7 +128,7 @@ def load(path: Path) -> Outcome:
             groups = {name: arrays[f"group_{place}"] for place, name in enumerate(head.groups)}
             return Outcome(
                 head.name, arrays["ids"], arrays["time_ms"], arrays["target"], said, head.titles, head.cost_ms,
-                head.ours, groups, head.notes, head.bars,
+                head.ours, groups, head.notes, head.bars, arrays.get("kinds"),
             )  # fmt: skip
     except FileNotFoundError:
         raise OutcomeError(f"{path}: no such file; `ringwatch evaluate --keep {path}` writes one") from None
@@ -139,9 +142,14 @@ def _problems(outcome: Outcome) -> Iterable[str]:
         yield "no model said anything; evaluate at least one"
     if not outcome.target.any() or outcome.target.all():
         yield f"{events} events of one class; take a range that has both"
-    rows = {"time_ms": outcome.time_ms, "target": outcome.target, **outcome.groups}
+    kinds = {} if outcome.kinds is None else {"kinds": outcome.kinds}
+    rows: dict[str, NDArray[Any]] = {
+        "time_ms": outcome.time_ms, "target": outcome.target, **outcome.groups, **kinds
+    }  # fmt: skip
     yield from (f"{name} has shape {row.shape}, there are {events} ids" for name, row in rows.items()
                 if row.shape != (events,))  # fmt: skip
+    if outcome.kinds is not None and outcome.kinds.shape == (events,) and (outcome.kinds[~outcome.target] != "").any():
+        yield "kinds names a kind of fraud where there was none; leave it empty there"
     for model, scores in outcome.said.items():
         if scores.ndim != 2 or scores.shape[1] != events or not len(scores):
             yield f"{model} said shape {scores.shape}, [S, {events}] is wanted: a row a seed"
@@ -166,8 +174,10 @@ def joined(first: Outcome, second: Outcome) -> Outcome:
     same = {model for model, scores in moved.items() if np.array_equal(first.said.get(model, ()), scores)}
     called = {model: f"{model}@2" if model in first.said else model for model in moved if model not in same}
     titles = {new: second.title(old) + (" (second)" if new != old else "") for old, new in called.items()}
+    kinds = second.kinds[place] if first.kinds is None and second.kinds is not None else first.kinds
     return replace(
         first,
+        kinds=kinds,
         said={**first.said, **{new: moved[old] for old, new in called.items()}},
         titles={**first.titles, **titles},
         cost_ms={**first.cost_ms, **{called[m]: ms for m, ms in second.cost_ms.items() if m in called}},

@@ -106,6 +106,15 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
     assert "| R-GCN |" in table([result])
 
 
+def test_kinds_of_fraud_go_with_the_test_set(trained: Trained) -> None:
+    """Event by event; without them the outcome knows none."""
+    assert trained.result.outcome.kinds is None
+    kinds = dict.fromkeys(trained.test.truth, "ring")
+    said = outcome(trained.runs, dataclasses.replace(trained.test, kinds=kinds), trained.data.schema)
+    assert said.kinds is not None
+    assert ((said.kinds == "ring") == said.target).all() and ((said.kinds == "") == ~said.target).all()
+
+
 def test_a_thinned_test_set_is_refused(trained: Trained) -> None:
     """Precision means nothing without the real share of fraud."""
     thin = dataclasses.replace(trained.test.data, weight=np.full(len(trained.test.data), 4.0))
