@@ -11,13 +11,12 @@ import numpy as np
 import torch
 
 from graph.model import Caps
-from scoring.baseline import Matrix
 from scoring.columns import Floats, Ints
 from scoring.core.backend import CPU
 from scoring.core.calibration import chosen, or_unchanged
 from scoring.flat_set import FlatSet
 from scoring.folds import ExperimentSettings as ExperimentSettings
-from scoring.folds import Grown, Networks, Say, Slice, grown, networks_of, slice_of
+from scoring.folds import Networks, Say, Slice, grown, networks_of, slice_of
 from scoring.inputs import stream
 from scoring.outcome import Outcome
 from scoring.rows import Rows, batch_of, put_together, rows_of, with_network
@@ -45,7 +44,7 @@ def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) 
     cut = split(data, settings.split)
     say(_counted(cut))
     learn = slice_of(data, cut.train, cut.calibrate, settings.caps)
-    networks = [networks_of(settings, data, seed, learn, say) for seed in settings.seeds]
+    networks = [networks_of(settings, data.schema, seed, learn, say) for seed in settings.seeds]
     later = _later(data, cut.test.index, settings.caps, networks)
     said: dict[str, list[Floats]] = {}
     for seed, own, logit in zip(settings.seeds, networks, later.logits, strict=True):
@@ -85,15 +84,11 @@ def _seed(
     test = later.named()
     own = learn.rows.named() | {"hybrid": with_network(learn.rows.graph, before)}
     test |= {"hybrid": with_network(later.graph, logit)}
-    said = {name: _said(grown(settings, seed, learn, matrix), test[name]) for name, matrix in own.items()}
+    said = {name: grown(settings, seed, learn, matrix).probability(test[name]) for name, matrix in own.items()}
     newest, teaching = learn.newest, learn.teaching
     calibration = or_unchanged(chosen, before[newest], teaching.target[newest], teaching.weight[newest])
     said["network"] = calibration.probability(logit)
     return said
-
-
-def _said(found: Grown, matrix: Matrix) -> Floats:
-    return found.calibration.probability(found.trees.logit(matrix))
 
 
 def _payers(data: FlatSet, index: Ints) -> Ints:
