@@ -159,6 +159,17 @@ def bench_ingest(
     raise typer.Exit(run_ingest_bench(plan, as_json=json))
 
 
+@bench_app.command("sampler")
+def bench_sampler(
+    json: Json = False,
+    edges: Annotated[int, typer.Option(min=1_000, max=50_000_000, help="Edges of the large graph.")] = 1_000_000,
+) -> None:
+    """The as-of walk of two hops, in one process, beside the same on 100,000 edges (10 million take some minutes)."""
+    from deploy.benches.sampler import run_sampler_bench
+
+    raise typer.Exit(run_sampler_bench(edges, as_json=json))
+
+
 @bench_app.command("writers")
 def bench_writers(
     json: Json = False,

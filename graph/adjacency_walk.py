@@ -13,6 +13,7 @@ from numba import njit
 from graph.adjacency_arrays import Array
 from graph.adjacency_lines import ASK, SOURCES, hears, sees
 
+LATEST_MS = 1 << 51  # no time is later, nor as long before 1970: in both directions it is 71,000 years
 NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
 
 
@@ -231,11 +232,9 @@ def walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no
             wide = onward
         used = _keep_newest(graph, ranks, found, hops, first, used)
         key = np.empty(used - first, np.int64)
-        for at in range(first, used):
-            key[at - first] = -versions.time_ms[found[at]]
+        for at in range(first, used):  # hop by hop, the newest first
+            key[at - first] = hops[at] * LATEST_MS - versions.time_ms[found[at]]
         order = np.argsort(key, kind="mergesort")
-        by_hop = np.argsort(hops[first:used][order], kind="mergesort")
-        order = order[by_hop]
         found[first:used], hops[first:used] = found[first:used][order], hops[first:used][order]
         labels = _room(labels, first, used - first)
         for at in range(first, used):
