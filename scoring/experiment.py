@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from scoring.columns import Floats, Ints, join
 from scoring.core.architecture import Architecture
 from scoring.core.backend import CPU
 from scoring.core.calibration import chosen, or_unchanged
-from scoring.core.fit import FitSettings, fit, seed_everything
+from scoring.core.fit import FitSettings, Progress, fit, seed_everything
 from scoring.core.network import EventNetwork
 from scoring.features import Features
 from scoring.flat_set import FlatSet
@@ -31,6 +32,7 @@ from scoring.outcome import Outcome
 from scoring.prepared import Prepared
 from scoring.split import Part, Split, SplitSettings, split
 from scoring.teaching import Teaching
+from scoring.telling import NOBODY, Told
 
 TITLES = {
     "lightgbm_row": "LightGBM, the event's own row",
@@ -42,6 +44,7 @@ TITLES = {
 }
 OURS = ("network", "hybrid")
 FOLDS = 2
+TRAINED = 0.7  # of the run, when its networks are: reading later events and growing trees take the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,7 @@ class Slice:
     rows: Rows
 
 
-Say = Callable[[str], None]
-
-
-def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) -> Outcome:
+def run(data: FlatSet, settings: ExperimentSettings, told: Told = NOBODY) -> Outcome:
     """Train every model with every seed, and say what each thinks of every test event.
 
     Raises:
@@ -85,20 +85,22 @@ def run(data: FlatSet, settings: ExperimentSettings, say: Say = lambda _: None) 
     """
     torch.set_num_threads(settings.threads)
     cut = split(data, settings.split)
-    say(_counted(cut))
+    told.say(cut.counted)
+    told.at("sampling what is trained on", 0.0)
     learn = _slice(data, cut.train, settings.caps)
-    networks = [_networks(settings, data, seed, learn, say) for seed in settings.seeds]
+    networks = [_networks(settings, data, seed, learn, told) for seed in settings.seeds]
+    told.at("sampling later events", TRAINED)
     later = [_later(data, part.index, settings.caps, networks) for part in (cut.calibrate, cut.test)]
     said: dict[str, list[Floats]] = {}
     for place, seed in enumerate(settings.seeds):
         for name, scores in _seed(settings, seed, learn, cut.calibrate, later, networks[place].crossed, place).items():
             said.setdefault(name, []).append(scores)
-        say(f"seed {seed}: done")
+        told.at(f"seed {seed}: trees", TRAINED + (1 - TRAINED) * len(said["network"]) / len(settings.seeds))
     test = cut.test.index
     ids = np.array([f"{data.name}/{data.events[at].id}" for at in test])
     return Outcome(
         data.name, ids, data.time_ms[test], cut.test.target, {name: np.stack(each) for name, each in said.items()},
-        TITLES, ours=OURS, groups={"payers": _payers(data, test)}, notes=_notes(data, cut, settings),
+        TITLES, ours=OURS, groups={"payers": data.payers(test)}, notes=_notes(data, cut, settings),
     )  # fmt: skip
 
 
@@ -122,25 +124,33 @@ class Networks:
     crossed: Floats  # [B] of the training slice
 
 
-def _networks(settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, say: Say) -> Networks:
+def _networks(settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, told: Told) -> Networks:
     """Train a network on the whole slice, and one on all but each fold."""
     prepared = learn.teaching.prepared
     size = len(prepared)
     fold = np.arange(size) * FOLDS // size  # in the order of time
-    trained, crossed = [], np.zeros(size)
+    trained, crossed = list[EventNetwork](), np.zeros(size)
     for number in (*range(FOLDS), -1):
-        network, loss = _network(settings, data, seed, learn, np.flatnonzero(fold != number))
+        tell = partial(_epoch, settings, told, settings.seeds.index(seed), len(trained))
+        network, loss = _network(settings, data, seed, learn, np.flatnonzero(fold != number), tell)
         trained.append(network)
         held = np.flatnonzero(fold == number)
         for first in range(0, len(held), settings.batch):
             at = held[first : first + settings.batch]
             crossed[at] = CPU.logits(network, prepared.batch(at)).numpy()
-        say(f"seed {seed}: network {number + 1 or 'of all'}, loss {loss:.4f}")
+        told.say(f"seed {seed}: network {number + 1 or 'of all'}, loss {loss:.4f}")
     return Networks(tuple(trained[:-1]), trained[-1], crossed)
 
 
+def _epoch(settings: ExperimentSettings, told: Told, seed: int, network: int, progress: Progress) -> None:
+    """Tell that an epoch is done, of which seed's which network."""
+    seeds, networks, epoch = len(settings.seeds), FOLDS + 1, progress.epoch + 1
+    text = f"seed {seed + 1} of {seeds}: network {network + 1} of {networks}, epoch {epoch} of {progress.epochs}"
+    told.at(text, TRAINED * (seed + (network + epoch / progress.epochs) / networks) / seeds)
+
+
 def _network(
-    settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, index: Ints
+    settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, index: Ints, tell: Callable[[Progress], None]
 ) -> tuple[EventNetwork, float]:
     prepared, schema = learn.teaching.prepared, data.schema
     seed_everything(seed)
@@ -150,7 +160,8 @@ def _network(
     network.fit_scaling(prepared.scaling())
     lessons = learn.teaching.lessons(index, settings.batch, seed)
     steps = -(-len(index) // settings.batch)
-    done = fit(network, lessons, FitSettings(settings.epochs, steps, settings.rate, settings.decay, 4.0, average=0.99))
+    fitting = FitSettings(settings.epochs, steps, settings.rate, settings.decay, 4.0, average=0.99)
+    done = fit(network, lessons, fitting, progress=tell)
     return network, done.losses[-1]
 
 
@@ -200,21 +211,10 @@ def _boosted(settings: ExperimentSettings, seed: int, parts: tuple[Teaching, Par
     return own.probability(boosted.logit(matrices[2]))
 
 
-def _payers(data: FlatSet, index: Ints) -> Ints:
-    """Events of one source node belong together when resampling."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(data.events[at].src, len(numbers)) for at in index], np.int64)
-
-
-def _counted(cut: Split) -> str:
-    parts = (("train", cut.train), ("calibrate", cut.calibrate), ("test", cut.test))
-    return ", ".join(f"{name} {len(part):,} ({part.target.sum():,} fraud)" for name, part in parts)
-
-
 def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str, str]:
     asked = settings.split
     return {
-        "Split": f"by time: {_counted(cut)}; the last {asked.test:.0%} of the labelled events are tested, "
+        "Split": f"by time: {cut.counted}; the last {asked.test:.0%} of the labelled events are tested, "
         f"{cut.gap_ms / 86_400_000:.2f} days before them are left out.",
         "Labels": f"known {data.delay_ms / 86_400_000:.2f} days after the event (median); training knows what was "
         "reported when the test begins, every event sees what was reported before it.",
