@@ -6,7 +6,7 @@ Shapes: B events, S seeds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from graph.model import Caps
+from scoring.ablation_cost import cost_ms
 from scoring.ablation_inputs import Sample
 from scoring.ablation_ledger import Ledger, Limits, run
 from scoring.ablation_tuning import Found, tuned
@@ -27,7 +28,7 @@ from scoring.core.calibration import chosen, or_unchanged
 from scoring.core.fit import FitSettings, Progress, fit, seed_everything
 from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
-from scoring.core.topology import FEATURES, with_topology
+from scoring.core.topology import FEATURES
 from scoring.outcome import Outcome
 from scoring.prepared import Prepared
 from scoring.teaching import Teaching
@@ -36,7 +37,6 @@ from scoring.telling import NOBODY, Told
 MODEL = "network"
 POSITIVE = 4.0  # how much more a positive counts, as everywhere
 READ = 256  # events a network is asked of at a time
-COSTED, REPEATS = 100, 3  # test events whose forward pass is timed, and how often each
 LOOKS_BACK = 0.03  # share of the steps a moving average of the weights looks back over: 100 of 3,750 (see `experiment`)
 TITLES = {
     "lightgbm_row": "LightGBM, the event's own row",
@@ -68,8 +68,8 @@ class AblationSettings:
     def fitting(self, events: int, variant: Variant) -> FitSettings:
         """How a variant's network is trained on so many events."""
         steps = -(-events // self.batch)
-        average = max(0.0, 1.0 - 1.0 / (LOOKS_BACK * steps * self.epochs))
-        base = FitSettings(self.epochs, steps, self.rate, self.decay, POSITIVE, average=min(average, 0.99))
+        average = min(1.0 - 1.0 / max(2.0, LOOKS_BACK * steps * self.epochs), 0.99)
+        base = FitSettings(self.epochs, steps, self.rate, self.decay, POSITIVE, average=average)
         return replace(base, **variant.fitting)  # type: ignore[arg-type]  # names of the table of variants
 
 
@@ -79,6 +79,7 @@ class Bench:
 
     Attributes:
         teachers: by seed, a larger network's logits of the training events [B], kept for the next that is taught.
+        teachers_pr_auc: by seed, on the test.
         done: which share of all variants is finished.
     """
 
@@ -86,6 +87,7 @@ class Bench:
     settings: AblationSettings
     told: Told = NOBODY
     teachers: dict[int, Floats] = field(default_factory=dict)
+    teachers_pr_auc: dict[int, float] = field(default_factory=dict)
     done: float = 0.0
 
     def make(self, variant: Variant) -> Outcome:
@@ -102,8 +104,16 @@ class Bench:
             found += how
         models = {MODEL: said} | (self._trees() if variant is BASE else {})
         made = self.sample.outcome(models, TITLES | {MODEL: variant.title})
-        notes = dict(made.notes) | ({variant.title: f"{'; '.join(map(str, found))}."} if found else {})
+        notes = dict(made.notes) | self._told_by(variant, found)
         return replace(made, ours=(MODEL,), cost_ms={MODEL: cost_ms(networks[0], prepared[2])}, notes=notes)
+
+    def _told_by(self, variant: Variant, found: list[Found]) -> dict[str, str]:
+        """What a reader has to know of this variant."""
+        if found:
+            return {_first_large(variant.title): f"{'; '.join(map(str, found))}."}
+        if variant.taught:
+            return {"Teacher": f"{TEACHER.title}; PR-AUC {np.mean(list(self.teachers_pr_auc.values())):.3f}."}
+        return {}
 
     def _trained(self, variant: Variant, prepared: Prepared, seed: int) -> tuple[EventNetwork, list[Found]]:
         part = self.sample.train.part
@@ -112,7 +122,7 @@ class Bench:
         found = []
         if variant.tuning != "none":
             self._at(f"{variant.title}, seed {seed}: looking for rate and decay")
-            found = [tuned(variant.tuning, partial(self._new, variant, prepared, seed), teaching, fitting, seed)]
+            found = [tuned(variant.tuning, network, teaching, fitting, seed)]
             fitting = replace(fitting, rate=found[0].rate, decay=found[0].decay)
         seed_everything(seed)
         lessons = teaching.lessons(np.arange(len(prepared)), self.settings.batch, seed)
@@ -135,6 +145,8 @@ class Bench:
             prepared = self.sample.train.prepared
             network, _ = self._trained(TEACHER, prepared, seed)
             self.teachers[seed] = logits(network, prepared)
+            test = self.sample.test
+            self.teachers_pr_auc[seed] = pr_auc(test.part.target, logits(network, test.prepared))
         return self.teachers[seed]
 
     def _said(self, network: EventNetwork, prepared: tuple[Prepared, Prepared, Prepared]) -> Floats:
@@ -187,6 +199,10 @@ def run_all(bench: Bench, variants: Sequence[Variant], ledger: Ledger, limits: L
     return run(tuple(asked), make, ledger, limits)
 
 
+def _first_large(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def logits(network: EventNetwork, prepared: Prepared) -> Floats:
     """What a network says of prepared events: [B]."""
     said = np.empty(len(prepared))
@@ -194,20 +210,3 @@ def logits(network: EventNetwork, prepared: Prepared) -> Floats:
         at = np.arange(first, min(first + READ, len(prepared)))
         said[at] = CPU.logits(network, prepared.batch(at)).numpy()
     return said
-
-
-def cost_ms(network: EventNetwork, prepared: Prepared, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Milliseconds a forward pass of one event takes on one thread: the mean over test events taken evenly, of
-    each the fastest of several. Where the network reads topology, computing it counts; reading neighbourhoods and the
-    long look back, and computing their features, does not.
-    """
-    took_s = []
-    for at in np.unique(np.linspace(0, len(prepared) - 1, COSTED).astype(np.int64)):
-        batch = replace(prepared.batch(np.array([at])), whole=None)
-        times = []
-        for _ in range(REPEATS):
-            began_s = clock()
-            CPU.logits(network, with_topology(batch) if network.architecture.whole else batch)
-            times.append(clock() - began_s)
-        took_s.append(min(times))
-    return 1000 * float(np.mean(took_s))

@@ -64,7 +64,7 @@ class Variant:
 
 BASE = Variant("base", "relational network, 2 layers, 32 hidden")
 SHUFFLED = Variant("shuffled", "edges shuffled", reads=Reads(shuffled=True))
-TEACHER = Variant("teacher", "what teaches: 3 layers, 64 hidden", options={"hidden": 64, "layers": 3})
+TEACHER = Variant("teacher", "relational network, 3 layers, 64 hidden", options={"hidden": 64, "layers": 3})
 # The cheap ones first: what is last is the first to be left out for want of time.
 VARIANTS = (
     Variant("past", "long look back as event features", without=True, reads=Reads(past=False)),
@@ -79,11 +79,11 @@ VARIANTS = (
     Variant("attend", "attention of the event to its edges", options={"attend": True}),
     Variant("directed", "directed edge convolution with a GRU", options={"body": "directed"}),
     Variant("fused", "granularity fusion, 2 heads", options={"body": "fused", "heads": 2}),
-    Variant("structure", "structure learning, 2 rounds", options={"rounds": 2}),
     Variant("distil_schedule", "distillation, temperature by schedule", fitting={"distil": "schedule"}),
     Variant("distil_entropy", "distillation, temperature by entropy", fitting={"distil": "entropy"}),
     Variant("hypergradient", "rate and decay by hypergradient", tuning="hypergradient"),
     Variant("random_search", "rate and decay by random search, same compute", tuning="random"),
     Variant("topology", "topology features of the neighbourhood", reads=Reads(topology=True)),
+    Variant("structure", "structure learning, 2 rounds", options={"rounds": 2}),
 )
 NAMES = tuple(variant.name for variant in VARIANTS)
