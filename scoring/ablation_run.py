@@ -118,7 +118,7 @@ class Bench:
     def _trained(self, variant: Variant, prepared: Prepared, seed: int) -> tuple[EventNetwork, list[Found]]:
         part = self.sample.train.part
         teaching = Teaching(prepared, part.target, part.weight, self._taught(seed) if variant.taught else None)
-        network, fitting = self._new(variant, prepared, seed), self.settings.fitting(len(part), variant)
+        network, fitting = self.network(variant, prepared, seed), self.settings.fitting(len(part), variant)
         found = []
         if variant.tuning != "none":
             self._at(f"{variant.title}, seed {seed}: looking for rate and decay")
@@ -129,7 +129,8 @@ class Bench:
         fit(network, lessons, fitting, progress=partial(self._epoch, variant, seed))
         return network, found
 
-    def _new(self, variant: Variant, prepared: Prepared, seed: int) -> EventNetwork:
+    def network(self, variant: Variant, prepared: Prepared, seed: int) -> EventNetwork:
+        """A variant's network, scaled to what it reads and not trained yet."""
         schema, whole = self.sample.data.schema, 0 if prepared.whole is None else FEATURES
         seed_everything(seed)
         network = EventNetwork(Architecture(

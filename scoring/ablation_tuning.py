@@ -29,6 +29,8 @@ BATCHES, BATCH = 4, 128
 HELD_OUT = 512  # events that judge, from the last fifth of the slice
 RATES, DECAYS = (3e-4, 3e-2), (1e-4, 1.0)  # random search draws between, evenly in logarithms
 
+Tuning = Literal["hypergradient", "random"]
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -45,7 +47,7 @@ class Found:
 
 
 def tuned(
-    way: Literal["hypergradient", "random"],
+    way: Tuning,
     network: EventNetwork,
     teaching: Teaching,
     fitting: FitSettings,

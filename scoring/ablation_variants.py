@@ -9,8 +9,6 @@ from typing import Literal
 from scoring.ablation import Technique
 from scoring.core.decomposition import Decomposition
 
-Tuning = Literal["none", "hypergradient", "random"]
-
 
 @dataclass(frozen=True, slots=True)
 class Reads:
@@ -49,7 +47,7 @@ class Variant:
     options: Mapping[str, object] = field(default_factory=dict)
     fitting: Mapping[str, object] = field(default_factory=dict)
     reads: Reads = Reads()
-    tuning: Tuning = "none"
+    tuning: Literal["none", "hypergradient", "random"] = "none"
 
     @property
     def technique(self) -> Technique:
