@@ -13,10 +13,12 @@ from scoring.core.network import EventNetwork
 from scoring.core.topology import with_topology
 from scoring.prepared import Prepared
 
-EVENTS, REPEATS = 100, 7  # taken evenly, and how often each is timed
+REPEATS = 7  # of each event's pass
 
 
-def cost_ms(network: EventNetwork, prepared: Prepared, clock: Callable[[], float] = time.thread_time) -> float:
+def cost_ms(
+    network: EventNetwork, prepared: Prepared, events: int = 100, clock: Callable[[], float] = time.thread_time
+) -> float:
     """Milliseconds of one thread's time that a forward pass of one event takes, the mean over events taken evenly.
 
     Of each event the fastest of several passes counts, and what other processes take from the machine does not. Where
@@ -26,10 +28,11 @@ def cost_ms(network: EventNetwork, prepared: Prepared, clock: Callable[[], float
     Args:
         network: on the CPU; torch on one thread.
         prepared: the events.
+        events: so many of them, at the most.
         clock: seconds.
     """
     took_s = []
-    for at in np.unique(np.linspace(0, len(prepared) - 1, EVENTS).astype(np.int64)):
+    for at in np.unique(np.linspace(0, len(prepared) - 1, events).astype(np.int64)):
         batch = replace(prepared.batch(np.array([at])), whole=None)
         times = []
         for _ in range(REPEATS):

@@ -17,7 +17,7 @@ from graph.model import Caps
 from scoring.ablation_cost import cost_ms
 from scoring.ablation_inputs import Sample
 from scoring.ablation_ledger import Ledger, Limits, run
-from scoring.ablation_tuning import Found, tuned
+from scoring.ablation_tuning import SEARCH, Found, tuned
 from scoring.ablation_variants import BASE, SHUFFLED, TEACHER, Variant
 from scoring.baseline import Boosted, BoostSettings
 from scoring.baseline import Rows as Learned
@@ -29,6 +29,7 @@ from scoring.core.fit import FitSettings, Progress, fit, seed_everything
 from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
 from scoring.core.topology import FEATURES
+from scoring.core.tuning import Search
 from scoring.outcome import Outcome
 from scoring.prepared import Prepared
 from scoring.teaching import Teaching
@@ -54,6 +55,8 @@ class AblationSettings:
         seeds: each variant is trained with each.
         most: events to train on.
         caps: of the subgraphs.
+        search: how long rate and decay are looked for, where they are.
+        costed: test events whose forward pass is timed.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -64,6 +67,8 @@ class AblationSettings:
     rate: float = 3e-3
     decay: float = 1e-2
     boost: BoostSettings = field(default_factory=BoostSettings)
+    search: Search = SEARCH
+    costed: int = 100
 
     def fitting(self, events: int, variant: Variant) -> FitSettings:
         """How a variant's network is trained on so many events."""
@@ -105,7 +110,10 @@ class Bench:
         models = {MODEL: said} | (self._trees() if variant is BASE else {})
         made = self.sample.outcome(models, TITLES | {MODEL: variant.title})
         notes = dict(made.notes) | self._told_by(variant, found)
-        return replace(made, ours=(MODEL,), cost_ms={MODEL: cost_ms(networks[0], prepared[2])}, notes=notes)
+        return replace(made, ours=(MODEL,), cost_ms={MODEL: self._cost_ms(networks[0], prepared[2])}, notes=notes)
+
+    def _cost_ms(self, network: EventNetwork, test: Prepared) -> float:
+        return cost_ms(network, test, self.settings.costed)
 
     def _told_by(self, variant: Variant, found: list[Found]) -> dict[str, str]:
         """What a reader has to know of this variant."""
@@ -122,7 +130,7 @@ class Bench:
         found = []
         if variant.tuning != "none":
             self._at(f"{variant.title}, seed {seed}: looking for rate and decay")
-            found = [tuned(variant.tuning, network, teaching, fitting, seed)]
+            found = [tuned(variant.tuning, network, teaching, fitting, seed, self.settings.search)]
             fitting = replace(fitting, rate=found[0].rate, decay=found[0].decay)
         seed_everything(seed)
         lessons = teaching.lessons(np.arange(len(prepared)), self.settings.batch, seed)

@@ -52,6 +52,7 @@ def tuned(
     teaching: Teaching,
     fitting: FitSettings,
     seed: int,
+    search: Search = SEARCH,
 ) -> Found:
     """Look for the rate and decay that train best; where none trains, those of `fitting` stand.
 
@@ -61,18 +62,20 @@ def tuned(
         teaching: the training slice, in the order of time.
         fitting: what is trained with; its rate and decay are where the hypergradient starts.
         seed: of the batches and draws.
+        search: how long to look.
     """
     began_s, generator = time.perf_counter(), np.random.default_rng(seed)
     lessons, held_out = _lessons(teaching, generator)
     plain = replace(fitting, distil="none", average=0.0)
     if way == "hypergradient":
         try:
-            best = tune_by_hypergradient(network, lessons, held_out, plain, SEARCH)
+            best = tune_by_hypergradient(network, lessons, held_out, plain, search)
         except Diverged:
-            return Found(fitting.rate, fitting.decay, SEARCH.rounds, time.perf_counter() - began_s)
+            return Found(fitting.rate, fitting.decay, search.rounds, time.perf_counter() - began_s)
         return Found(best.rate, best.decay, len(best.tried), time.perf_counter() - began_s)
-    pairs = [_drawn(generator) for _ in range(SEARCH.rounds * PLAIN)]
-    losses = [_loss(copy.deepcopy(network), lessons, held_out, replace(plain, rate=r, decay=d), seed) for r, d in pairs]
+    pairs = [_drawn(generator) for _ in range(search.rounds * PLAIN)]
+    dealt = [lessons[step % len(lessons)] for step in range(search.steps)]
+    losses = [_loss(copy.deepcopy(network), dealt, held_out, replace(plain, rate=r, decay=d), seed) for r, d in pairs]
     rate, decay = pairs[int(np.argmin(np.nan_to_num(losses, nan=np.inf)))]
     return Found(rate, decay, len(pairs), time.perf_counter() - began_s)
 
@@ -109,6 +112,5 @@ def _drawn(generator: np.random.Generator) -> tuple[float, float]:
 def _loss(network: EventNetwork, lessons: list[Lesson], held_out: Lesson, fitting: FitSettings, seed: int) -> float:
     """What is lost on the events held out after a short training."""
     seed_everything(seed)
-    dealt = [lessons[step % len(lessons)] for step in range(SEARCH.steps)]
-    fit(network, lambda _: dealt, replace(fitting, epochs=1, steps=len(dealt)))
+    fit(network, lambda _: lessons, replace(fitting, epochs=1, steps=len(lessons)))
     return float(event_loss(CPU.logits(network, held_out.batch), held_out.target, held_out.weight))

@@ -26,6 +26,7 @@ Flags = NDArray[np.bool_]
 Way = Literal["sigmoid", "isotonic"]
 LARGEST = 40.0  # of log-odds: beyond it 1 - p is 0 in double precision
 FOLDS = 5
+DIGITS = 12  # of a share: steps that differ beyond are one, told apart by rounding
 
 
 class CalibrationError(Exception):
@@ -104,12 +105,11 @@ def isotonic(logit: ArrayLike, target: ArrayLike, weight: ArrayLike | None = Non
     logits, targets, weights = _checked(logit, target, weight)
     sigmoid = calibrate(logits, targets, weights)
     came = IsotonicRegression().fit_transform(logits, targets.astype(float), sample_weight=weights)
-    steps, place = np.unique(came, return_inverse=True)
-    middle = np.bincount(place, logits * weights) / np.bincount(place, weights)
     least = 0.5 / weights.sum()  # half an event: no slice shows that a thing never comes
-    share = np.clip(steps, least, 1 - least)
+    share, place = np.unique(np.clip(came, least, 1 - least).round(DIGITS), return_inverse=True)
+    middle = np.bincount(place, logits * weights) / np.bincount(place, weights)
     odds = np.log(share) - np.log1p(-share)
-    if len(steps) < 2:
+    if len(share) < 2:
         return sigmoid
     return Calibration(sigmoid.slope, sigmoid.bias, tuple(zip(middle.tolist(), odds.tolist(), strict=True)))
 

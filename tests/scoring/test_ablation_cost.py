@@ -30,7 +30,7 @@ def test_of_each_event_the_fastest_pass_counts(tmp_path: Path) -> None:
         now_s += next(took_s) if next(ends) % 2 else 0.0
         return now_s
 
-    assert cost_ms(EventNetwork(Architecture(*sizes)), prepared, clock) == pytest.approx(1.0)
+    assert cost_ms(EventNetwork(Architecture(*sizes)), prepared, 100, clock) == pytest.approx(1.0)
 
 
 def test_topology_is_computed_within_the_time(tmp_path: Path) -> None:

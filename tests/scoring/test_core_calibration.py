@@ -60,6 +60,14 @@ def test_the_isotonic_mends_what_a_sigmoid_can_not() -> None:
     assert errors[isotonic] < 0.01 < errors[calibrate]
 
 
+def test_steps_that_only_rounding_tells_apart_are_one() -> None:
+    """Shares of weighted events that are equal but for the last bit would be knots that do not rise."""
+    generator = np.random.default_rng(1211)
+    logit = generator.normal(size=60)
+    target = generator.random(60) < 1 / (1 + np.exp(-2 * logit))
+    assert isotonic(logit, target, np.where(target, 1.0, 4.557)).way == "isotonic"
+
+
 def test_the_isotonic_keeps_every_order_and_ties_nothing() -> None:
     """Beyond its knots too: the ranking's figures do not depend on the calibration."""
     logit, target = bent(2_000)
