@@ -33,7 +33,7 @@ class Shown:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def at(self, text: str, done: float) -> None:
         """What runs now, and which share of the whole is done."""

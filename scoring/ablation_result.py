@@ -10,7 +10,7 @@ from scoring import ablation, control
 from scoring.ablation import Ablation
 from scoring.ablation_ledger import Ledger
 from scoring.ablation_run import MODEL
-from scoring.ablation_variants import BASE, SHUFFLED, Variant
+from scoring.ablation_variants import BASE, SHUFFLED, Reads, Variant
 from scoring.control import Control
 from scoring.measured import Settings, measure
 from scoring.outcome import Outcome, joined
@@ -46,7 +46,17 @@ def result_of(ledger: Ledger, variants: Sequence[Variant], settings: Settings | 
     notes = dict(base.notes)
     for outcome in made.values():
         notes |= outcome.notes
+    alike = [made[each.name] for each in variants if each.name in made and not each.options and each.reads == Reads()]
+    if alike:
+        apart = max(abs(_cost(each) - _cost(base)) for each in alike)
+        notes["Noise"] = (
+            f"networks that compute what the base does differ from it by up to {apart:.2g} ms an event."
+        )
     return Result(rows, None if shuffled is None else _control(base, shuffled, chosen), notes)
+
+
+def _cost(outcome: Outcome) -> float:
+    return outcome.cost_ms.get(MODEL, 0.0)
 
 
 def _control(base: Outcome, shuffled: Outcome, settings: Settings) -> Control:

@@ -6,7 +6,7 @@ Shapes: B events, S seeds.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -78,6 +78,10 @@ class AblationSettings:
         return replace(base, **variant.fitting)  # type: ignore[arg-type]  # names of the table of variants
 
 
+class OutOfTime(Exception):
+    """The time is up in the middle of a variant: what it has trained is lost, what is in the ledger stands."""
+
+
 @dataclass(slots=True)
 class Bench:
     """Makes variants on one sample, as `ablation_ledger.run` asks for them.
@@ -86,6 +90,7 @@ class Bench:
         teachers: by seed, a larger network's logits of the training events [B], kept for the next that is taught.
         teachers_pr_auc: by seed, on the test.
         done: which share of all variants is finished.
+        overdue: whether the time is up; asked after every epoch.
     """
 
     sample: Sample
@@ -94,6 +99,7 @@ class Bench:
     teachers: dict[int, Floats] = field(default_factory=dict)
     teachers_pr_auc: dict[int, float] = field(default_factory=dict)
     done: float = 0.0
+    overdue: Callable[[], bool] = lambda: False
 
     def make(self, variant: Variant) -> Outcome:
         """Train, calibrate and test a variant; the base's outcome has the boosted trees beside it.
@@ -185,6 +191,8 @@ class Bench:
 
     def _epoch(self, variant: Variant, seed: int, progress: Progress) -> None:
         self._at(f"{variant.title}, seed {seed}: epoch {progress.epoch + 1} of {progress.epochs}")
+        if self.overdue():
+            raise OutOfTime(f"{variant.title}, seed {seed}")
 
     def _at(self, text: str) -> None:
         self.told.at(text, self.done)
@@ -192,6 +200,8 @@ class Bench:
 
 def run_all(bench: Bench, variants: Sequence[Variant], ledger: Ledger, limits: Limits | None = None) -> list[str]:
     """Make the base, the base on shuffled edges, and variants, as far as they are not finished and the time goes.
+
+    A variant that takes longer than those before it is given up when the time is up; the base never is.
 
     Returns:
         Names of what was left out for want of time.
@@ -205,7 +215,14 @@ def run_all(bench: Bench, variants: Sequence[Variant], ledger: Ledger, limits: L
         bench.told.say(f"{asked[name].title}: PR-AUC {mean:.3f}, {time.monotonic() - began_s:.0f} s")
         return made
 
-    return run(tuple(asked), make, ledger, limits)
+    given = limits or Limits()
+    limit_s, all_began_s = given.limit_s, given.clock()
+    if limit_s is not None:
+        bench.overdue = lambda: bool(ledger.finished) and given.clock() - all_began_s > limit_s
+    try:
+        return run(tuple(asked), make, ledger, given)
+    except OutOfTime:
+        return [name for name in asked if name not in ledger.finished]
 
 
 def _first_large(text: str) -> str:

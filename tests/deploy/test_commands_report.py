@@ -11,6 +11,7 @@ from flat_payments import write
 from typer.testing import CliRunner
 
 from deploy.cli import app, main
+from deploy.config import settings
 from scoring.experiment import TITLES
 from scoring.outcome import Outcome, load
 
@@ -79,6 +80,29 @@ def test_evaluate_trains_on_flat_files_and_keeps_what_was_said(tmp_path: Path) -
     said = json.loads(done.stdout)
     assert set(said["models"]["shop"]) == set(TITLES) and set(load(kept).said) == set(TITLES)
     assert str(tmp_path) not in done.stdout
+    assert "1,500 events; 0 rows refused" in done.stderr and "seed 0: network" in done.stderr
+
+
+def test_files_and_the_live_graph_are_not_evaluated_at_once(tmp_path: Path) -> None:
+    """Which of the two?"""
+    done = runner.invoke(app, ["evaluate", "--live", "--mapping", str(tmp_path / "shop.toml")])
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert done.exit_code == 2 and "one of --mapping and --live" in said
+
+
+def test_a_live_graph_that_does_not_answer_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a line; and nothing on standard output with --json."""
+    monkeypatch.setenv("RINGWATCH_NEO4J_URI", "bolt://127.0.0.1:9")
+    monkeypatch.setenv("RINGWATCH_NEO4J_PASSWORD", "none")
+    settings.cache_clear()
+    monkeypatch.setattr("sys.argv", ["ringwatch", "evaluate", "--live", "--json"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    settings.cache_clear()
+    found = capsys.readouterr()
+    assert left.value.code == 2 and found.out == "" and "ringwatch: Neo4j: ServiceUnavailable" in found.err
 
 
 @pytest.mark.usefixtures("key")

@@ -47,6 +47,12 @@ def test_the_json_form_has_every_technique_and_the_control(ledger: Ledger) -> No
     assert rows["control_pr_auc_gain_of_edges@later"]["verdict"] == "gone with shuffled edges: a graph gain"
 
 
+def test_the_notes_tell_how_far_costs_of_equal_networks_lie_apart(ledger: Ledger) -> None:
+    """So that nobody reads noise as a cost."""
+    ledger.add("focal", outcome_of({"network": Model(3.0, cost_ms=1.25)}), 1.0)
+    assert "by up to 0.25 ms an event" in markdown(result_of(ledger, VARIANTS, FEW))
+
+
 def test_without_the_control_the_table_says_so(tmp_path: Path) -> None:
     """There was no time for it."""
     found = Ledger(tmp_path / "ledger.jsonl", "r")

@@ -103,6 +103,20 @@ def test_what_does_not_fit_the_time_is_left_out(bench: Bench, tmp_path: Path) ->
     assert set(ledger.finished) == {BASE.name}
 
 
+def test_a_variant_is_given_up_when_the_time_is_up(bench: Bench, tmp_path: Path) -> None:
+    """It takes longer than the one before it: what is finished stands."""
+    now_s = 0.0
+
+    def later(text: str, _: float) -> None:
+        nonlocal now_s
+        now_s += 30.0 if text.startswith(SHUFFLED.title) else 0.0
+
+    ledger = Ledger(tmp_path / "ledger.jsonl", "r")
+    slow = Bench(bench.sample, bench.settings, Told(at=later))
+    assert run_all(slow, FEW, ledger, Limits(50.0, lambda: now_s)) == [SHUFFLED.name, "past", "focal"]
+    assert set(ledger.finished) == {BASE.name} and now_s == 60.0
+
+
 def test_progress_tells_which_share_of_the_variants_is_finished(bench: Bench, tmp_path: Path) -> None:
     """From nought on, and never back."""
     shares = list[float]()
