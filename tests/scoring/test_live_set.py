@@ -80,10 +80,10 @@ def pos(n: int) -> str:
     return f"shop/0001.1.00000001.{n:016x}.000000"
 
 
-def paid(key: int, at: int, day: int, amount: int = 5) -> EdgeUpsert:
+def paid(key: int, at: int, day: int, amount: int = 5, kind: str = "web") -> EdgeUpsert:
     """A payment's version: the position and the day it was made."""
     return EdgeUpsert(f"payments:{key}:payment", pos(at), day * DAY_MS + 1, "PAID", f"Customer:{key % 3}",
-                      "Terminal:0", day * DAY_MS, {"amount": amount, "kind": "web"})  # fmt: skip
+                      "Terminal:0", day * DAY_MS, {"amount": amount, "kind": kind})  # fmt: skip
 
 
 def label(key: int, at: int, day: int, fraud: bool = True) -> LabelUpsert:
@@ -118,6 +118,14 @@ def test_a_label_below_a_floor_is_taken_back_there(mapping: Mapping) -> None:
     data = read_live(mapping, [label(1, 10, 2), Floor("payments", pos(20), 5 * DAY_MS), *kept])
     assert data.fraud.tolist() == [False, True]
     assert data.fraud_by(4 * DAY_MS).tolist() == [True, True] and data.fraud_by(6 * DAY_MS).tolist() == [False, True]
+
+
+def test_events_are_in_the_order_of_time_then_of_the_log(mapping: Mapping) -> None:
+    """Whatever order the dump has: early ones alone say which words are features."""
+    upserts: list[Upsert] = [paid(30 - n, n + 1, 1 + n // 2, kind="web" if n < 4 else "later") for n in range(20)]
+    data = read_live(mapping, [*upserts[::-1], label(30, 50, 20)])
+    assert [event.pos for event in data.events] == [pos(n + 1) for n in range(20)]
+    assert data.schema.words == (("PAID", "kind", "web"),)
 
 
 def test_an_event_sees_what_was_committed_before_it(mapping: Mapping) -> None:
