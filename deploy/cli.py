@@ -16,6 +16,7 @@ from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
 from deploy.commands_model import model_app
 from deploy.commands_report import compare, evaluate
+from deploy.commands_train import train
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -36,6 +37,7 @@ app.add_typer(mapping_app, name="mapping")
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("ablate")(ablate)
+app.command("train")(train)
 
 FASTEST_PER_S = 100_000
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

@@ -141,9 +141,10 @@ def compare(
 def _said(bench: str, command: str, found: Measured) -> dict[str, Any]:
     """The one JSON form, with every figure of every model."""
     from deploy.figures import head
-    from scoring.report import figures_of, models_of
+    from scoring.report import figures_of, kinds_of, models_of
 
-    return head(bench, command) | {"figures": figures_of([found]), "models": models_of([found])}
+    figures, kinds = figures_of([found]), kinds_of([found])
+    return head(bench, command) | {"figures": figures, "models": models_of([found]), "kinds": kinds}
 
 
 def _print(found: Measured, said: dict[str, Any] | None, columns: tuple[str, ...]) -> None:

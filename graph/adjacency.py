@@ -8,14 +8,16 @@ threads: the mirror's lock is around it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graph.adjacency_arrays import (
     CLASSES,
     NONE,
+    Graph,
     Labels,
     Nodes,
     Owners,
@@ -26,8 +28,10 @@ from graph.adjacency_arrays import (
     grown,
     made,
 )
-from graph.adjacency_cells import Free, find, put, put_all, take_out
-from graph.adjacency_walk import NO_PLACE, Cuts, Graph, Walked, locate, walk
+from graph.adjacency_cells import Free, find, put, put_all, sift_all, take_out
+from graph.adjacency_lines import Lines
+from graph.adjacency_tally import SUMS, tally
+from graph.adjacency_walk import NO_PLACE, Cuts, Walked, locate, walk
 from graph.horizons import NEVER_MS
 from graph.model import Caps, EdgeUpsert, Event, LabelUpsert, version_id
 from graph.numbers import Names, Numbers
@@ -51,7 +55,7 @@ class Lane(Protocol):
 
 
 class Adjacency:
-    """Edges by node, relation and direction, and labels by event."""
+    """Edges by node, relation and direction, and labels by event; edges by the value of a category too, if asked."""
 
     def __init__(self) -> None:
         """Nothing is here."""
@@ -64,7 +68,9 @@ class Adjacency:
         self._ranks = np.zeros(0, np.int32)  # of the sources, in the order of their names
         self._source_names: list[str] = []
         self.held: list[Held | None] = []  # by the number of a version
-        self._waiting: list[int] = []  # versions that are in no slot yet
+        self._waiting: list[tuple[int, int, int]] = []  # node, key and version of what is in no slot yet
+        self._categories: dict[str, tuple[str, ...]] = {}
+        self._lines = Lines()
         self._stamp = 1
         self._lanes: list[Lane] = []
 
@@ -92,17 +98,19 @@ class Adjacency:
         number = held.number = self._versions.take()
         graph = self._graph = self._graph._replace(versions=grown(self._graph.versions, number + 1))
         src, dst, owner = self._node(edge.src), self._node(edge.dst), self._owner(edge.owner)
+        relation = self._relations.number(edge.relation)
         row = (
-            self._place(edge.pos, edge.known_ms), NONE, NONE, edge.time_ms, src, dst,
-            self._relations.number(edge.relation), owner, windowed, 0,
+            self._place(edge.pos, edge.known_ms), NONE, NONE, edge.time_ms, src, dst, relation, owner, windowed, 0
         )  # fmt: skip
         for column, value in zip(graph.versions, row, strict=True):
             column[number] = value
+        self._lines.edge(self._graph, number)
         if number == len(self.held):
             self.held.append(held)
         else:
             self.held[number] = held
-        self._waiting.append(number)
+        self._waiting += ((src, 2 * relation, number), (dst, 2 * relation + 1, number))
+        self._waiting += ((node, 2 * relation, number) for node in self._values(edge))
         for lane in self._lanes:
             lane.put_edge(number, edge)
 
@@ -115,6 +123,7 @@ class Adjacency:
         for column, value in zip(self._graph.labels, row, strict=True):
             column[number] = value
         first[owner] = number
+        self._lines.label(self._graph, owner)
 
     def update(self, held: Held) -> None:
         """What closed a version, or emptied its table, has changed."""
@@ -130,6 +139,10 @@ class Adjacency:
                 column[held.number] = self._place(pos, known_ms)
             else:
                 self._write_place(int(column[held.number]), pos, known_ms)
+        if isinstance(held.op, EdgeUpsert):
+            self._lines.closed(self._graph, held.number)
+        elif isinstance(held.op, LabelUpsert):
+            self._lines.label(self._graph, self._owners.find(held.op.event))
 
     def remove(self, gone: Iterable[Held]) -> None:
         """Let versions go, and the nodes and owners nothing speaks of any more."""
@@ -139,6 +152,9 @@ class Adjacency:
             self._flush()
             self._stamp += 1
             take_out(self._graph, self._free, np.array([held.number for held in edges], np.int32), self._stamp)
+            slots = [slot for held in edges for slot in self._value_slots(held.op)]
+            if slots:
+                sift_all(self._graph, self._free, np.array(slots, np.int32), self._stamp)
         for held in held_:
             self._forget(held)
 
@@ -149,13 +165,14 @@ class Adjacency:
             self._drop_places(self._graph.versions, number)
             self.held[number] = None
             self._versions.free(number)
-            for key in (op.src, op.dst):
+            for key in (op.src, op.dst, *self._value_names(op)):
                 node = self._nodes.find(key)
                 if node >= 0 and self._graph.nodes.cells[node] == 0:
                     self._nodes.forget(key)
             self._leave(op.owner)
         elif isinstance(op, LabelUpsert):
             self._unchain(self._owners.find(op.event), number)
+            self._lines.label(self._graph, self._owners.find(op.event))
             self._drop_places(self._graph.labels, number)
             self._labels.free(number)
             self._leave(op.event)
@@ -195,6 +212,7 @@ class Adjacency:
             number = self._owners.number(name)
             self._graph = self._graph._replace(owners=grown(self._graph.owners, number + 1))
             self._graph.owners.label[number], self._graph.owners.uses[number] = NONE, 0
+            self._lines.owner(number)
         self._graph.owners.uses[number] += 1
         return number
 
@@ -232,7 +250,7 @@ class Adjacency:
         self._flush()
         cuts, per_hop = self._cuts(events), np.array(caps.per_hop, np.int64)
         self._stamp += 1
-        starts, *found = walk(self._graph, self._ranks, horizon_ms, cuts, per_hop, self._stamp)
+        starts, *found = walk(self._graph, self._lines.rows, self._ranks, horizon_ms, cuts, per_hop, self._stamp)
         self._stamp += len(events)
         placed = locate(self._graph, cuts, starts, found[0], self._stamp)
         self._stamp += len(events)
@@ -258,17 +276,43 @@ class Adjacency:
         src, dst = self._nodes.find(event.src), self._nodes.find(event.dst)
         return src, NEITHER if src < 0 and dst < 0 and event.src != event.dst else dst
 
+    def tally(self, events: Sequence[Event], value: NDArray[Any], most: int, horizon_ms: int) -> NDArray[np.float64]:
+        """What is known of each event's ends and the values of its categories, as of the event.
+
+        Args:
+            events: [B].
+            value: by the number of a version, what is added up.
+            most: edges looked at of one end or value, the newest.
+            horizon_ms: what is windowed and older counts no more.
+
+        Returns:
+            [B, 2 + C, SUMS] for C categories (see `index`): source, target, then the categories of the event's
+            relation in their order. Of the ends only edges of the event's relation, in which they stand as here.
+        """
+        self._flush()
+        cuts, wide = self._cuts(events), 2 + self.categories
+        node, key = np.full((len(events), wide), NONE, np.int64), np.full((len(events), wide), NONE, np.int64)
+        for at, event in enumerate(events):
+            relation = self._relations.find(event.relation)
+            names = (event.src, event.dst, *self._value_names(event))
+            node[at, : len(names)] = [self._nodes.find(name) if name else NONE for name in names]
+            key[at], key[at, 1] = 2 * relation, 2 * relation + 1
+        out = np.zeros((len(events), wide, SUMS))
+        tally(self._graph, self._lines.rows, self._ranks, horizon_ms, cuts, node, key, value, most, out)
+        return out
+
     def _flush(self) -> None:
         """Put what came since the last look into the slots."""
-        waiting, self._waiting = np.array(self._waiting, np.int32), []
-        half = 0
-        while half < 2 * len(waiting):
-            half, why = put_all(self._graph, self._free, waiting, half)
+        waiting, self._waiting = np.array(self._waiting, np.int32).reshape(-1, 3), []
+        waiting = waiting[np.argsort(self._graph.versions.time_ms[waiting[:, 2]], kind="stable")]  # they append then
+        done = 0
+        while done < len(waiting):
+            done, why = put_all(self._graph, self._free, waiting, done)
             if why == NO_ROOM:
                 self._make_room()
             elif why == TIE:
-                self._put_among_equals(int(waiting[half // 2]), half % 2)
-                half += 1
+                self._put_among_equals(*waiting[done].tolist())
+                done += 1
 
     def _make_room(self) -> None:
         graph = self._graph
@@ -276,11 +320,10 @@ class Adjacency:
             slots=grown(graph.slots, len(graph.slots.key) + 1), pool=grown(graph.pool, len(graph.pool.version) + 1)
         )
 
-    def _put_among_equals(self, number: int, way: int) -> None:
+    def _put_among_equals(self, node: int, key: int, number: int) -> None:
         """Edges of one time stand in the order of their version ids, as in every store."""
-        versions = self._graph.versions
-        node, key = int((versions.dst if way else versions.src)[number]), 2 * int(versions.relation[number]) + way
-        slot, low, high = find(self._graph, self._free, node, key, versions.time_ms[number])  # put_all made room
+        time_ms = self._graph.versions.time_ms[number]
+        slot, low, high = find(self._graph, self._free, node, key, time_ms)  # put_all made room
         start, there = int(self._graph.slots.start[slot]), self._graph.pool.version
         equals = range(low, high)
         before = bisect_left(equals, self._id(number), key=lambda at: self._id(int(there[start + at])))
@@ -289,6 +332,43 @@ class Adjacency:
     def _id(self, number: int) -> str:
         held: Any = self.held[number]
         return version_id(held.op.owner, held.op.pos)
+
+    # -- values of categories -----------------------------------------------------------------
+
+    @property
+    def categories(self) -> int:
+        """The most that one relation has."""
+        return max(map(len, self._categories.values()), default=0)
+
+    def index(self, categories: Mapping[str, Sequence[str]]) -> None:
+        """Keep edges by the values of these attributes too, by relation: for `tally`. Once, for edges here and to come.
+
+        Raises:
+            ValueError: others are kept already.
+        """
+        wanted = {relation: tuple(names) for relation, names in categories.items() if names}
+        if self._categories and self._categories != wanted:
+            raise ValueError(f"edges are kept by {self._categories} already: make another mirror for {wanted}")
+        if self._categories:
+            return
+        self._categories = wanted
+        for number, held in enumerate(self.held):
+            if held is not None and isinstance(held.op, EdgeUpsert):
+                key = 2 * self._relations.find(held.op.relation)
+                self._waiting += ((node, key, number) for node in self._values(held.op))
+
+    def _value_names(self, of: Any) -> Iterator[str]:
+        """A name for each category's value, "" where it has none; no node has such a name (labels hold no dot)."""
+        for attribute in self._categories.get(of.relation, ()):
+            value = of.attributes.get(attribute)
+            yield f"{of.relation}.{attribute}={value}" if isinstance(value, str) else ""
+
+    def _values(self, edge: EdgeUpsert) -> list[int]:
+        return [self._node(name) for name in self._value_names(edge) if name]
+
+    def _value_slots(self, edge: Any) -> list[tuple[int, int]]:
+        key = 2 * self._relations.find(edge.relation)
+        return [(self._nodes.find(name), key) for name in self._value_names(edge) if name]
 
     # -- beside -------------------------------------------------------------------------------
 

@@ -89,6 +89,18 @@ class Pool(NamedTuple):
     version: Array
 
 
+class Graph(NamedTuple):
+    """All arrays of an adjacency."""
+
+    places: Places
+    versions: Versions
+    labels: Labels
+    nodes: Nodes
+    owners: Owners
+    slots: Slots
+    pool: Pool
+
+
 DTYPES: dict[type, tuple[str, ...]] = {
     Places: ("i2", "i8", "u8", "i4", "i8"),
     Versions: ("i4", "i4", "i4", "i8", "i4", "i4", "i2", "i4", "?", "i8"),

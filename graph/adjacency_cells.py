@@ -113,25 +113,22 @@ def put(graph, slot, at, node, version):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def put_all(graph, free, versions, first):  # type: ignore[no-untyped-def]
-    """Put versions into the slots of their two nodes, as far as it goes without help.
+def put_all(graph, free, waiting, first):  # type: ignore[no-untyped-def]
+    """Put versions into slots, as far as it goes without help: `waiting` is [W, 3] node, key, version.
 
     Returns:
-        How many halves (source, target) are done, from `first` on, and why it stopped: 0 done, 1 no room, 2 edges
-        of the same time are there, and their order has to be decided by their names.
+        How many are done, `first` included, and why it stopped: 0 done, 1 no room, 2 edges of the same time are there,
+        and their order has to be decided by their names.
     """
-    for half in range(first, 2 * len(versions)):
-        version = versions[half // 2]
-        way = half % 2
-        node = graph.versions.dst[version] if way else graph.versions.src[version]
-        key = 2 * graph.versions.relation[version] + way
+    for at in range(first, len(waiting)):
+        node, key, version = waiting[at, 0], waiting[at, 1], waiting[at, 2]
         slot, low, high = find(graph, free, node, key, graph.versions.time_ms[version])
         if slot < 0:
-            return half, 1
+            return at, 1
         if low < high:
-            return half, 2
+            return at, 2
         put(graph, slot, low, node, version)
-    return 2 * len(versions), 0
+    return len(waiting), 0
 
 
 @njit(cache=True)
@@ -143,6 +140,13 @@ def take_out(graph, free, versions, stamp):  # type: ignore[no-untyped-def]
         for way in range(2):
             node = graph.versions.dst[version] if way else graph.versions.src[version]
             _sift(graph, free, node, 2 * graph.versions.relation[version] + way, stamp)
+
+
+@njit(cache=True)
+def sift_all(graph, free, slots, stamp):  # type: ignore[no-untyped-def]
+    """Take what `take_out` marked with this stamp out of further slots too: [S, 2] node, key."""
+    for at in range(len(slots)):
+        _sift(graph, free, slots[at, 0], slots[at, 1], stamp)
 
 
 @njit(cache=True)

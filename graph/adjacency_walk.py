@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from graph.adjacency_arrays import Array, Labels, Nodes, Owners, Places, Pool, Slots, Versions
+from graph.adjacency_arrays import Array
+from graph.adjacency_lines import ASK, SOURCES, hears, sees
 
 NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
 
@@ -30,18 +31,6 @@ class Cuts(NamedTuple):
     log: Array
     offset: Array
     row: Array
-
-
-class Graph(NamedTuple):
-    """All arrays of an adjacency."""
-
-    places: Places
-    versions: Versions
-    labels: Labels
-    nodes: Nodes
-    owners: Owners
-    slots: Slots
-    pool: Pool
 
 
 class Walked(NamedTuple):
@@ -108,7 +97,7 @@ def _later(places, ranks, a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _label(graph, ranks, horizon_ms, owner, cuts, b):  # type: ignore[no-untyped-def]
+def label(graph, ranks, horizon_ms, owner, cuts, b):  # type: ignore[no-untyped-def]
     """What was known of an event then: the label known last, of those the one that stands last."""
     places, labels = graph.places, graph.labels
     at, best = graph.owners.label[owner], -1
@@ -124,6 +113,25 @@ def _label(graph, ranks, horizon_ms, owner, cuts, b):  # type: ignore[no-untyped
                     best = at
         at = labels.next[at]
     return -1 if best < 0 else int(labels.fraud[best])
+
+
+@njit(cache=True)
+def seen(graph, version, horizon_ms, cuts, b):  # type: ignore[no-untyped-def]
+    """Whether the event sees an edge of which its line does not say everything."""
+    versions = graph.versions
+    if versions.windowed[version] and versions.time_ms[version] < horizon_ms:
+        return False
+    if versions.owner[version] == cuts.owner[b]:
+        return False
+    return _counts(
+        graph.places, versions.place[version], versions.closed[version], versions.floored[version], cuts, b
+    )
+
+
+@njit(cache=True)
+def log_of(cuts, b):  # type: ignore[no-untyped-def]
+    """The event's log with its source, as lines have it; -1 where it stands in none."""
+    return cuts.log[b] * SOURCES + cuts.source[b] if cuts.source[b] >= 0 else -1
 
 
 @njit(cache=True)
@@ -169,9 +177,10 @@ def _keep_newest(graph, ranks, found, hops, first, used):  # type: ignore[no-unt
 
 
 @njit(cache=True)
-def walk(graph, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untyped-def]
+def walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untyped-def]
     """Walk from each event's two nodes, `caps[hop]` edges per node, relation and direction.
 
+    What a line can answer is asked of no function that takes all arrays: passing them costs more than a look.
     `stamp` is a number above all that earlier walks used; walks use up to one more an event.
     """
     size = len(cuts.src)
@@ -182,6 +191,7 @@ def walk(graph, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untype
     used = 0
     for b in range(size):
         first, mark = used, stamp + b
+        time_ms, owner, log, offset = cuts.time_ms[b], cuts.owner[b], log_of(cuts, b), np.int64(cuts.offset[b])
         wide = 0
         for node in (cuts.src[b], cuts.dst[b]):
             if node >= 0 and nodes.mark[node] != mark:
@@ -198,16 +208,10 @@ def walk(graph, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untype
                     found, hops = _room(found, used, caps[hop]), _room(hops, used, caps[hop])
                     reached = _room(reached, onward, caps[hop])
                     while cell >= 0 and taken < caps[hop]:
-                        version = pool.version[start + cell]
+                        version, hidden = pool.version[start + cell], pool.time_ms[start + cell] < horizon_ms
                         cell -= 1
-                        if versions.windowed[version] and versions.time_ms[version] < horizon_ms:
-                            continue
-                        if versions.owner[version] == cuts.owner[b]:
-                            continue
-                        place, closed, floored = (
-                            versions.place[version], versions.closed[version], versions.floored[version]
-                        )  # fmt: skip
-                        if not _counts(graph.places, place, closed, floored, cuts, b):
+                        counts = sees(lines, version, owner, hidden, time_ms, log, offset)
+                        if counts == 0 or (counts == ASK and not seen(graph, version, horizon_ms, cuts, b)):
                             continue
                         taken += 1
                         if versions.mark[version] == mark:
@@ -235,7 +239,10 @@ def walk(graph, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untype
         found[first:used], hops[first:used] = found[first:used][order], hops[first:used][order]
         labels = _room(labels, first, used - first)
         for at in range(first, used):
-            labels[at] = _label(graph, ranks, horizon_ms, versions.owner[found[at]], cuts, b)
+            said = hears(lines, found[at], horizon_ms, time_ms, log, offset)
+            if said == ASK:
+                said = label(graph, ranks, horizon_ms, versions.owner[found[at]], cuts, b)
+            labels[at] = said
         starts[b + 1] = used
     return starts, found[:used].copy(), hops[:used].copy(), labels[:used].copy()
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from graph.adjacency import Adjacency, Lane
 from graph.adjacency_walk import Walked
@@ -166,6 +169,16 @@ class Mirror:
         """
         with self._lock:
             return read(self._adjacent.walk(events, caps, self._horizons.retention_ms))
+
+    def tally(self, events: Sequence[Event], value: Callable[[], NDArray[Any]], most: int) -> NDArray[np.float64]:
+        """What is known of each event's ends and categories: see `Adjacency.tally`. `value` is asked under the lock."""
+        with self._lock:
+            return self._adjacent.tally(events, value(), most, self._horizons.retention_ms)
+
+    def index(self, categories: Mapping[str, Sequence[str]]) -> None:
+        """Keep edges by the values of these attributes too, by relation: see `Adjacency.index`."""
+        with self._lock:
+            self._adjacent.index(categories)
 
     def attach(self, lane: Lane) -> None:
         """Tell a lane of every edge and node, those that are here and those that will come, under their numbers."""

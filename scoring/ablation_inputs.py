@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from graph.model import Caps
 from scoring.ablation_variants import Reads
+from scoring.cells import past_names
 from scoring.columns import Floats, Ints, join
 from scoring.core.topology import with_topology
 from scoring.features import Features
 from scoring.flat_set import FlatSet
-from scoring.history import NAMES
-from scoring.inputs import SAYS_LABELS, Rows, put_together, read, rows_of
+from scoring.inputs import read
 from scoring.outcome import Outcome
 from scoring.prepared import BLOCK, Prepared
+from scoring.rows import SAYS_LABELS, Rows, put_together, rows_of
 from scoring.schema import FeatureSchema
 from scoring.shuffle import derangement, shuffled
 from scoring.split import Part, Split, SplitSettings, split
@@ -106,6 +107,8 @@ def sample(data: FlatSet, most: int, caps: Caps, told: Told = NOBODY) -> Sample:
         "Split": f"by time: {cut.counted}.",
         "Subsample": f"of the test range {len(cut.test) / len(whole.test):.1%}, of frauds and others alike, chosen by "
         "a hash of the event's id; negatives that were left out of training count by weight.",
+        "Training": "network and trees alike on the training slice alone; unlike `evaluate`, nothing is made again with "
+        "the slice that calibrates.",
     }
     first, second, third = (_slice(data, part, caps, told) for part in (cut.train, cut.calibrate, cut.test))
     return Sample(data, cut, first, second, third, notes)
@@ -136,7 +139,7 @@ def _slice(data: FlatSet, part: Part, caps: Caps, told: Told) -> Slice:
     past, rows = np.concatenate(pasts), list[Rows]()
 
     def keep(at: Ints, features: Features) -> None:
-        rows.append(rows_of(data, features, past[at]))
+        rows.append(rows_of(data.schema, features, past[at]))
 
     prepared = Prepared(join(columns), data.schema, beside=past, show=keep)
     return Slice(part, prepared, put_together(rows))
@@ -151,7 +154,7 @@ def _read_as(prepared: Prepared, schema: FeatureSchema, reads: Reads) -> Prepare
     made = copy.copy(made)
     if not reads.labels:
         made.nodes, made.edges = _blank(made.nodes, schema.nodes), _blank(made.edges, schema.edges)
-        made.event = _blank(made.event, (*schema.event, *(_past_names(prepared, schema))))
+        made.event = _blank(made.event, (*schema.event, *_past_names(schema)))
     if not reads.past:
         made.event = made.event[:, :own]
     if reads.topology:
@@ -168,12 +171,9 @@ def _shuffled(prepared: Prepared, schema: FeatureSchema) -> Prepared:
     return Prepared(shuffled(prepared.columns, SHUFFLE_SEED), schema, beside=past)
 
 
-def _past_names(prepared: Prepared, schema: FeatureSchema) -> list[str]:
-    """Names of the long look back's features that tell labels as one of `KNOWN`, others as they are: [H]."""
-    names = [("fraud" if any(word in name for word in SAYS_LABELS) else name) for name in NAMES]
-    if len(names) != prepared.event.shape[1] - len(schema.event):
-        raise ValueError(f"{len(names)} names for {prepared.event.shape[1] - len(schema.event)} features of the past")
-    return names
+def _past_names(schema: FeatureSchema) -> list[str]:
+    """Names of the long look back's features; those that tell labels as one of `KNOWN`: [H]."""
+    return [("fraud" if any(word in name for word in SAYS_LABELS) else name) for name in past_names(schema)]
 
 
 def _blank(matrix: NDArray[Number], names: Sequence[str]) -> NDArray[Number]:

@@ -29,6 +29,24 @@ class BoostSettings:
     rate: float = 0.05
     threads: int = 1
 
+    def parameters(self, seed: int) -> dict[str, Any]:
+        """As LightGBM takes them."""
+        return {
+            "objective": "binary",
+            "metric": "average_precision",
+            "num_leaves": self.leaves,
+            "learning_rate": self.rate,
+            "feature_fraction": 0.7,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+            "min_data_in_leaf": 20,
+            "num_threads": self.threads,
+            "seed": seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -37,6 +55,14 @@ class Rows:
     matrix: Matrix
     target: NDArray[np.bool_]
     weight: NDArray[np.float64]
+
+    def followed_by(self, later: Rows) -> Rows:
+        """These and, behind them, later ones."""
+        return Rows(
+            np.concatenate([self.matrix, later.matrix]),
+            np.concatenate([self.target, later.target]),
+            np.concatenate([self.weight, later.weight]),
+        )
 
 
 def row_columns(schema: FeatureSchema) -> list[int]:
@@ -81,34 +107,37 @@ class Boosted:
     ) -> Boosted:
         """Grow trees on `data`, and stop when `watch` (a later slice) gets no better."""
         chosen = settings or BoostSettings()
-        parameters = {
-            "objective": "binary",
-            "metric": "average_precision",
-            "num_leaves": chosen.leaves,
-            "learning_rate": chosen.rate,
-            "feature_fraction": 0.7,
-            "bagging_fraction": 0.8,
-            "bagging_freq": 1,
-            "min_data_in_leaf": 20,
-            "num_threads": chosen.threads,
-            "seed": seed,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
         train = lightgbm.Dataset(data.matrix, data.target.astype(np.float32), weight=data.weight)
         valid = lightgbm.Dataset(watch.matrix, watch.target.astype(np.float32), train, watch.weight)
         stop = lightgbm.early_stopping(chosen.patience, verbose=False)
-        return cls(lightgbm.train(parameters, train, chosen.rounds, [valid], callbacks=[stop]), chosen.threads)
+        grown = lightgbm.train(chosen.parameters(seed), train, chosen.rounds, [valid], callbacks=[stop])
+        return cls(grown, chosen.threads)
+
+    @classmethod
+    def grow(cls, data: Rows, rounds: int, seed: int, settings: BoostSettings | None = None) -> Boosted:
+        """Grow so many trees on `data`: once more, with the newest slice too, as many as were found best without it."""
+        chosen = settings or BoostSettings()
+        train = lightgbm.Dataset(data.matrix, data.target.astype(np.float32), weight=data.weight)
+        return cls(lightgbm.train(chosen.parameters(seed), train, max(1, rounds)), chosen.threads)
 
     @classmethod
     def parse(cls, text: str, threads: int = 1) -> Boosted:
         """Read a model back from LightGBM's text form."""
         return cls(lightgbm.Booster(model_str=text), threads)
 
+    @property
+    def rounds(self) -> int:
+        """How many trees count: those up to the best round."""
+        return int(self.booster.best_iteration) or int(self.booster.current_iteration())
+
     def text(self) -> str:
         """LightGBM's text form; no pickle."""
         return str(self.booster.model_to_string(num_iteration=self.booster.best_iteration))
+
+    def shares(self, matrix: Matrix) -> NDArray[np.float64]:
+        """[B, C + 1] what each column adds to the raw score, and last the mean of all: Shapley values of the trees."""
+        found = self.booster.predict(matrix, pred_contrib=True, num_threads=self.threads)
+        return np.asarray(found, dtype=np.float64)
 
     def logit(self, matrix: Matrix) -> NDArray[np.float64]:
         """[B] raw scores."""

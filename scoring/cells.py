@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from graph.adjacency_walk import Walked
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, split_key
+from scoring import history, tallies
 from scoring.columns import UNKNOWN, Columns, Floats, Ints, Reader
 from scoring.schema import FeatureSchema
 
@@ -26,6 +27,7 @@ class Cells:
         self.schema = schema
         self.relation = np.zeros(64, np.int16)
         self.value: Floats = np.zeros((64, schema.slots))
+        self.log_value: Floats = np.zeros(64)  # of the first numeric attribute
         self.words: Ints = np.zeros(64, np.int64)
         self.label = np.zeros(64, np.int8)
         self._reader = Reader(schema)
@@ -37,9 +39,10 @@ class Cells:
         if number >= len(self.relation):
             room = 2 * number
             self.relation, self.words = _wider(self.relation, room), _wider(self.words, room)
-            self.value = _wider(self.value, room)
+            self.value, self.log_value = _wider(self.value, room), _wider(self.log_value, room)
         self.relation[number] = self._relations.get(edge.relation, UNKNOWN)
         self.value[number], self.words[number] = self._reader.cells(edge)
+        self.log_value[number] = np.log1p(max(self.value[number, 0], 0.0))
 
     def put_node(self, number: int, key: str) -> None:
         """See Lane."""
@@ -90,10 +93,23 @@ class Sampler:
         """Read from this mirror by this schema."""
         self._mirror, self._cells = mirror, Cells(schema)
         mirror.attach(self._cells)
+        mirror.index(schema.categories)
 
     def columns(self, events: Sequence[Event], caps: Caps) -> Columns:
         """The events' subgraphs, as of each."""
         return self._mirror.walk(events, caps, lambda seen: self._cells.columns(events, seen))
+
+    def past(self, events: Sequence[Event]) -> NDArray[np.float32]:
+        """Everything with a long look back, as of each event: [B, P], named by `past_names`."""
+        near = self.columns(events, history.LOOK_BACK)
+        sums = self._mirror.tally(events, lambda: self._cells.log_value, tallies.LOOK_BACK)
+        far = tallies.tallies(sums, near.amount[:, 0])
+        return np.concatenate([history.history(near), far], axis=1)
+
+
+def past_names(schema: FeatureSchema) -> tuple[str, ...]:
+    """Names of the features that `Sampler.past` gives."""
+    return history.NAMES + tallies.names(schema)
 
 
 def _wider(array: NDArray[Any], room: int) -> NDArray[Any]:

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from graph.model import Caps, Subgraph
+from graph.mirror import Mirror
+from graph.model import Caps, Event, Subgraph
 from scoring import registry, rules
+from scoring.baseline import Matrix
+from scoring.cells import Sampler
 from scoring.columns import Reader
+from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
-from scoring.features import compute
+from scoring.features import Features, compute
+from scoring.hybrid import HybridTrees
 from scoring.registry import Manifest, Thresholds
-from scoring.score import Contribution
+from scoring.rows import batch_of
+from scoring.score import Contribution, strongest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,10 @@ class Scorer(Protocol):
     caps: Caps
     thresholds: Thresholds
 
+    def read_from(self, mirror: Mirror) -> None:
+        """Say where more than a subgraph can be read of an event."""
+        ...
+
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
         """Score subgraphs, in their order."""
         ...
@@ -50,9 +61,21 @@ class Scorer(Protocol):
 class Engine:
     """The network of a model folder, ready to score. Not for use by several threads at once."""
 
-    def __init__(self, manifest: Manifest, network: EventNetwork, names: rules.Names | None = None) -> None:
-        """Take what `registry.load` gave."""
+    def __init__(
+        self,
+        manifest: Manifest,
+        network: EventNetwork,
+        names: rules.Names | None = None,
+        trees: str | None = None,
+    ) -> None:
+        """Take what `registry.load` gave. With trees they have the last word, and the network is one of their columns.
+
+        Raises:
+            ModelRefused: the trees are no trees, or read other columns than these features make.
+        """
         self.manifest, self.network = manifest, network
+        self._trees = None if trees is None else HybridTrees(manifest, trees)
+        self._sampler: Sampler | None = None
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
         self._names = names
@@ -70,8 +93,25 @@ class Engine:
     def of(cls, loaded: registry.Loaded, threads: int = 1) -> Engine:
         """A model that was loaded; `threads` as of `load`."""
         torch.set_num_threads(threads)
-        manifest, network, _ = loaded
-        return cls(manifest, network)
+        return cls(loaded.manifest, loaded.network, trees=loaded.trees)
+
+    def read_from(self, mirror: Mirror) -> None:
+        """See Scorer: the long look back, where this model has one."""
+        if self.manifest.features.past:
+            self._sampler = Sampler(mirror, self.manifest.features)
+
+    def _read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
+        """Features, everything with a long look back [B, P], and both as the network reads them."""
+        features = compute(self._reader.read(subgraphs), self.manifest.features)
+        past = self._past([subgraph.event for subgraph in subgraphs])
+        return features, past, batch_of(features, past, self._topology)
+
+    def _past(self, events: Sequence[Event]) -> Matrix:
+        if not self.manifest.features.past:
+            return np.zeros((len(events), 0), np.float32)
+        if self._sampler is None:
+            raise RuntimeError(f"{self.model} reads a long past: call read_from with the mirror before it scores")
+        return self._sampler.past(events)
 
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
         """Score subgraphs, in their order.
@@ -81,43 +121,48 @@ class Engine:
         """
         if not subgraphs:
             return []
-        batch = compute(self._reader.read(subgraphs), self.manifest.features).batch(self._topology)
+        features, past, batch = self._read(subgraphs)
         with torch.inference_mode():
-            logit = self.network(batch).numpy()
+            logit = self.network(batch).double().numpy()
+        if self._trees is not None:
+            logit = self._trees.logit(features, past, logit)
         return [Scored(float(p), self.model) for p in self.manifest.calibration.probability(logit)]
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
-        """Gradient times input: what each edge's messages, and each feature, add to the calibrated logit.
+        """What each edge's messages, and each feature, add to the calibrated logit.
 
-        An edge is weighed by a gate on its messages, a feature by its distance from the training mean.
+        By the network, gradient times input: an edge is weighed by a gate on its messages, a feature by its distance
+        from the training mean. By trees, a feature by its Shapley value (Lundberg et al. 2020), the network among
+        them, whose value is shared out over its edges as the gradients weigh them.
         At most `top` edges and `top` features of each. Costs about three scores alone, one and a half in
         a batch: for events somebody will look at.
         """
         if not subgraphs:
             return []
-        batch = compute(self._reader.read(subgraphs), self.manifest.features).batch(self._topology)
+        features, past, batch = self._read(subgraphs)
         gate = torch.ones(batch.edges.shape[1], requires_grad=True)
         batch = replace(batch, x=batch.x.requires_grad_(), event=batch.event.requires_grad_())
-        logit = self.network(batch, gate) * self.manifest.calibration.slope
+        raw = self.network(batch, gate)
+        logit = raw * self.manifest.calibration.slope
         by_edge, by_node, by_event = torch.autograd.grad(logit.sum(), [gate, batch.x, batch.event])
+        if self._trees is not None:
+            moved = _by_subgraph(by_edge.tolist(), subgraphs, self.manifest)
+            return self._trees.explain(features, past, raw.detach().double().numpy(), moved, top)
         events = _weigh(by_event, batch.event, self.network.scale_event.mean)
         ends = [_weigh(by_node[end], batch.x[end], self.network.scale_nodes.mean) for end in batch.ends.T]
-        known = {relation.name for relation in self.manifest.features.relations}
-        edges = iter(by_edge.tolist())
         explained = []
-        for at, subgraph in enumerate(subgraphs):
-            owners = [edge.owner for edge in subgraph.edges if edge.relation in known]
-            features = dict(zip(self._names_of("event"), events[at], strict=True))
-            for name, moved in zip(("source", "target"), ends, strict=True):
-                features |= dict(zip(self._names_of(name), moved[at], strict=True))
-            found = _strongest("edge", [(owner, next(edges)) for owner in owners], top)
-            found += _strongest("feature", features.items(), top)
-            explained.append(tuple(sorted(found, key=lambda part: (-abs(part.value), part.kind, part.name))))
+        for at, edges in enumerate(_by_subgraph(by_edge.tolist(), subgraphs, self.manifest)):
+            named = dict(zip(self._names_of("event"), events[at], strict=True))
+            for name, rows in zip(("source", "target"), ends, strict=True):
+                named |= dict(zip(self._names_of(name), rows[at], strict=True))
+            explained.append(strongest(edges, named.items(), top))
         return explained
 
     def _names_of(self, part: str) -> list[str]:
         features = self.manifest.features
-        return [f"{part}.{name}" for name in (features.event if part == "event" else features.nodes)]
+        if part == "event":
+            return [f"event.{name}" for name in (*features.event, *features.past)]
+        return [f"{part}.{name}" for name in features.nodes]
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         """What the rules say of it, strongest first."""
@@ -131,6 +176,9 @@ class RuleEngine:
         """Use these caps (the default ones else) and names of relations."""
         self.model, self.caps, self.thresholds = "rules", caps or Caps(), Thresholds(alert=0.6, attach=0.3)
         self._names = names
+
+    def read_from(self, mirror: Mirror) -> None:
+        """See Scorer: rules read subgraphs alone."""
 
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
         """The rules' total of each; not a calibrated probability."""
@@ -151,7 +199,9 @@ def _weigh(gradient: Tensor, value: Tensor, mean: Tensor) -> list[list[float]]:
     return rows
 
 
-def _strongest(kind: Literal["edge", "feature"], parts: Iterable[tuple[str, float]], top: int) -> list[Contribution]:
-    """The `top` parts that count most, without those that count nothing."""
-    ranked = sorted((part for part in parts if part[1]), key=lambda part: (-abs(part[1]), part[0]))
-    return [Contribution(kind, name, value) for name, value in ranked[:top]]
+def _by_subgraph(
+    by_edge: Iterable[float], subgraphs: Sequence[Subgraph], manifest: Manifest
+) -> list[list[tuple[str, float]]]:
+    """What each edge that has features adds, beside its owner, subgraph by subgraph."""
+    known, moved = {relation.name for relation in manifest.features.relations}, iter(by_edge)
+    return [[(edge.owner, next(moved)) for edge in sub.edges if edge.relation in known] for sub in subgraphs]

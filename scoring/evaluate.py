@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,12 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """Events to test on, untouched class balance, and the ids of those that really were fraud."""
+    """Events to test on, untouched class balance, the ids of those that were fraud, and of what kind if known."""
 
     name: str
     data: Dataset
     truth: Collection[str]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def outcome(runs: Sequence[Run], test: Holdout, schema: FeatureSchema) -> Outcome:
@@ -61,7 +62,7 @@ def folder_outcome(folder: Path, test: Holdout) -> Outcome:
         ValueError: the test set was thinned.
         OutcomeError: it holds one class only.
     """
-    manifest, network, text = registry.load(folder)
+    manifest, network, text, _ = registry.load(folder)
     part = slice_of(test.data, manifest.features, test.truth)
     said = {"rules": test.data.rules[None, :]}
     if text is not None:
@@ -74,4 +75,7 @@ def folder_outcome(folder: Path, test: Holdout) -> Outcome:
 def _outcome(test: Holdout, target: Flags, said: dict[str, Floats], notes: dict[str, str]) -> Outcome:
     if (test.data.weight != 1).any():
         raise ValueError(f"test set {test.name}: thinned events; evaluate on all of them")
-    return Outcome(test.name, test.data.ids, test.data.time_ms, target, said, TITLES, ours=OURS, notes=notes)
+    kinds = np.array([test.kinds.get(str(name), "") for name in test.data.ids], np.str_) if test.kinds else None
+    return Outcome(
+        test.name, test.data.ids, test.data.time_ms, target, said, TITLES, ours=OURS, notes=notes, kinds=kinds
+    )  # fmt: skip

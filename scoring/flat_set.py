@@ -119,7 +119,10 @@ def made(mapping: Mapping, events: list[Event], book: LabelBook, mirror: Mirror)
         FlatSetError: no fraud is labelled.
     """
     schema = schema_of(
-        {r.name: (r.source, r.target, r.numeric) for r in mapping.relations}, mapping.labels, words_of(mapping, events)
+        {r.name: (r.source, r.target, r.numeric) for r in mapping.relations},
+        mapping.labels,
+        words_of(mapping, events),
+        categories_of(mapping, events),
     )
     return _made(mapping.file.source, schema, sorted(events, key=lambda event: event.time_ms), book, mirror)
 
@@ -163,3 +166,9 @@ def words_of(mapping: Mapping, events: list[Event]) -> dict[str, list[tuple[str,
         common = sorted(found, key=lambda value: (-found[value], value))[: min(COMMON, room)]
         words.setdefault(relation, []).extend((name, value) for value in common)
     return words
+
+
+def categories_of(mapping: Mapping, events: list[Event]) -> dict[str, tuple[str, ...]]:
+    """The categories of each relation that gives events."""
+    asked = {event.relation for event in events}
+    return {relation.name: relation.categories for relation in mapping.relations if relation.name in asked}

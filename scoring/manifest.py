@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ FORMAT = 2  # 1 had neither `kind` nor the digest of the manifest beside it
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 BASELINE = "baseline.txt"
+TREES = "trees.txt"
 README = "README.md"
 TOLERANCE = 1e-4  # of a logit, between the machine that trained and the one that loads
-OPTIONS = "sizes."  # where fields may be lacking: a later option is at its default in an older model
+OPTIONS = ("sizes.", "features.")  # where fields may be lacking: a later option is at its default in an older model
 AGAIN = "take the folder again from where it was made, or train anew"
 
 
@@ -49,6 +51,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "network": Kind(frozenset({WEIGHTS}), frozenset({BASELINE, README}), "rgcn"),
+    "hybrid": Kind(frozenset({WEIGHTS, TREES}), frozenset({BASELINE, README}), "hybrid"),
 }
 
 
@@ -82,7 +85,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """All there is to know of a model.
 
     Attributes:
-        version: the first 12 characters of the weights' sha256.
+        version: see `version_of`.
         schema_hash: of `features`, to be compared at a glance.
         mapping: relations and labels stand in `features`; this is the sha256 of the mapping file they came from.
         sizes: widths and options of the network. One that is added later needs a default: older models lack it.
@@ -127,6 +130,13 @@ class Manifest(msgspec.Struct, frozen=True):
         return {name.removeprefix(own): value for name, value in self.metrics.items() if name.startswith(own)}
 
 
+def version_of(files: Mapping[str, str]) -> str:
+    """A version: the first 12 characters of the weights' sha256; with trees, of the two digests behind one another."""
+    if TREES in files:
+        return hashlib.sha256((files[WEIGHTS] + files[TREES]).encode()).hexdigest()[:12]
+    return files[WEIGHTS][:12]
+
+
 def encoded(manifest: Manifest) -> bytes:
     """As it stands in the folder."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
@@ -159,7 +169,7 @@ def _misfit(written: Mapping[str, Any], known: Mapping[str, Any], inside: str) -
     for name in [*written, *known]:
         if name not in known:
             return f"has {inside + name!r}, which this code does not know"
-        if name not in written and inside != OPTIONS:
+        if name not in written and inside not in OPTIONS:
             return f"lacks {inside + name!r}"
         value = written.get(name)
         if isinstance(value, dict) and (found := _misfit(value, known[name], f"{inside}{name}.")):

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from graph.model import Caps
+from scoring.cells import past_names
 from scoring.core.calibration import Calibration
 from scoring.core.topology import FEATURES
-from scoring.manifest import KINDS, WEIGHTS, Manifest, ModelRefused, Probe
+from scoring.manifest import KINDS, TREES, Manifest, ModelRefused, Probe, version_of
 from scoring.schema import VERSION, rebuilt
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it becomes a folder's name
@@ -72,8 +73,8 @@ def _identity(manifest: Manifest) -> Iterator[str]:
         yield f"the manifest lists no {name}"
     for name in sorted(manifest.files.keys() - kind.files):
         yield f"the manifest lists {name!r}; a model of kind {manifest.kind} has {', '.join(sorted(kind.files))}"
-    if (made := manifest.files[WEIGHTS][:12]) != manifest.version:
-        yield f"version is {manifest.version!r}, the weights' is {made!r}"
+    if (made := version_of(manifest.files)) != manifest.version:
+        yield f"version is {manifest.version!r}, the files' is {made!r}"
 
 
 def _schema(manifest: Manifest) -> Iterator[str]:
@@ -89,13 +90,17 @@ def _schema(manifest: Manifest) -> Iterator[str]:
     if made.hash != manifest.schema_hash or features.hash != manifest.schema_hash:
         yield f"feature schema is {made.hash}, the manifest says {manifest.schema_hash}"
     widths = {
-        "nodes": len(made.nodes), "attributes": len(made.edges), "event": len(made.event),
+        "nodes": len(made.nodes), "attributes": len(made.edges), "event": len(made.event) + len(made.past),
         "relations": len(made.relations),
     }  # fmt: skip
     for name, width in widths.items():
         found = getattr(manifest.sizes, name)
         if found != width:
             yield f"sizes.{name} is {found}, the features have {width}"
+    if made.past not in ((), past_names(made)):
+        yield "features.past is not what this code computes"
+    if TREES in manifest.files and not made.past:
+        yield "features.past is empty, the trees of a hybrid read it"
     if not made.relations:
         yield "features have no relation"
 

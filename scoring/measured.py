@@ -77,6 +77,12 @@ class Measured:
         return self.strongest(model for model in self.outcome.said if model not in self.outcome.ours)
 
     @property
+    def rivals(self) -> tuple[str, ...]:
+        """The rival, then the other bars of the outcome."""
+        first = tuple(filter(None, [self.rival]))
+        return first + tuple(model for model in self.outcome.bars if model not in first)
+
+    @property
     def shown(self) -> tuple[str, ...]:
         """Models whose figures are the outcome's: ours, or the strongest where none is."""
         return self.outcome.ours or tuple(filter(None, [self.strongest(self.outcome.said)]))

@@ -210,7 +210,7 @@ class Registry:
         roles = tuple(role for role in get_args(Role) if state.promoted.get(role) == model)
         digest = next((now.digest for role in roles if (now := state.now(role))), None)
         try:
-            manifest, _, _ = Registry(self.folder)._load(model, digest)
+            manifest = Registry(self.folder)._load(model, digest).manifest
         except ModelRefused as refused:
             return Entry(model, self.path(model), None, refused.reason, roles)
         return Entry(model, self.path(model), manifest, None, roles)

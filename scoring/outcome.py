@@ -43,8 +43,10 @@ class Outcome:
         titles: each model's name for people.
         cost_ms: milliseconds an event, of the models whose cost was measured.
         ours: models to be measured against the strongest of the others.
+        bars: others that ours are measured against as well, because somebody named them as what is to be beaten.
         groups: by name, what ties events together, such as the paying account [B]: numbers, 0 and up.
         notes: by heading, what a reader has to know: how it was split, what delay, which seeds.
+        kinds: what kind of fraud each positive is [B], empty text elsewhere; None where nobody knows.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Outcome:
     ours: tuple[str, ...] = ()
     groups: Mapping[str, Ints] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    bars: tuple[str, ...] = ()
+    kinds: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no figure can be had of.
@@ -78,18 +82,19 @@ class Outcome:
     def of(self, models: Iterable[str]) -> Outcome:
         """The same with these models only."""
         kept = list(models)
-        ours = tuple(model for model in self.ours if model in kept)
-        return replace(self, said={model: self.said[model] for model in kept}, ours=ours)
+        ours, bars = (tuple(model for model in named if model in kept) for named in (self.ours, self.bars))
+        return replace(self, said={model: self.said[model] for model in kept}, ours=ours, bars=bars)
 
     def save(self, path: Path) -> None:
         """Write it; a file of that name is replaced as a whole, or not at all."""
         names = {"said": list(self.said), "groups": list(self.groups)}
         head = {"format": FORMAT, "name": self.name, "titles": dict(self.titles), "cost_ms": dict(self.cost_ms),
-                "ours": self.ours, "notes": dict(self.notes), **names}  # fmt: skip
+                "ours": self.ours, "bars": self.bars, "notes": dict(self.notes), **names}  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {"head": np.frombuffer(msgspec.json.encode(head), np.uint8)}
         arrays |= {"ids": np.asarray(self.ids, np.str_), "time_ms": self.time_ms, "target": self.target}
         arrays |= {f"said_{place}": self.said[model] for place, model in enumerate(self.said)}
         arrays |= {f"group_{place}": self.groups[name] for place, name in enumerate(self.groups)}
+        arrays |= {} if self.kinds is None else {"kinds": np.asarray(self.kinds, np.str_)}
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = io.BytesIO()
         np.savez_compressed(whole, allow_pickle=False, **arrays)
@@ -105,6 +110,7 @@ class _Head(msgspec.Struct, frozen=True):
     notes: dict[str, str]
     said: list[str]
     groups: list[str]
+    bars: tuple[str, ...] = ()
 
 
 def load(path: Path) -> Outcome:
@@ -122,7 +128,7 @@ def load(path: Path) -> Outcome:
             groups = {name: arrays[f"group_{place}"] for place, name in enumerate(head.groups)}
             return Outcome(
                 head.name, arrays["ids"], arrays["time_ms"], arrays["target"], said, head.titles, head.cost_ms,
-                head.ours, groups, head.notes,
+                head.ours, groups, head.notes, head.bars, arrays.get("kinds"),
             )  # fmt: skip
     except FileNotFoundError:
         raise OutcomeError(f"{path}: no such file; `ringwatch evaluate --keep {path}` writes one") from None
@@ -136,15 +142,21 @@ def _problems(outcome: Outcome) -> Iterable[str]:
         yield "no model said anything; evaluate at least one"
     if not outcome.target.any() or outcome.target.all():
         yield f"{events} events of one class; take a range that has both"
-    rows = {"time_ms": outcome.time_ms, "target": outcome.target, **outcome.groups}
+    kinds = {} if outcome.kinds is None else {"kinds": outcome.kinds}
+    rows: dict[str, NDArray[Any]] = {
+        "time_ms": outcome.time_ms, "target": outcome.target, **outcome.groups, **kinds
+    }  # fmt: skip
     yield from (f"{name} has shape {row.shape}, there are {events} ids" for name, row in rows.items()
                 if row.shape != (events,))  # fmt: skip
+    if outcome.kinds is not None and outcome.kinds.shape == (events,) and (outcome.kinds[~outcome.target] != "").any():
+        yield "kinds names a kind of fraud where there was none; leave it empty there"
     for model, scores in outcome.said.items():
         if scores.ndim != 2 or scores.shape[1] != events or not len(scores):
             yield f"{model} said shape {scores.shape}, [S, {events}] is wanted: a row a seed"
         elif not ((scores >= 0) & (scores <= 1)).all():
             yield f"{model} said what is no probability; calibrate it first"
     yield from (f"{model} is ours but said nothing" for model in outcome.ours if model not in outcome.said)
+    yield from (f"{model} is to be beaten but said nothing" for model in outcome.bars if model not in outcome.said)
 
 
 def joined(first: Outcome, second: Outcome) -> Outcome:
@@ -162,8 +174,10 @@ def joined(first: Outcome, second: Outcome) -> Outcome:
     same = {model for model, scores in moved.items() if np.array_equal(first.said.get(model, ()), scores)}
     called = {model: f"{model}@2" if model in first.said else model for model in moved if model not in same}
     titles = {new: second.title(old) + (" (second)" if new != old else "") for old, new in called.items()}
+    kinds = second.kinds[place] if first.kinds is None and second.kinds is not None else first.kinds
     return replace(
         first,
+        kinds=kinds,
         said={**first.said, **{new: moved[old] for old, new in called.items()}},
         titles={**first.titles, **titles},
         cost_ms={**first.cost_ms, **{called[m]: ms for m, ms in second.cost_ms.items() if m in called}},

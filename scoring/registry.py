@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -20,8 +21,9 @@ from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
 from scoring.manifest import BASELINE as BASELINE
 from scoring.manifest import FORMAT as FORMAT
+from scoring.manifest import KINDS as KINDS
 from scoring.manifest import MANIFEST as MANIFEST
-from scoring.manifest import README, decoded, encoded
+from scoring.manifest import README, TREES, decoded, encoded, version_of
 from scoring.manifest import WEIGHTS as WEIGHTS
 from scoring.manifest import DataRange as DataRange
 from scoring.manifest import Manifest as Manifest
@@ -31,7 +33,15 @@ from scoring.manifest import Thresholds as Thresholds
 from scoring.manifest_checks import check
 from scoring.model_files import DIGEST, digest_line, read_files, read_manifest, sha256
 
-Loaded = tuple[Manifest, EventNetwork, str | None]  # with the baseline's text, where there is one
+
+class Loaded(NamedTuple):
+    """A model ready for use: with the texts of the baseline and of a hybrid's trees, where there are any."""
+
+    manifest: Manifest
+    network: EventNetwork
+    baseline: str | None
+    trees: str | None = None
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,9 @@ def probe(network: EventNetwork, seed: int = 0) -> Probe:
         return Probe(seed, tuple(network(probe_batch(network.architecture, seed)).double().tolist()))
 
 
-def save(folder: Path, manifest: Manifest, network: EventNetwork, baseline: str | None = None) -> Manifest:
+def save(
+    folder: Path, manifest: Manifest, network: EventNetwork, baseline: str | None = None, trees: str | None = None
+) -> Manifest:
     """Write a model folder; version, probe and file hashes of the manifest are filled in here.
 
     A README.md that lies in the folder becomes part of the model.
@@ -75,15 +87,15 @@ def save(folder: Path, manifest: Manifest, network: EventNetwork, baseline: str 
     """
     network.eval()
     contents = {WEIGHTS: save_weights({name: t.contiguous() for name, t in network.state_dict().items()})}
-    if baseline is not None:
-        contents[BASELINE] = baseline.encode()
+    contents |= {name: text.encode() for name, text in ((BASELINE, baseline), (TREES, trees)) if text is not None}
     if (folder / README).exists():
         contents[README] = (folder / README).read_bytes()
     files = {name: sha256(content) for name, content in contents.items()}
-    full = msgspec.structs.replace(manifest, files=files, version=files[WEIGHTS][:12], probe=probe(network))
+    full = msgspec.structs.replace(manifest, files=files, version=version_of(files), probe=probe(network))
     check(folder, full)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / BASELINE).unlink(missing_ok=True)  # of a model that was there before
+    for name in (BASELINE, TREES):
+        (folder / name).unlink(missing_ok=True)  # of a model that was there before
     for name, content in ModelBytes(folder, encoded(full), full, contents).contents.items():
         (folder / name).write_bytes(content)
     return full
@@ -98,7 +110,7 @@ def load(folder: Path, mapping: str | None = None, digest: str | None = None) ->
         digest: sha256 of the manifest, as it was when the model was promoted; None: not compared.
 
     Returns:
-        The manifest, the network ready to score, and the baseline's text if there is one.
+        The manifest, the network ready to score, and what texts there are.
 
     Raises:
         ModelRefused: anything is missing, altered or does not fit; says what.
@@ -133,11 +145,14 @@ def opened(model: ModelBytes) -> Loaded:
     apart = max((abs(a - b) for a, b in zip(said, manifest.probe.logits, strict=False)), default=float("inf"))
     if len(said) != len(manifest.probe.logits) or not apart <= manifest.probe.tolerance:
         raise ModelRefused(folder, f"the probe's logits are {apart:.3g} away from the manifest's")
-    text = model.files.get(BASELINE)
+    return Loaded(manifest, network, *(_text(model, name) for name in (BASELINE, TREES)))
+
+
+def _text(model: ModelBytes, name: str) -> str | None:
     try:
-        return manifest, network, None if text is None else text.decode()
+        return model.files[name].decode() if name in model.files else None
     except UnicodeDecodeError as error:
-        raise ModelRefused(folder, f"{BASELINE} is no text: {error}") from error
+        raise ModelRefused(model.folder, f"{name} is no text: {error}") from error
 
 
 def _network(folder: Path, manifest: Manifest, weights: bytes) -> EventNetwork:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scoring.core.interval import Interval
+from scoring.kinds import RATES, recall_by_kind
 from scoring.measured import LOWER, Measured
 from scoring.outcome import FEWEST_SEEDS
 
@@ -51,7 +52,7 @@ def with_bounds(name: str, found: Interval, signed: bool = False) -> str:
 
 
 def table(results: Sequence[Measured], columns: Sequence[str] | None = None) -> str:
-    """Markdown: a table for each test set, then the gains of ours and what a reader has to know."""
+    """Markdown: a table for each test set and one by kind of fraud, the gains of ours, what a reader has to know."""
     return "\n".join(line for result in results for line in _table(result, columns or result.figures))
 
 
@@ -68,8 +69,42 @@ def _table(result: Measured, columns: Sequence[str]) -> Iterator[str]:
         cells += [f"{costs[model]:.3g}" if model in costs else ""] if costs else []
         yield "| " + " | ".join(cells) + " |"
     yield ""
+    yield from _kinds_table(result)
     yield from (f"- {line}" for line in [*gains(result), *notes(result)])
     yield ""
+
+
+def _kinds_table(result: Measured) -> Iterator[str]:
+    outcome, kinds = result.outcome, recall_by_kind(result.outcome, result.settings)
+    if not kinds:
+        return
+    yield "Recall by kind of fraud; the thresholds let through that share of all negatives:"
+    yield ""
+    yield "| " + " | ".join(["kind of fraud", "events", "FPR", *map(outcome.title, outcome.said)]) + " |"
+    yield "|---|" + "---:|" * (2 + len(outcome.said))
+    for kind in kinds:
+        for place, rate in enumerate(RATES):
+            cells = [with_bounds("recall", kind.recall[model][place]) for model in outcome.said]
+            yield "| " + " | ".join([kind.kind, f"{kind.events:,}", f"{rate * 100:g} %", *cells]) + " |"
+    yield ""
+
+
+def kinds_of(results: Sequence[Measured]) -> dict[str, dict[str, Any]]:
+    """Recall by kind for programs, of the test sets that know kinds: test set → kind → events, model → figure."""
+    return {
+        result.outcome.name: {
+            kind.kind: {
+                "events": kind.events,
+                "models": {
+                    model: {f"recall_at_fpr_{rate:g}": given(found) for rate, found in zip(RATES, each, strict=True)}
+                    for model, each in kind.recall.items()
+                },
+            }
+            for kind in recall_by_kind(result.outcome, result.settings)
+        }
+        for result in results
+        if result.outcome.kinds is not None
+    }
 
 
 def counts(result: Measured) -> str:
@@ -80,13 +115,14 @@ def counts(result: Measured) -> str:
 
 def gains(result: Measured) -> list[str]:
     """A sentence for each of ours and each figure it is compared by."""
-    outcome, rival = result.outcome, result.rival
-    if rival is None:
+    outcome = result.outcome
+    if not result.rivals:
         return ["No baseline in this table: these figures compare with nothing. Evaluate one beside the model."]
     return [
         f"{_first_large(title_of(name))} of {outcome.title(model)} less that of {outcome.title(rival)}: "
         f"{with_bounds(name, found, signed=True)}{_verdict(found)}."
         for model in outcome.ours
+        for rival in result.rivals
         for name in GAINS
         for found in [result.difference(model, rival, name)]
     ]
@@ -126,25 +162,27 @@ def _figures(result: Measured, model: str) -> Iterator[dict[str, Any]]:
     rival = result.rival if result.rival != model else None
     place = result.outcome.name + (f"/{model}" if len(result.shown) > 1 else "")
     for name in result.figures:
-        beside = None if rival is None else {"name": rival} | _given(result.figure(rival, name))
+        beside = None if rival is None else {"name": rival} | given(result.figure(rival, name))
         yield figure_row(f"{name}@{place}", name, result.figure(model, name), beside)
-    for name in GAINS if rival is not None else ():
-        gain = result.difference(model, str(rival), name)
-        beside = {"name": rival} | _given(result.figure(str(rival), name))
-        yield figure_row(f"{name}_gain@{place}", name, gain, beside)
+    others = [other for other in result.rivals if other != model]
+    for other, name in ((other, name) for other in others for name in GAINS):
+        gain, over = result.difference(model, other, name), "" if other == result.rival else f"_over_{other}"
+        beside = {"name": other} | given(result.figure(other, name))
+        yield figure_row(f"{name}_gain{over}@{place}", name, gain, beside)
         for side, value in (("low", gain.low), ("high", gain.high)):
             bound = Interval(value, value, value, gain.by)
-            yield figure_row(f"{name}_gain_{side}@{place}", name, bound, beside)
+            yield figure_row(f"{name}_gain{over}_{side}@{place}", name, bound, beside)
 
 
 def figure_row(label: str, name: str, found: Interval, beside: dict[str, Any] | None) -> dict[str, Any]:
     """One figure in the JSON form: `label` as it is called there, `name` of which figure it is."""
     better = "lower" if name in LOWER else "higher"
-    row = {"name": label, **_given(found), "unit": "1", "bar": None, "better": better, "ok": True}
+    row = {"name": label, **given(found), "unit": "1", "bar": None, "better": better, "ok": True}
     return row if beside is None else row | {"beside": beside}
 
 
-def _given(found: Interval) -> dict[str, Any]:
+def given(found: Interval) -> dict[str, Any]:
+    """A figure and its interval in the JSON form; null for a bound there is none of."""
     low, high = ((_short(v) if abs(v) < float("inf") else None) for v in (found.low, found.high))
     return {"value": _short(found.value), "low": low, "high": high, "by": found.by}
 
@@ -153,7 +191,7 @@ def models_of(results: Sequence[Measured]) -> dict[str, dict[str, dict[str, dict
     """Every figure of every model: test set → model → figure."""
     return {
         result.outcome.name: {
-            model: {name: _given(result.figure(model, name)) for name in result.figures} for model in result.means
+            model: {name: given(result.figure(model, name)) for name in result.figures} for model in result.means
         }
         for result in results
     }

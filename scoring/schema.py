@@ -13,6 +13,7 @@ import msgspec
 
 VERSION = 1
 NODE_FEATURES = 64
+CATEGORIES = 6  # categories read of one relation; further ones are left out
 WORDS = 32  # bits of the mask that columns keep
 NUMERIC_SLOTS = 4  # numeric attributes read of one relation; further ones are left out
 
@@ -23,7 +24,8 @@ WINDOWS_MS = {"1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 7 * 24 * HOUR_MS}
 class Relation(msgspec.Struct, frozen=True):
     """A relation: its name, the labels it runs between, and the attributes that are features.
 
-    `words` are values of text attributes, as (attribute, value): each is a feature of its own.
+    `words` are values of text attributes, as (attribute, value): each is a feature of its own. `categories` are the
+    attributes whose values, whatever they are, are known by what became of events that had them.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Relation(msgspec.Struct, frozen=True):
     dst: str
     numeric: tuple[str, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 class FeatureSchema(msgspec.Struct, frozen=True):
@@ -43,6 +46,7 @@ class FeatureSchema(msgspec.Struct, frozen=True):
         nodes: names of the 64 node features.
         edges: names of the edge attributes.
         event: names of the event's own features.
+        past: names of what stands behind them with a long look back (`scoring.cells.past_names`), where it is read.
     """
 
     version: int
@@ -51,6 +55,7 @@ class FeatureSchema(msgspec.Struct, frozen=True):
     nodes: tuple[str, ...]
     edges: tuple[str, ...]
     event: tuple[str, ...]
+    past: tuple[str, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -63,15 +68,27 @@ class FeatureSchema(msgspec.Struct, frozen=True):
         return tuple((relation.name, *word) for relation in self.relations for word in relation.words)
 
     @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Of each relation that has any, its categories."""
+        return {relation.name: relation.categories for relation in self.relations if relation.categories}
+
+    @property
     def hash(self) -> str:
-        """Names this schema: the same hash, the same features."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+        """Names this schema: the same hash, the same features. Without categories and past as before them."""
+        told = msgspec.to_builtins(self)
+        if not told["past"]:
+            del told["past"]
+        for relation in told["relations"]:
+            if not relation["categories"]:
+                del relation["categories"]
+        return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()[:16]
 
 
 def schema_of(
     relations: Mapping[str, tuple[str, str, Sequence[str]]],
     labels: Sequence[str] | None = None,
     words: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    categories: Mapping[str, Sequence[str]] | None = None,
 ) -> FeatureSchema:
     """Build the schema of a graph.
 
@@ -80,15 +97,19 @@ def schema_of(
             order of the names does not matter.
         labels: node labels; by default those the relations run between.
         words: relation → (text attribute, value) pairs that are features.
+        categories: relation → text attributes whose values are told apart by their past (`scoring.tallies`).
 
     Raises:
         ValueError: more words than a mask holds.
     """
-    chosen = words or {}
+    chosen, told = words or {}, categories or {}
     known = tuple(
-        Relation(name, src, dst, tuple(numeric)[:NUMERIC_SLOTS], tuple(sorted(chosen.get(name, ()))))
+        Relation(
+            name, src, dst, tuple(numeric)[:NUMERIC_SLOTS], tuple(sorted(chosen.get(name, ()))),
+            tuple(sorted(told.get(name, ())))[:CATEGORIES],
+        )
         for name, (src, dst, numeric) in sorted(relations.items())
-    )
+    )  # fmt: skip
     if sum(len(relation.words) for relation in known) > WORDS:
         raise ValueError(f"more than {WORDS} (attribute, value) pairs are features; name fewer")
     named = tuple(sorted(set(labels or ()) or {label for r in known for label in (r.src, r.dst)}))
@@ -108,7 +129,8 @@ def schema_of(
 def rebuilt(schema: FeatureSchema) -> FeatureSchema:
     """The schema that this code makes of the same description: equal, unless the code has changed."""
     relations = {r.name: (r.src, r.dst, r.numeric) for r in schema.relations}
-    return schema_of(relations, schema.labels, {r.name: r.words for r in schema.relations})
+    words, categories = ({r.name: getattr(r, part) for r in schema.relations} for part in ("words", "categories"))
+    return msgspec.structs.replace(schema_of(relations, schema.labels, words, categories), past=schema.past)
 
 
 def _node_names(labels: Sequence[str], relations: Sequence[str]) -> tuple[str, ...]:

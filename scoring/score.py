@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,19 @@ class Contribution(msgspec.Struct, frozen=True):
     kind: Literal["edge", "feature"]
     name: str
     value: float
+
+
+def strongest(
+    edges: Iterable[tuple[str, float]], features: Iterable[tuple[str, float]], top: int
+) -> tuple[Contribution, ...]:
+    """The `top` edges and the `top` features that count most, strongest first, without those that count nothing."""
+    found = [*_ranked("edge", edges, top), *_ranked("feature", features, top)]
+    return tuple(sorted(found, key=lambda part: (-abs(part.value), part.kind, part.name)))
+
+
+def _ranked(kind: Literal["edge", "feature"], parts: Iterable[tuple[str, float]], top: int) -> list[Contribution]:
+    ranked = sorted((part for part in parts if part[1]), key=lambda part: (-abs(part[1]), part[0]))
+    return [Contribution(kind, name, value) for name, value in ranked[:top]]
 
 
 class Score(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from graph.mirror import Mirror
 from graph.model import Caps, Event, Subgraph, row_of, split_key
 from scoring.engine import Scorer
 from scoring.score import Score
@@ -35,6 +36,8 @@ class EventScorer:
         rows say something of its nodes (`GraphSchema.tables`).
         """
         self.engine, self._reader, self._tables = engine, reader, tables or {}
+        if isinstance(reader, Mirror):
+            engine.read_from(reader)
 
     def score(
         self, events: Sequence[Event], revision: int = 1, provisional: bool = False, read_at: str = ""

@@ -85,13 +85,34 @@ def split(data: FlatSet, settings: SplitSettings, seed: int = 0) -> Split:
         cut_ms,
         gap_ms,
     )
-    for name, part in (("train", made.train), ("calibrate", made.calibrate), ("test", made.test)):
+    _both_kinds(data, {"train": made.train, "calibrate": made.calibrate, "test": made.test})
+    return made
+
+
+def split_now(data: FlatSet, settings: SplitSettings, seed: int = 0) -> tuple[Part, Part, int]:
+    """All that is known at the end, without a test: train, calibrate, and the end.
+
+    Raises:
+        FlatSetError: a part has no fraud or nothing else.
+    """
+    end_ms = int(data.time_ms.max()) + 1
+    told, reported = np.flatnonzero(data.told_by(end_ms)), data.fraud_by(end_ms)
+    if data.silence:  # what was not reported yet may be reported still
+        told = told[data.time_ms[told] < end_ms - data.delay_ms]
+    generator, border = np.random.default_rng(seed), int(len(told) * (1 - settings.calibrate))
+    train = _thinned(told[:border], reported, settings.most, generator)
+    newest = _thinned(told[border:], reported, max(1, settings.most // 5), generator)
+    _both_kinds(data, {"train": train, "calibrate": newest})
+    return train, newest, end_ms
+
+
+def _both_kinds(data: FlatSet, parts: dict[str, Part]) -> None:
+    for name, part in parts.items():
         if not part.target.any() or part.target.all():
             fraud = int(part.target.sum())
             raise FlatSetError(
                 f"{data.name}: {name} has {len(part)} events, {fraud} of them fraud; it needs both kinds"
             )
-    return made
 
 
 def _thinned(index: Ints, reported: Flags, most: int, generator: np.random.Generator) -> Part:

@@ -171,14 +171,16 @@ def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSc
     return out
 
 
-def thresholds(settings: TrainSettings, probability: Floats, negative: Flags, weight: Floats) -> Thresholds:
+def thresholds(
+    alert_fpr: float, attach_fpr: float, probability: Floats, negative: Flags, weight: Floats
+) -> Thresholds:
     """Probabilities above which the given shares of the negatives lie."""
     order = np.argsort(-probability[negative])
     share = np.cumsum(weight[negative][order]) / weight[negative].sum()
     ranked = probability[negative][order]
     alert, attach = (
         float(np.clip(ranked[min(int(np.searchsorted(share, rate)), len(ranked) - 1)], 1e-6, 1 - 1e-6))
-        for rate in (settings.alert_fpr, settings.attach_fpr)
+        for rate in (alert_fpr, attach_fpr)
     )
     return Thresholds(alert, min(attach, alert))
 
@@ -216,7 +218,9 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
         sizes=run.network.architecture,
         calibration=run.calibration,
         baseline_calibration=run.graph_calibration,
-        thresholds=thresholds(settings, probability, ~flags(watch.ids, data.reported), watch.weight),
+        thresholds=thresholds(
+            settings.alert_fpr, settings.attach_fpr, probability, ~flags(watch.ids, data.reported), watch.weight
+        ),
         data=_range(card, data),
         seed=run.seed,
         seeds={"data": list(card.data_seeds), "training": [other.seed for other in runs]},

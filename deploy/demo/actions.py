@@ -79,6 +79,15 @@ class MoveAccounts:
     fraud: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A customer goes: from now on no session, purchase, wage or standing order of theirs. No row says so."""
+
+    at_ms: int
+    person: Person
+    fraud: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class Pending:
     """A transfer that is not settled yet; `row` is its row as it stands, None once it is gone."""
@@ -147,6 +156,7 @@ Action = (
     | OpenCustomer
     | OpenAccount
     | MoveAccounts
+    | Leave
     | Settle
     | Correct
     | Cancel

@@ -52,7 +52,8 @@ class Bank:
         self._planned = 0
         self._episodes = 0
         rng = self._rng("owed")
-        self._owed = {name: rng.uniform(-12, 0) for name in self.typologies}
+        total = sum(typology.share for typology in self.typologies.values())
+        self._owed = {name: rng.uniform(-22, 0) * each.share / total for name, each in self.typologies.items()}
         self._stream = self._run()
 
     def changes(self) -> Iterator[RowChange]:

@@ -11,6 +11,7 @@ from deploy.demo.actions import (
     Cancel,
     ChangeProfile,
     Correct,
+    Leave,
     Login,
     MendReport,
     MoveAccounts,
@@ -51,6 +52,7 @@ class Ledger:
             OpenCustomer: self._open_customer,
             OpenAccount: self._open_account,
             MoveAccounts: self._move_accounts,
+            Leave: self._leave,
             Settle: self._settle,
             Correct: self._correct,
             Cancel: self._cancel,
@@ -215,6 +217,9 @@ class Ledger:
         for account in action.person.accounts:
             if account.id and account.row["user_id"] != action.to.id:
                 account.row = self._update("accounts", account.row, user_id=action.to.id)
+
+    def _leave(self, action: Leave, at_ms: int) -> None:
+        action.person.gone = True
 
     def _report(self, action: Report, at_ms: int) -> None:
         row = self._insert("fraud_reports", {

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from deploy.demo import names
-from deploy.demo.actions import Action, ChangeProfile, Login, MoveAccounts, OpenAccount, OpenCustomer, Pay
-from deploy.demo.people import new_home, new_person
+from deploy.demo.actions import Action, ChangeProfile, Login, MoveAccounts, OpenAccount, Pay
+from deploy.demo.arrivals import arrival, family
+from deploy.demo.large_sums import farewell, in_parts, loan, spree
 from deploy.demo.places import COUNTRIES
-from deploy.demo.population import befriend, employ, take_on_bills
 from deploy.demo.rhythm import around, count, moment_ms, tidy
 from deploy.demo.routine import login
 from deploy.demo.settings import DAY_MS, HOUR_MS, MINUTE_MS
@@ -111,32 +111,6 @@ def collection(world: World, rng: Random, person: Person, day_ms: int) -> Iterat
     yield Pay(out_ms, person.main, dst, int(total * rng.uniform(0.8, 1.0)), "app", stretch=True)
 
 
-def arrival(world: World, rng: Random, person: Person, day_ms: int) -> Iterator[Action]:
-    """A new customer (`person` brought them). Many are sent money within hours, and spend it."""
-    shares = rng.random() < 0.3 and person.home is not None
-    home = person.home if shares and person.home is not None else new_home(world, rng)
-    at_ms = moment_ms(rng, day_ms)
-    guest = new_person(world, rng, home, at_ms)
-    for account in guest.accounts:
-        account.balance_cents = 0
-    if rng.random() < 0.8:
-        befriend(guest, person)
-        befriend(guest, rng.choice(person.friends or [person]))
-    employ(world, rng, guest)
-    take_on_bills(world, rng, guest)
-    yield OpenCustomer(at_ms, guest)
-    yield login(world, rng, guest, at_ms + int(around(rng, 9 * MINUTE_MS, 1.0)))
-    for _ in range(rng.choice((0, 1, 1, 2, 3, 4))):
-        giver = rng.choice(guest.friends) if guest.friends and rng.random() < 0.7 else world.someone(rng)
-        cents = tidy(rng, around(rng, 35_000, 1.1))
-        in_ms = at_ms + int(around(rng, 14 * HOUR_MS, 1.2))
-        yield Pay(in_ms, giver.main, guest.main, cents, "app")
-        if rng.random() < 0.45:
-            dst = guest.savings or rng.choice(world.shops).account
-            out_ms = in_ms + int(around(rng, 5 * HOUR_MS, 1.2))
-            yield Pay(out_ms, guest.main, dst, int(cents * rng.uniform(0.5, 1)), "app", stretch=True)
-
-
 def second_account(world: World, rng: Random, person: Person, day_ms: int) -> Iterator[Action]:
     """A customer opens a savings account and fills it."""
     if person.savings is None:
@@ -189,7 +163,15 @@ RATES: tuple[tuple[Moment, float], ...] = (
     (errand, 1.0),
     (borrowed, 0.5),
     (merge, 0.02),
+    (loan, 0.5),
+    (in_parts, 0.8),
+    (spree, 0.7),
+    (farewell, 0.12),
 )
+
+
+FAMILIES = 0.12
+"""Households that come to the bank together, per single new customer."""
 
 
 def moments_of(world: World, rng: Random, day_ms: int, new_customers: float) -> Iterator[Action]:
@@ -200,6 +182,8 @@ def moments_of(world: World, rng: Random, day_ms: int, new_customers: float) -> 
             yield from moment(world, rng, world.someone(rng), day_ms)
     for _ in range(count(rng, size * new_customers)):
         yield from arrival(world, rng, world.someone(rng), day_ms)
+    for _ in range(count(rng, size * new_customers * FAMILIES)):
+        yield from family(world, rng, world.someone(rng), day_ms)
     for home in world.homes:
         if rng.random() < 1 / 40:
             home.ip = world.places.line(rng)  # the provider's lease ran out

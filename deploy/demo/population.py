@@ -33,6 +33,7 @@ TRADES: dict[str, tuple[int, int, float]] = {
     "landlord": (12, 78_000, 0.0),
     "notary": (3, 900_000, 0.0),
     "dealer": (3, 650_000, 0.0),
+    "lender": (3, 120_000, 0.0),
 }
 _PAYDAYS = (1, 10, 15, 15, 25, 27, 28, 31, 31)
 
@@ -87,6 +88,17 @@ def _household(world: World, rng: Random, settings: BankSettings) -> None:
     family = len(home.members) > 1 and not home.shared_flat
     if family and rng.random() < 0.6:
         home.tablet = Device(names.computer_model(rng), max(p.created_ms for p in home.members))
+    if family:
+        share(rng, home.members)
+
+
+def share(rng: Random, family: list[Person]) -> None:
+    """Some families leave one number for all of them; in a few, two use one phone."""
+    if rng.random() < 0.2:
+        for member in family[1:]:
+            member.phone = family[0].phone
+    if rng.random() < 0.12:
+        family[1].device = family[0].device
 
 
 def _friendships(world: World, rng: Random) -> None:
@@ -120,7 +132,7 @@ def take_on_bills(world: World, rng: Random, person: Person) -> None:
     account, home = person.main, person.home
     pays_rent = home is not None and home.members[0] is person and rng.random() < 0.7
     if pays_rent:
-        _bill(world, rng, account, "landlord", rng.choice((1, 1, 2, 3)))
+        _bill(world, rng, account, "landlord", rng.choice((1, 1, 2, 3)), by_hand=rng.random() < 0.35)
     elif home is not None and home.shared_flat and home.members[0] is not person:
         share = int(around(rng, 31_000, 0.2)) // 1_000 * 1_000
         world.standing.append(Standing(account, home.members[0].main, share, rng.choice((1, 1, 28, 30))))
@@ -132,9 +144,10 @@ def take_on_bills(world: World, rng: Random, person: Person) -> None:
         world.standing.append(Standing(account, person.savings, amount, rng.randrange(1, 29)))
 
 
-def _bill(world: World, rng: Random, account: Account, category: str, month_day: int) -> None:
+def _bill(world: World, rng: Random, account: Account, category: str, month_day: int, by_hand: bool = False) -> None:
     shop = rng.choice(world.shops_of(category))
-    world.standing.append(Standing(account, shop.account, int(around(rng, shop.median_cents, 0.3)), month_day))
+    cents = int(around(rng, shop.median_cents, 0.3))
+    world.standing.append(Standing(account, shop.account, cents, month_day, by_hand))
 
 
 def _duplicates(world: World, rng: Random, settings: BankSettings) -> None:

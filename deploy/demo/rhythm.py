@@ -49,6 +49,16 @@ def tidy(rng: Random, cents: float) -> int:
     return max(100, round(cents / step) * step)
 
 
+LIMITS_CENTS = (25_000, 50_000, 100_000, 100_000)
+"""Up to here no second factor, no question, no report: 250 for a payment by app, 500 for a new payee, 1,000 a day."""
+
+
+def below(rng: Random, limit_cents: int) -> int:
+    """An amount of somebody who wants to stay under a limit: mostly within a tenth of it."""
+    cents = tidy(rng, limit_cents * (1 - min(0.6, rng.expovariate(9))))
+    return min(cents, limit_cents - rng.choice((1, 50, 100, 500, 1_000, 1_000)))
+
+
 def price(rng: Random, median_cents: float, sigma: float = 0.7) -> int:
     """An amount as shops charge it: often .99 or .50, otherwise any; at least 0.50."""
     cents = max(50, int(around(rng, median_cents, sigma)))

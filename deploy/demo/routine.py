@@ -18,6 +18,8 @@ def ordinary_day(world: World, rng: Random, day_ms: int) -> Iterator[Action]:
     """Everybody's sessions, payments and purchases of the day."""
     weekend = weekday(day_ms) >= 5
     for person in world.people:
+        if person.gone:
+            continue
         if person.trip is not None and person.trip.until_ms <= day_ms:
             person.trip = None
         for _ in range(count(rng, person.sessions * (0.8 if weekend else 1.08))):

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+from collections import ChainMap
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from deploy.demo.bank import Bank
+from deploy.demo.bar import bar_lines, bar_rows
 from deploy.demo.change import RowChange
 from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.figures import machine
@@ -29,7 +31,7 @@ from scoring.dataset import Collector, Cuts, Dataset, LabelBook, merge, thinned
 from scoring.evaluate import Holdout, folder_outcome, outcome
 from scoring.measured import Measured, Settings, measure
 from scoring.outcome import Outcome
-from scoring.report import figures_of, headline, models_of, table
+from scoring.report import figures_of, headline, kinds_of, models_of, table
 from scoring.schema import FeatureSchema, schema_of
 from scoring.train import Card, TrainingData, TrainSettings, ship, train
 
@@ -78,11 +80,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class BankData:
-    """One bank's events by part, what stood reported at the cut, and the truth."""
+    """One bank's events by part, what stood reported at the cut, and the truth: which events, of what typology."""
 
     parts: dict[str, Dataset]
     reported: set[str]
-    truth: set[str]
+    truth: dict[str, str]
 
 
 def demo_mapping() -> Mapping:
@@ -131,7 +133,7 @@ def simulate(seed: int, plan: Plan, wanted: Sequence[str], caps: Caps) -> BankDa
             if part in collectors and weight:
                 collectors[part].add(mirror.subgraphs([event], caps)[0], weight)
     roles = {table: edge.role for table, rule in mapping.file.tables.items() for edge in rule.edges if edge.event}
-    truth = {f"{name}/{row.event_table}:{row.event_id}:{roles[row.event_table]}" for row in bank.truth}
+    truth = {f"{name}/{row.event_table}:{row.event_id}:{roles[row.event_table]}": row.typology for row in bank.truth}
     return BankData({part: collector.dataset() for part, collector in collectors.items()}, reported, truth)
 
 
@@ -175,12 +177,14 @@ def training_data(plan: Plan, caps: Caps, banks: dict[int, BankData]) -> Trainin
 
 def holdouts(plan: Plan, banks: dict[int, BankData]) -> list[Holdout]:
     """A later range of banks that were trained on, and a bank that was not."""
-    later = [banks[seed] for seed in plan.train_seeds[: plan.later]]
-    unseen = banks[plan.unseen_seed]
-    return [
-        Holdout("later", merge([bank.parts["test"] for bank in later]), set().union(*(bank.truth for bank in later))),
-        Holdout("unseen", unseen.parts["test"], unseen.truth),
-    ]
+    later, unseen = [banks[seed] for seed in plan.train_seeds[: plan.later]], banks[plan.unseen_seed]
+    return [holdout("later", later), holdout("unseen", [unseen])]
+
+
+def holdout(name: str, banks: Sequence[BankData]) -> Holdout:
+    """The test range of some banks, with their truth."""
+    truth = dict(ChainMap(*(bank.truth for bank in banks)))
+    return Holdout(name, merge([bank.parts["test"] for bank in banks]), truth.keys(), truth)
 
 
 def noted(said: Outcome, plan: Plan) -> Outcome:
@@ -204,8 +208,9 @@ def report(results: Sequence[Measured], plan: Plan, command: str) -> dict[str, o
         "machine": machine(),
         "command": command,
         "plan": asdict(plan),
-        "figures": figures_of(results),
+        "figures": [*figures_of(results), *bar_rows(results)],
         "models": models_of(results),
+        "kinds": kinds_of(results),
     }
 
 
@@ -213,7 +218,8 @@ def write_results(folder: Path, results: Sequence[Measured], plan: Plan, command
     """demo-bank.json and demo-bank.md."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "demo-bank.json").write_text(json.dumps(report(results, plan, command), indent=1) + "\n")
-    (folder / "demo-bank.md").write_text(PREFACE.format(command=command, plan=plan) + table(results, SHOWN))
+    preface = PREFACE.format(command=command, plan=plan, bar="\n".join(bar_lines(results)))
+    (folder / "demo-bank.md").write_text(preface + table(results, SHOWN))
 
 
 PREFACE = """# Demo bank: the network beside the rules and the baselines
@@ -224,6 +230,8 @@ Mean over five seeds. Every model learns from the same events: all that were rep
 with weight four; the test ranges are whole. LightGBM is untuned (400 rounds at most, stopped on the calibration slice).
 
 `{plan}`
+
+{bar}
 
 """
 
@@ -249,7 +257,7 @@ def evaluate_demo(folder: Path, plan: Plan, seed: int | None = None) -> list[Mea
     chosen = plan.unseen_seed if seed is None else seed
     bank = simulate(chosen, plan, ["test"], Caps((16, 8)))
     name = "unseen" if chosen == plan.unseen_seed else f"bank{chosen}"
-    said = folder_outcome(folder, Holdout(name, bank.parts["test"], bank.truth))
+    said = folder_outcome(folder, holdout(name, [bank]))
     return [measure(noted(said, plan), MEASURED)]
 
 

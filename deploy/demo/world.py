@@ -57,12 +57,13 @@ class Trip:
 
 @dataclass(slots=True, eq=False)
 class Standing:
-    """A payment that leaves every month. A payee without an account yet gets nothing."""
+    """A payment that leaves every month, `by_hand` from the app. A payee without an account yet gets nothing."""
 
     src: Account
     dst: Account
     amount_cents: int
     month_day: int
+    by_hand: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +92,7 @@ class Person:
     shops: list[Shop] = field(default_factory=list)
     trip: Trip | None = None
     alias_of: Person | None = None
+    gone: bool = False
     id: int = 0
     row: Row = field(default_factory=dict)
 
@@ -146,10 +148,10 @@ class World:
         return [shop for shop in self.shops if shop.category in categories]
 
     def someone(self, rng: Random) -> Person:
-        """Any customer who has an account by now."""
+        """Any customer who has an account by now, and is still there."""
         while True:
             person = rng.choice(self.people)
-            if person.id and person.main.id:
+            if person.id and person.main.id and not person.gone:
                 return person
 
     def some(self, rng: Random, count: int, besides: Sequence[Person] = ()) -> list[Person]:

@@ -126,7 +126,7 @@ def resampled(target: Flags, said: Mapping[str, Floats], budget: Budget, plan: P
             for seed, rank in enumerate(ranks):
                 _measure(rank, target, count, limits, starts, places, sums[model][index, seed])
     generator = np.random.default_rng([plan.seed, 1])
-    return {model: _over_seeds(each, generator) for model, each in sums.items()}
+    return {model: over_seeds(each, generator) for model, each in sums.items()}
 
 
 def _moved(plan: Plan, near: Ints) -> Plan:
@@ -219,8 +219,8 @@ def _by_bin(order: Array, hit: Array, score: Array, width: Array, mass: Array, c
     out[-1] = square / total
 
 
-def _over_seeds(figures: Floats, generator: np.random.Generator) -> Floats:
-    """Mean over as many seeds drawn anew for each resample: [R, S, M] to [R, M]."""
+def over_seeds(figures: Floats, generator: np.random.Generator) -> Floats:
+    """Mean over as many seeds drawn anew for each resample, stretched (see above): [R, S, M] to [R, M]."""
     rounds, seeds, _ = figures.shape
     mean: Floats = figures.mean(axis=1)
     if seeds == 1:

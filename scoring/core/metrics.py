@@ -43,6 +43,18 @@ def recalls_at_fpr(target: Flags, score: Floats, rates: tuple[float, ...]) -> li
     return [float(recall[false_positive <= rate].max()) for rate in rates]
 
 
+def caught_at_fpr(target: Flags, score: Floats, rates: tuple[float, ...]) -> Flags:
+    """What lies above the lowest threshold whose false positive rate is at most each of the rates: [K, B].
+
+    Of the positives that is what `recalls_at_fpr` counts.
+    """
+    negatives = np.sort(score[~target])[::-1]
+    shares = np.arange(1, len(negatives) + 1) / max(len(negatives), 1)
+    allowed = [int(np.searchsorted(shares, rate, "right")) for rate in rates]
+    floors = [negatives[most] if most < len(negatives) else -np.inf for most in allowed]
+    return np.asarray(score[None, :] > np.array(floors)[:, None])
+
+
 def precision_at(target: Flags, score: Floats, budget: int) -> float:
     """Share of hits among the `budget` highest scores; a tie at the end counts by its mean."""
     budget = min(budget, len(score))

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from outcomes import Model, outcome_of
 
 from deploy.demo.settings import BankSettings
-from deploy.demo.training import BankData, Plan, demo_schema, simulate, training_data
+from deploy.demo.training import BankData, Plan, demo_schema, holdout, report, simulate, training_data, write_results
+from deploy.demo.typologies import typologies
 from graph.model import Caps
+from scoring.measured import Measured, Settings, measure
 
 PLAN = Plan(train_seeds=(901,), later=1, unseen_seed=902, users=300, warm=2, train=5, calibrate=3, gap=2, test=2)
 
@@ -39,15 +46,49 @@ def test_models_see_reports_and_never_the_truth(bank: BankData) -> None:
     """The two differ: reports are late, some never come, a few are wrong."""
     data = training_data(PLAN, Caps((4, 2)), {901: bank})
     assert data.reported == bank.reported
-    assert bank.reported != bank.truth
+    assert bank.reported != set(bank.truth)
     assert not hasattr(data, "truth")
 
 
 def test_truth_names_events_as_the_graph_does(bank: BankData) -> None:
     """Otherwise nothing would be found in the test range."""
     ids = set(np.concatenate([part.ids for part in bank.parts.values()]).tolist())
-    assert ids & bank.truth
+    assert ids & set(bank.truth)
     assert all(name.startswith("bank901/") and name.count(":") == 2 for name in bank.truth)
+
+
+def test_the_truth_says_of_what_typology_each_event_was(bank: BankData) -> None:
+    """And the test set takes it along, for the recall by kind."""
+    assert set(bank.truth.values()) <= set(typologies())
+    test = holdout("later", [bank])
+    assert test.kinds == bank.truth and set(test.truth) == set(bank.truth)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measured:
+    """A made-up outcome of the demo bank's models, with two typologies."""
+    models = {"rules": Model(0.5, 1), "rgcn": Model(3.0)}
+    made = outcome_of(models, ("rgcn",))
+    kinds = np.where(made.target, np.where(np.arange(len(made)) % 2, "bust_out", "mule_ring"), "")
+    return measure(replace(made, kinds=kinds), Settings(a_day=10, rounds=50))
+
+
+def test_the_json_form_holds_the_bar_and_the_recall_by_typology(measured: Measured) -> None:
+    """The network's recall at 2.3 % false positives, at least .89, beside the rules' at 5.1 %."""
+    said = report([measured], PLAN, "made up")
+    (bar,) = [row for row in said["figures"] if row["bar"] is not None]
+    assert bar["value"] == said["models"]["later"]["rgcn"]["recall_at_fpr_0.023"]["value"]
+    assert bar["beside"]["value"] == said["models"]["later"]["rules"]["recall_at_fpr_0.051"]["value"]
+    assert (bar["bar"], bar["ok"]) == (0.89, bar["value"] >= 0.89)
+    assert set(said["kinds"]["later"]) == {"bust_out", "mule_ring"}
+
+
+def test_the_results_page_has_the_bar_and_a_row_for_each_typology(measured: Measured, tmp_path: Path) -> None:
+    """Beside the JSON of the same."""
+    write_results(tmp_path, [measured], PLAN, "made up")
+    page = (tmp_path / "demo-bank.md").read_text()
+    assert "aim 0.89" in page and "| bust_out | " in page and "| mule_ring | " in page
+    assert json.loads((tmp_path / "demo-bank.json").read_text())["kinds"]["later"]["bust_out"]["events"] > 0
 
 
 def test_the_same_seed_gives_the_same_set(bank: BankData) -> None:

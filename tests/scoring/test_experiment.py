@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from flat_payments import write
 
+from graph.adjacency_lines import ASK
 from graph.model import Caps
 from scoring.baseline import BoostSettings
 from scoring.core.metrics import pr_auc
 from scoring.experiment import OURS, TITLES, ExperimentSettings, run
 from scoring.flat_set import FlatSet, read_flat
-from scoring.inputs import rows_of, stream
+from scoring.inputs import stream
+from scoring.rows import rows_of
 
 SMALL = ExperimentSettings((0, 1), Caps((8, 2)), epochs=2, boost=BoostSettings(rounds=40))
 
@@ -40,9 +42,10 @@ def test_only_the_last_two_rows_hold_labels(data: FlatSet) -> None:
     """Taking every label away changes neither the event's row nor the counts."""
     index, caps = np.arange(1_000, 1_100), Caps((8, 2))
     _, features, past = next(stream(data, index, caps))
-    with_labels = rows_of(data, features, past)
+    with_labels = rows_of(data.schema, features, past)
     data.mirror._adjacent._graph.labels.fraud[:] = 1 - data.mirror._adjacent._graph.labels.fraud
+    data.mirror._adjacent._lines.rows[:] = ASK  # it is told there too
     _, features, past = next(stream(data, index, caps))
-    without = rows_of(data, features, past)
+    without = rows_of(data.schema, features, past)
     assert np.array_equal(with_labels.row, without.row) and np.array_equal(with_labels.counts, without.counts)
     assert not np.array_equal(with_labels.labels, without.labels)

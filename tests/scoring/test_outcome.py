@@ -21,7 +21,8 @@ def same(first: Outcome, second: Outcome) -> bool:
         for a, b in ((first.said, second.said), (first.groups, second.groups))
     )
     rest = all(getattr(first, name) == getattr(second, name) for name in ("name", "titles", "cost_ms", "ours", "notes"))
-    return arrays and maps and rest
+    kinds = (first.kinds is None) is (second.kinds is None) and np.array_equal(first.kinds, second.kinds)
+    return arrays and maps and rest and bool(kinds)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
@@ -30,6 +31,14 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     outcome.save(tmp_path / "made" / "a.npz")
     assert same(load(tmp_path / "made" / "a.npz"), outcome)
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["a.npz"]
+
+
+def test_kinds_of_fraud_are_kept_with_it(tmp_path: Path) -> None:
+    """A file without any, as all were once, is read as before."""
+    plain = outcome_of(events=300)
+    for outcome in (plain, replace(plain, kinds=np.where(plain.target, "ring", ""))):
+        outcome.save(tmp_path / "a.npz")
+        assert same(load(tmp_path / "a.npz"), outcome)
 
 
 def test_a_file_with_a_pickle_is_not_opened(tmp_path: Path) -> None:
@@ -59,6 +68,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "not a number": ({"said": {"m": np.full((1, 300), np.nan)}, "ours": ()}, "calibrate it first"),
     "unknown": ({"ours": ("x",)}, "x is ours but said nothing"),
     "silent": ({"said": {}, "ours": ()}, "no model said anything"),
+    "kinds": ({"kinds": np.full(3, "ring")}, r"kinds has shape \(3,\)"),
+    "kind of none": ({"kinds": np.full(300, "ring")}, "names a kind of fraud where there was none"),
     "group": ({"groups": {"payers": np.zeros(3, np.int64)}}, r"payers has shape \(3,\)"),
 }
 
@@ -86,6 +97,18 @@ def test_two_outcomes_are_joined_event_by_event() -> None:
     assert both.ours == ("network", "network@2")
     assert both.titles["network@2"] == "the network (second)"
     assert both.cost_ms["network@2"] == first.cost_ms["network"]
+
+
+def test_joined_outcomes_know_the_kinds_that_either_knew() -> None:
+    """Event by event, in the first one's order."""
+    first = outcome_of(events=300)
+    kinds = np.where(first.target, np.where(np.arange(300) % 2, "ring", "takeover"), "")
+    back = replace(
+        first, ids=first.ids[::-1], time_ms=first.time_ms[::-1], target=first.target[::-1], kinds=kinds[::-1],
+        said={model: scores[:, ::-1] for model, scores in first.said.items()},
+    )  # fmt: skip
+    for both in (joined(first, back), joined(replace(first, kinds=kinds), replace(back, kinds=None))):
+        assert np.array_equal(both.kinds, kinds)
 
 
 def test_outcomes_of_other_events_or_another_truth_are_not_joined() -> None:

@@ -110,3 +110,12 @@ def test_two_of_ours_are_told_apart_in_the_json_form() -> None:
     outcome = outcome_of({"trees": Model(1.0), "a": Model(2.0), "b": Model(3.0)}, ("a", "b"), 600)
     names = {row["name"] for row in figures_of([measure(outcome, FEW)])}
     assert {"pr_auc@later/a", "pr_auc@later/b"} <= names
+
+
+def test_a_bar_that_was_named_is_compared_with_beside_the_strongest() -> None:
+    """Sentences and rows for both; kept with the outcome."""
+    result = measure(replace(outcome_of(), bars=("rules",)), FEW)
+    assert result.rival != "rules" and result.rivals == (result.rival, "rules")
+    assert sum("less that of the rules" in line for line in table([result]).splitlines()) == 2
+    names = {figure["name"] for figure in figures_of([result])}
+    assert any("_gain_over_rules@" in name for name in names) and any("_gain@" in name for name in names)

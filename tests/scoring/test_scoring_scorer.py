@@ -23,6 +23,9 @@ class ByAmount:
         self.explained: list[str] = []
         self.batches: list[int] = []
 
+    def read_from(self, mirror: Mirror) -> None:
+        pass
+
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
         self.batches.append(len(subgraphs))
         return [Scored(float(s.event.attributes["amount"] or 0) / 100, self.model) for s in subgraphs]

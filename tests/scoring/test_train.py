@@ -83,7 +83,7 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
 
     card = Card("made", "none", "made up", "python -m nothing", (1,), 0, headline([result]))
     folder = ship(tmp_path / "model", SETTINGS, trained.data, trained.runs, card)
-    manifest, _, baseline = registry.load(folder)
+    manifest, _, baseline, _ = registry.load(folder)
     assert baseline
     assert manifest.parity < 1e-5
     assert manifest.data.events == 400
@@ -106,6 +106,15 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
     assert "| R-GCN |" in table([result])
 
 
+def test_kinds_of_fraud_go_with_the_test_set(trained: Trained) -> None:
+    """Event by event; without them the outcome knows none."""
+    assert trained.result.outcome.kinds is None
+    kinds = dict.fromkeys(trained.test.truth, "ring")
+    said = outcome(trained.runs, dataclasses.replace(trained.test, kinds=kinds), trained.data.schema)
+    assert said.kinds is not None
+    assert ((said.kinds == "ring") == said.target).all() and ((said.kinds == "") == ~said.target).all()
+
+
 def test_a_thinned_test_set_is_refused(trained: Trained) -> None:
     """Precision means nothing without the real share of fraud."""
     thin = dataclasses.replace(trained.test.data, weight=np.full(len(trained.test.data), 4.0))
@@ -116,6 +125,6 @@ def test_a_thinned_test_set_is_refused(trained: Trained) -> None:
 def test_thresholds_let_through_the_given_share_of_negatives() -> None:
     """0.2 % and 2.3 % of 100,000 even probabilities."""
     probability = np.linspace(0, 1, 100_000)
-    found = thresholds(TrainSettings(), probability, np.ones(100_000, bool), np.ones(100_000))
+    found = thresholds(0.002, 0.023, probability, np.ones(100_000, bool), np.ones(100_000))
     assert found.alert == pytest.approx(0.998, abs=1e-3)
     assert found.attach == pytest.approx(0.977, abs=1e-3)

@@ -19,7 +19,7 @@ class AccountTakeover:
     """Login from elsewhere; often the contact is changed; minutes to days later the money leaves."""
 
     name = "account_takeover"
-    share = 0.5
+    share = 0.25
 
     def plan(self, world: World, rng: Random, start_ms: int) -> list[Action]:
         """One victim, from the first login to the money's next stop."""

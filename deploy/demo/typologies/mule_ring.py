@@ -52,7 +52,7 @@ class MuleRing:
     """Five to twelve accounts that work together for weeks."""
 
     name = "mule_ring"
-    share = 0.5
+    share = 0.25
 
     def plan(self, world: World, rng: Random, start_ms: int) -> list[Action]:
         """One run: victims pay in, the layers pass on, the collector cashes out."""

@@ -1,0 +1,75 @@
+"""What is known of an end or a value as of an event, over thousands of its edges: compiled sums, no subgraph.
+
+A walk reads a small neighbourhood. What has ten thousand edges, of which the newest hundreds are too young to be
+reported, is told apart by what became of all of them. Letters: B events, S subjects of each, SUMS sums.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from graph.adjacency_lines import ASK, hears, sees
+from graph.adjacency_walk import _older, label, log_of, seen  # the same cut
+
+SUMS = 12
+(COUNT, FRAUDS, LEGITS, NEW_KNOWN, NEW_FRAUDS, MID_KNOWN, MID_FRAUDS, NEWEST_MS, OLDEST_MS, VALUE, FRAUD_VALUE,
+ BEFORE_FRAUD) = range(SUMS)  # fmt: skip
+NEW, MID = 20, 100  # known labels that count as new, and as not old
+
+
+@njit(cache=True)
+def tally(graph, lines, ranks, horizon_ms, cuts, node, key, value, most, out):  # type: ignore[no-untyped-def]
+    """Sum up the newest `most` edges in each subject's slot: `node` and `key` are [B, S], `out` [B, S, SUMS] zeros.
+
+    COUNT edges, FRAUDS and LEGITS known among them; the same two of the newest 20 and 100 known; ages of the newest
+    and the oldest edge in ms (-1: none); VALUE and FRAUD_VALUE sums of `value` over all and over known frauds;
+    BEFORE_FRAUD edges newer than the newest known fraud (all, where none is known). What a line can answer is asked of
+    no function that takes all arrays: passing them costs more than a look.
+    """
+    slots, times, there = graph.slots, graph.pool.time_ms, graph.pool.version
+    for b in range(node.shape[0]):
+        time_ms, owner, log, offset = cuts.time_ms[b], cuts.owner[b], log_of(cuts, b), np.int64(cuts.offset[b])
+        for s in range(node.shape[1]):
+            out[b, s, NEWEST_MS], out[b, s, OLDEST_MS] = -1.0, -1.0
+            slot = graph.nodes.slot[node[b, s]] if node[b, s] >= 0 else -1
+            while slot >= 0 and slots.key[slot] != key[b, s]:
+                slot = slots.next[slot]
+            if slot < 0:
+                continue
+            start = slots.start[slot]
+            cell = start + _older(graph.pool, start, slots.size[slot], time_ms) - 1
+            count, frauds, legits, before = 0, 0, 0, 0
+            while cell >= start and count < most:
+                version, age_ms = there[cell], time_ms - times[cell]
+                hidden = times[cell] < horizon_ms
+                cell -= 1
+                counts = sees(lines, version, owner, hidden, time_ms, log, offset)
+                if counts == 0 or (counts == ASK and not seen(graph, version, horizon_ms, cuts, b)):
+                    continue
+                if count == 0:
+                    out[b, s, NEWEST_MS] = age_ms
+                count += 1
+                out[b, s, OLDEST_MS] = age_ms
+                out[b, s, VALUE] += value[version]
+                fraud = hears(lines, version, horizon_ms, time_ms, log, offset)
+                if fraud == ASK:
+                    fraud = label(graph, ranks, horizon_ms, graph.versions.owner[version], cuts, b)
+                if fraud != 1 and frauds == 0:
+                    before += 1
+                if fraud < 0:
+                    continue
+                if frauds + legits < NEW:
+                    out[b, s, NEW_KNOWN] += 1
+                    out[b, s, NEW_FRAUDS] += fraud
+                if frauds + legits < MID:
+                    out[b, s, MID_KNOWN] += 1
+                    out[b, s, MID_FRAUDS] += fraud
+                if fraud == 1:
+                    frauds += 1
+                    out[b, s, FRAUD_VALUE] += value[version]
+                else:
+                    legits += 1
+            out[b, s, COUNT], out[b, s, FRAUDS], out[b, s, LEGITS], out[b, s, BEFORE_FRAUD] = (
+                count, frauds, legits, before
+            )  # fmt: skip

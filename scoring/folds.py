@@ -1,0 +1,160 @@
+"""The time before a test, in folds: the events to learn from, and the networks and trees that learn from them.
+
+What stops early and calibrates is the newest fold, and where fraud drifts it is what there is most to learn from: so
+every model is made twice, once without it, to see how many trees are best and what a score means, and once with it.
+
+What a hybrid, boosted trees that also read the network, learns of the network is what it will meet: the logit of one
+that was trained on earlier events alone. So a network is trained on all folds before each, and the trees see its
+logit there (nothing in the first fold); later events get that of the network that was trained on all of them.
+
+Shapes: B events, C columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from graph.model import Caps
+from scoring.baseline import Boosted, BoostSettings, Matrix
+from scoring.baseline import Rows as Learned
+from scoring.columns import Floats, Ints, join
+from scoring.core.architecture import Architecture
+from scoring.core.backend import CPU
+from scoring.core.calibration import Calibration, chosen, or_unchanged
+from scoring.core.fit import FitSettings, Progress, fit, seed_everything
+from scoring.core.network import EventNetwork
+from scoring.dataset import Flags
+from scoring.features import Features
+from scoring.flat_set import FlatSet
+from scoring.inputs import read
+from scoring.prepared import Prepared
+from scoring.rows import Rows, put_together, rows_of
+from scoring.split import Part, SplitSettings
+from scoring.teaching import Teaching
+
+READ = 512  # events a network is asked of at a time
+FOLDS = 4  # in the order of time; the last is the slice that calibrates
+Say = Callable[[str], None]
+Tell = Callable[[int, Progress], None]  # the number of the network, from 1, and where it is
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSettings:
+    """How models are trained and compared.
+
+    Attributes:
+        seeds: each model is trained with each.
+        caps: of the network's subgraphs.
+        options: of the network's `Architecture`, beside its widths.
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    caps: Caps = field(default_factory=Caps)
+    epochs: int = 4
+    batch: int = 128
+    rate: float = 3e-3
+    decay: float = 1e-2
+    threads: int = 1
+    split: SplitSettings = field(default_factory=SplitSettings)
+    boost: BoostSettings = field(default_factory=BoostSettings)
+    options: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Slice:
+    """What lies before the test, ready for every model: subgraphs for the network, rows for trees, and its folds [B].
+
+    The last fold calibrates.
+    """
+
+    teaching: Teaching
+    rows: Rows
+    fold: Ints
+
+    @property
+    def newest(self) -> Flags:
+        """[B] which events calibrate."""
+        return np.asarray(self.fold == FOLDS - 1)
+
+
+def slice_of(data: FlatSet, train: Part, newest: Part, caps: Caps) -> Slice:
+    """Read two parts of a set, the second later: it is the last fold."""
+    index = np.concatenate([train.index, newest.index])
+    target, weight = (
+        np.concatenate([getattr(part, name) for part in (train, newest)]) for name in ("target", "weight")
+    )
+    _, columns, pasts = zip(*read(data, index, caps), strict=True)
+    past, rows = np.concatenate(pasts), list[Rows]()
+
+    def keep(at: Ints, features: Features) -> None:
+        rows.append(rows_of(data.schema, features, past[at]))
+
+    prepared = Prepared(join(columns), data.schema, beside=past, show=keep)
+    fold = np.arange(len(train)) * (FOLDS - 1) // len(train)  # in the order of time
+    fold = np.concatenate([fold, np.full(len(newest), FOLDS - 1)])
+    return Slice(Teaching(prepared, target, weight), put_together(rows), fold)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A seed's network, and what those before it said of each fold, trained on earlier ones: [B], NaN in the first."""
+
+    last: EventNetwork
+    before: Floats
+
+
+def networks_of(
+    settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, say: Say, tell: Tell = lambda *_: None
+) -> Networks:
+    """Train the networks of one seed, each on one fold more; `tell` is told of every epoch."""
+    prepared = learn.teaching.prepared
+    before = np.full(len(prepared), np.nan)
+    for number in range(1, FOLDS + 1):
+        earlier = np.flatnonzero(learn.fold < number)
+        network, loss = _network(settings, data, seed, learn, earlier, partial(tell, number))
+        following = np.flatnonzero(learn.fold == number)
+        for first in range(0, len(following), READ):
+            at = following[first : first + READ]
+            before[at] = CPU.logits(network, prepared.batch(at)).numpy()
+        say(f"seed {seed}: network {number} of {FOLDS}, loss {loss:.4f}")
+    return Networks(network, before)
+
+
+def _network(
+    settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, index: Ints, tell: Callable[[Progress], None]
+) -> tuple[EventNetwork, float]:
+    prepared, schema = learn.teaching.prepared, data.schema
+    seed_everything(seed)
+    network = EventNetwork(Architecture(
+        len(schema.nodes), len(schema.edges), prepared.event.shape[1], len(schema.relations), **settings.options,  # type: ignore[arg-type]  # refused by Architecture itself
+    ))  # fmt: skip
+    network.fit_scaling(prepared.scaling())
+    lessons = learn.teaching.lessons(index, settings.batch, seed)
+    steps = -(-len(index) // settings.batch)
+    fitting = FitSettings(settings.epochs, steps, settings.rate, settings.decay, 4.0, average=0.99)
+    done = fit(network, lessons, fitting, progress=tell)
+    return network, done.losses[-1]
+
+
+class Grown(NamedTuple):
+    """Trees, what their scores mean, and what those grown without the newest fold said of it: raw, [B]."""
+
+    trees: Boosted
+    calibration: Calibration
+    newest: Floats
+
+
+def grown(settings: ExperimentSettings, seed: int, learn: Slice, matrix: Matrix) -> Grown:
+    """Grow trees on columns [B, C]: stopped and calibrated on the newest fold, then as many with it as well."""
+    newest, teaching = learn.newest, learn.teaching
+    before, watch = (Learned(matrix[at], teaching.target[at], teaching.weight[at]) for at in (~newest, newest))
+    stopped = Boosted.train(before, watch, seed, settings.boost)
+    logit = stopped.logit(watch.matrix)
+    calibration = or_unchanged(chosen, logit, watch.target, watch.weight)
+    trees = Boosted.grow(before.followed_by(watch), stopped.rounds, seed, settings.boost)
+    return Grown(trees, calibration, logit)

@@ -1,0 +1,80 @@
+"""Rows that trees read of an event, each wider than the one before; the last is what a hybrid's trees read.
+
+Shapes: B events, V event features, P features with a long look back, C columns of a matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from scoring.baseline import Matrix, graph_matrix, row_columns
+from scoring.cells import past_names
+from scoring.columns import Floats
+from scoring.core.batch import GraphBatch
+from scoring.features import Features
+from scoring.schema import NODE_FEATURES, FeatureSchema
+
+SAYS_LABELS = ("fraud", "legit")
+NETWORK = "network"  # the column in which a hybrid's trees read the network's logit
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of B events, each wider than the one before.
+
+    Attributes:
+        row: [B, C] what the event's own row says.
+        counts: [B, C] and causal counts, sums and rhythm of both ends; no label.
+        labels: [B, C] and the labels known by then.
+        graph: [B, C] and sums over the whole neighbourhood the network reads.
+    """
+
+    row: Matrix
+    counts: Matrix
+    labels: Matrix
+    graph: Matrix
+
+    def named(self) -> dict[str, Matrix]:
+        """By the names of the baselines."""
+        return {f"lightgbm_{name}": getattr(self, name) for name in self.__slots__}
+
+
+def rows_of(schema: FeatureSchema, features: Features, past: Matrix) -> Rows:
+    """Rows of one chunk."""
+    row, told = features.event[:, row_columns(schema)], _says_labels(schema)
+    counts = np.concatenate([row, past[:, ~told]], axis=1)
+    labels = np.concatenate([counts, past[:, told]], axis=1)
+    return Rows(row, counts, labels, np.concatenate([labels, graph_matrix(features)], axis=1))
+
+
+def names_of(schema: FeatureSchema) -> list[str]:
+    """Names of the columns of `Rows.graph`, and behind them `NETWORK`."""
+    told, past = _says_labels(schema), np.array(past_names(schema))
+    near = [f"event.{name}" for name in schema.event]
+    near += [f"{of}.{name}" for of in ("source", "target", "mean") for name in schema.nodes[:NODE_FEATURES]]
+    near += [f"{of}.{name}" for of in ("mean_edge", "largest_edge") for name in schema.edges]
+    own = [f"event.{schema.event[at]}" for at in row_columns(schema)]
+    return [*own, *past[~told].tolist(), *past[told].tolist(), *near, NETWORK]
+
+
+def _says_labels(schema: FeatureSchema) -> np.ndarray:
+    return np.array([any(word in name for word in SAYS_LABELS) for name in past_names(schema)], bool)
+
+
+def put_together(parts: list[Rows]) -> Rows:
+    """Chunks behind one another."""
+    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__slots__))
+
+
+def with_network(graph: Matrix, logit: Floats) -> Matrix:
+    """What a hybrid's trees read: the widest rows [B, C] and the network's logit [B], NaN where there is none."""
+    return np.column_stack([graph, logit]).astype(np.float32)
+
+
+def batch_of(features: Features, past: Matrix, topology: bool = False) -> GraphBatch:
+    """Features for the network: the long look back stands behind the event's own."""
+    batch = features.batch(topology)
+    return replace(batch, event=torch.cat([batch.event, torch.from_numpy(past)], dim=1))
