@@ -107,8 +107,8 @@ def sample(data: FlatSet, most: int, caps: Caps, told: Told = NOBODY) -> Sample:
         "Split": f"by time: {cut.counted}.",
         "Subsample": f"of the test range {len(cut.test) / len(whole.test):.1%}, of frauds and others alike, chosen by "
         "a hash of the event's id; negatives that were left out of training count by weight.",
-        "Training": "network and trees alike on the training slice alone; unlike `evaluate`, nothing is made again with "
-        "the slice that calibrates.",
+        "Training": "network and trees alike on the training slice alone; nothing is made again with the slice that "
+        "calibrates, as `evaluate` does.",
     }
     first, second, third = (_slice(data, part, caps, told) for part in (cut.train, cut.calibrate, cut.test))
     return Sample(data, cut, first, second, third, notes)
