@@ -49,9 +49,7 @@ def result_of(ledger: Ledger, variants: Sequence[Variant], settings: Settings | 
     alike = [made[each.name] for each in variants if each.name in made and not each.options and each.reads == Reads()]
     if alike:
         apart = max(abs(_cost(each) - _cost(base)) for each in alike)
-        notes["Noise"] = (
-            f"networks that compute what the base does differ from it by up to {apart:.2g} ms an event."
-        )
+        notes["Noise"] = f"networks that compute what the base does differ from it by up to {apart:.2g} ms an event."
     return Result(rows, None if shuffled is None else _control(base, shuffled, chosen), notes)
 
 
