@@ -19,6 +19,7 @@ from scoring.columns import Columns, Floats, Ints, Reader, join
 from scoring.schema import FeatureSchema
 
 Flags = NDArray[np.bool_]
+NOTHING = np.zeros(0, np.float32)
 CHUNK = 2_000  # subgraphs joined at a time while collecting
 
 
@@ -31,12 +32,14 @@ class Dataset:
         weight: [B] how many events each stands for (above 1 where negatives were thinned).
         rules: [B] what the rules say, 0 to 1.
         columns: their subgraphs.
+        past: [B, P] everything with a long look back; P is 0 where nobody reads it.
     """
 
     ids: NDArray[np.str_]
     weight: Floats
     rules: Floats
     columns: Columns
+    past: NDArray[np.float32]
 
     def __len__(self) -> int:
         """How many events."""
@@ -49,7 +52,8 @@ class Dataset:
 
     def take(self, index: Ints) -> Dataset:
         """These events, in this order."""
-        return Dataset(self.ids[index], self.weight[index], self.rules[index], self.columns.take(index))
+        columns, past = self.columns.take(index), self.past[index]
+        return Dataset(self.ids[index], self.weight[index], self.rules[index], columns, past)
 
 
 def merge(parts: Sequence[Dataset]) -> Dataset:
@@ -59,6 +63,7 @@ def merge(parts: Sequence[Dataset]) -> Dataset:
         np.concatenate([part.weight for part in parts]),
         np.concatenate([part.rules for part in parts]),
         join([part.columns for part in parts]),
+        np.concatenate([part.past for part in parts]),
     )
 
 
@@ -72,11 +77,12 @@ class Collector:
         self._ids: list[str] = []
         self._weights: list[float] = []
         self._rules: list[float] = []
+        self._past: list[NDArray[np.float32]] = []
         self._waiting: list[Subgraph] = []
         self._parts: list[Columns] = []
 
-    def add(self, subgraph: Subgraph, weight: float = 1.0) -> None:
-        """Take an event with its subgraph as of its time.
+    def add(self, subgraph: Subgraph, weight: float = 1.0, past: NDArray[np.float32] | None = None) -> None:
+        """Take an event with its subgraph as of its time, and everything with a long look back [P].
 
         Raises:
             FeatureError: the subgraph breaks its contract (an edge is not before the event).
@@ -84,6 +90,7 @@ class Collector:
         self._ids.append(f"{self.source}/{subgraph.event.id}")
         self._weights.append(weight)
         self._rules.append(rules.total(rules.findings(subgraph, self._names)))
+        self._past.append(NOTHING if past is None else past)
         self._waiting.append(subgraph)
         if len(self._waiting) == CHUNK:
             self._flush()
@@ -95,7 +102,8 @@ class Collector:
     def dataset(self) -> Dataset:
         """What was gathered so far."""
         self._flush()
-        return Dataset(np.array(self._ids), np.array(self._weights), np.array(self._rules), join(self._parts))
+        past = np.stack(self._past) if self._past else NOTHING[None][:0]
+        return Dataset(np.array(self._ids), np.array(self._weights), np.array(self._rules), join(self._parts), past)
 
 
 class LabelBook:

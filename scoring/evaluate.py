@@ -11,19 +11,17 @@ import numpy as np
 from scoring import registry
 from scoring.baseline import Boosted
 from scoring.columns import Floats
-from scoring.dataset import Dataset, Flags
+from scoring.dataset import Dataset, Flags, flags
+from scoring.experiment import BAR
+from scoring.experiment import TITLES as COMMON
 from scoring.outcome import Outcome
+from scoring.rows import with_network
 from scoring.schema import FeatureSchema
-from scoring.train import Run, logits, slice_of
+from scoring.train import Run, read
 
-MODELS = ("rules", "lightgbm_row", "lightgbm_graph", "rgcn")
-OURS = ("rgcn",)
-TITLES = {
-    "rules": "rules",
-    "lightgbm_row": "LightGBM, the event's own row",
-    "lightgbm_graph": "LightGBM, graph counts and delayed labels",
-    "rgcn": "R-GCN",
-}
+MODELS = ("rules", "lightgbm_row", "lightgbm_counts", "lightgbm_labels", "lightgbm_graph", "rgcn", "hybrid")
+OURS = ("rgcn", "hybrid")
+TITLES = {"rules": "rules", "rgcn": "R-GCN", **COMMON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +41,16 @@ def outcome(runs: Sequence[Run], test: Holdout, schema: FeatureSchema) -> Outcom
         ValueError: the test set was thinned, so that its class balance is not the real one.
         OutcomeError: it holds one class only.
     """
-    part = slice_of(test.data, schema, test.truth)
-    network = logits([run.network for run in runs], test.data.columns, schema)
-    said = {
-        "rules": test.data.rules[None, :],
-        "lightgbm_row": np.stack([r.row_calibration.probability(r.row.logit(part.rows)) for r in runs]),
-        "lightgbm_graph": np.stack([r.graph_calibration.probability(r.graph.logit(part.graph)) for r in runs]),
-        "rgcn": np.stack([r.calibration.probability(logit) for r, logit in zip(runs, network, strict=True)]),
-    }
-    return _outcome(test, part.target, said, {"Seeds": f"training seeds {', '.join(str(r.seed) for r in runs)}."})
+    rows, network = read([run.network for run in runs], test.data, schema)
+    target, matrices = flags(test.data.ids, test.truth), rows.named()
+    said = {"rules": test.data.rules[None, :]}
+    for name, matrix in matrices.items():
+        said[name] = np.stack([run.trees[name].probability(matrix) for run in runs])
+    pairs = list(zip(runs, network, strict=True))
+    said["rgcn"] = np.stack([run.calibration.probability(logit) for run, logit in pairs])
+    wide = matrices["lightgbm_graph"]
+    said["hybrid"] = np.stack([run.trees["hybrid"].probability(with_network(wide, logit)) for run, logit in pairs])
+    return _outcome(test, target, said, {"Seeds": f"training seeds {', '.join(str(r.seed) for r in runs)}."})
 
 
 def folder_outcome(folder: Path, test: Holdout) -> Outcome:
@@ -62,20 +61,27 @@ def folder_outcome(folder: Path, test: Holdout) -> Outcome:
         ValueError: the test set was thinned.
         OutcomeError: it holds one class only.
     """
-    manifest, network, text, _ = registry.load(folder)
-    part = slice_of(test.data, manifest.features, test.truth)
+    manifest, network, text, trees = registry.load(folder)
+    rows, logit = read([network], test.data, manifest.features)
     said = {"rules": test.data.rules[None, :]}
     if text is not None:
-        logit = Boosted.parse(text).logit(part.graph)
-        said["lightgbm_graph"] = manifest.baseline_calibration.probability(logit)[None, :]
-    said["rgcn"] = manifest.calibration.probability(logits([network], test.data.columns, manifest.features))
-    return _outcome(test, part.target, said, {"Seeds": f"the shipped model alone, training seed {manifest.seed}."})
+        found = Boosted.parse(text).logit(rows.graph)
+        said["lightgbm_graph"] = manifest.baseline_calibration.probability(found)[None, :]
+    if trees is None:
+        said["rgcn"] = manifest.calibration.probability(logit)
+    else:
+        found = Boosted.parse(trees).logit(with_network(rows.graph, logit[0]))
+        said["hybrid"] = manifest.calibration.probability(found)[None, :]
+    notes = {"Seeds": f"the shipped model alone, training seed {manifest.seed}."}
+    return _outcome(test, flags(test.data.ids, test.truth), said, notes)
 
 
 def _outcome(test: Holdout, target: Flags, said: dict[str, Floats], notes: dict[str, str]) -> Outcome:
     if (test.data.weight != 1).any():
         raise ValueError(f"test set {test.name}: thinned events; evaluate on all of them")
     kinds = np.array([test.kinds.get(str(name), "") for name in test.data.ids], np.str_) if test.kinds else None
+    ours, bars = (tuple(name for name in names if name in said) for names in (OURS, (BAR,)))
     return Outcome(
-        test.name, test.data.ids, test.data.time_ms, target, said, TITLES, ours=OURS, notes=notes, kinds=kinds
+        test.name, test.data.ids, test.data.time_ms, target, said, TITLES,
+        ours=ours, notes=notes, bars=bars, kinds=kinds,
     )  # fmt: skip

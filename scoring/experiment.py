@@ -12,13 +12,12 @@ import numpy as np
 import torch
 
 from graph.model import Caps
-from scoring.baseline import Matrix
 from scoring.columns import Floats, Ints
 from scoring.core.backend import CPU
 from scoring.core.calibration import chosen, or_unchanged
 from scoring.core.fit import Progress
 from scoring.flat_set import FlatSet
-from scoring.folds import FOLDS, Grown, Networks, Slice, grown, networks_of, slice_of
+from scoring.folds import FOLDS, Networks, Slice, grown, networks_of, slice_of
 from scoring.folds import ExperimentSettings as ExperimentSettings
 from scoring.inputs import stream
 from scoring.outcome import Outcome
@@ -51,7 +50,7 @@ def run(data: FlatSet, settings: ExperimentSettings, told: Told = NOBODY) -> Out
     told.at("sampling what is trained on", 0.0)
     learn = slice_of(data, cut.train, cut.calibrate, settings.caps)
     networks = [
-        networks_of(settings, data, seed, learn, told.say, partial(_epoch, told, place, len(settings.seeds)))
+        networks_of(settings, data.schema, seed, learn, told.say, partial(_epoch, told, place, len(settings.seeds)))
         for place, seed in enumerate(settings.seeds)
     ]
     told.at("sampling later events", TRAINED)
@@ -101,15 +100,11 @@ def _seed(
     test = later.named()
     own = learn.rows.named() | {"hybrid": with_network(learn.rows.graph, before)}
     test |= {"hybrid": with_network(later.graph, logit)}
-    said = {name: _said(grown(settings, seed, learn, matrix), test[name]) for name, matrix in own.items()}
+    said = {name: grown(settings, seed, learn, matrix).probability(test[name]) for name, matrix in own.items()}
     newest, teaching = learn.newest, learn.teaching
     calibration = or_unchanged(chosen, before[newest], teaching.target[newest], teaching.weight[newest])
     said["network"] = calibration.probability(logit)
     return said
-
-
-def _said(found: Grown, matrix: Matrix) -> Floats:
-    return found.calibration.probability(found.trees.logit(matrix))
 
 
 def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str, str]:

@@ -22,7 +22,7 @@ import numpy as np
 from graph.model import Caps
 from scoring.baseline import Boosted, BoostSettings, Matrix
 from scoring.baseline import Rows as Learned
-from scoring.columns import Floats, Ints, join
+from scoring.columns import Columns, Floats, Ints, join
 from scoring.core.architecture import Architecture
 from scoring.core.backend import CPU
 from scoring.core.calibration import Calibration, chosen, or_unchanged
@@ -34,6 +34,7 @@ from scoring.flat_set import FlatSet
 from scoring.inputs import read
 from scoring.prepared import Prepared
 from scoring.rows import Rows, put_together, rows_of
+from scoring.schema import FeatureSchema
 from scoring.split import Part, SplitSettings
 from scoring.teaching import Teaching
 
@@ -56,9 +57,10 @@ class ExperimentSettings:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     caps: Caps = field(default_factory=Caps)
     epochs: int = 4
-    batch: int = 128
+    batch: int = 256
     rate: float = 3e-3
     decay: float = 1e-2
+    positive_weight: float = 4.0
     threads: int = 1
     split: SplitSettings = field(default_factory=SplitSettings)
     boost: BoostSettings = field(default_factory=BoostSettings)
@@ -89,15 +91,30 @@ def slice_of(data: FlatSet, train: Part, newest: Part, caps: Caps) -> Slice:
         np.concatenate([getattr(part, name) for part in (train, newest)]) for name in ("target", "weight")
     )
     _, columns, pasts = zip(*read(data, index, caps), strict=True)
-    past, rows = np.concatenate(pasts), list[Rows]()
+    return slice_from(data.schema, join(columns), np.concatenate(pasts), (target, weight), len(train))
+
+
+def slice_from(
+    schema: FeatureSchema, columns: Columns, past: Matrix, told: tuple[Flags, Floats], before: int
+) -> Slice:
+    """Make a slice of subgraphs in the order of time.
+
+    Args:
+        schema: of the features.
+        columns: [B] subgraphs.
+        past: [B, P] everything with a long look back.
+        told: targets [B], and how many events each stands for [B].
+        before: how many come before the newest fold.
+    """
+    rows = list[Rows]()
 
     def keep(at: Ints, features: Features) -> None:
-        rows.append(rows_of(data.schema, features, past[at]))
+        rows.append(rows_of(schema, features, past[at]))
 
-    prepared = Prepared(join(columns), data.schema, beside=past, show=keep)
-    fold = np.arange(len(train)) * (FOLDS - 1) // len(train)  # in the order of time
-    fold = np.concatenate([fold, np.full(len(newest), FOLDS - 1)])
-    return Slice(Teaching(prepared, target, weight), put_together(rows), fold)
+    prepared = Prepared(columns, schema, beside=past, show=keep)
+    order = np.argsort(np.argsort(columns.time_ms[:before], kind="stable"), kind="stable")
+    fold = np.concatenate([order * (FOLDS - 1) // before, np.full(len(columns) - before, FOLDS - 1)])
+    return Slice(Teaching(prepared, *told), put_together(rows), fold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +126,19 @@ class Networks:
 
 
 def networks_of(
-    settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, say: Say, tell: Tell = lambda *_: None
+    settings: ExperimentSettings,
+    schema: FeatureSchema,
+    seed: int,
+    learn: Slice,
+    say: Say = lambda _: None,
+    tell: Tell = lambda *_: None,
 ) -> Networks:
     """Train the networks of one seed, each on one fold more; `tell` is told of every epoch."""
     prepared = learn.teaching.prepared
     before = np.full(len(prepared), np.nan)
     for number in range(1, FOLDS + 1):
         earlier = np.flatnonzero(learn.fold < number)
-        network, loss = _network(settings, data, seed, learn, earlier, partial(tell, number))
+        network, loss = _network(settings, schema, seed, learn, earlier, partial(tell, number))
         following = np.flatnonzero(learn.fold == number)
         for first in range(0, len(following), READ):
             at = following[first : first + READ]
@@ -126,9 +148,14 @@ def networks_of(
 
 
 def _network(
-    settings: ExperimentSettings, data: FlatSet, seed: int, learn: Slice, index: Ints, tell: Callable[[Progress], None]
+    settings: ExperimentSettings,
+    schema: FeatureSchema,
+    seed: int,
+    learn: Slice,
+    index: Ints,
+    tell: Callable[[Progress], None],
 ) -> tuple[EventNetwork, float]:
-    prepared, schema = learn.teaching.prepared, data.schema
+    prepared = learn.teaching.prepared
     seed_everything(seed)
     network = EventNetwork(Architecture(
         len(schema.nodes), len(schema.edges), prepared.event.shape[1], len(schema.relations), **settings.options,  # type: ignore[arg-type]  # refused by Architecture itself
@@ -136,8 +163,10 @@ def _network(
     network.fit_scaling(prepared.scaling())
     lessons = learn.teaching.lessons(index, settings.batch, seed)
     steps = -(-len(index) // settings.batch)
-    fitting = FitSettings(settings.epochs, steps, settings.rate, settings.decay, 4.0, average=0.99)
-    done = fit(network, lessons, fitting, progress=tell)
+    asked = FitSettings(
+        settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight, average=0.99
+    )
+    done = fit(network, lessons, asked, progress=tell)
     return network, done.losses[-1]
 
 
@@ -147,6 +176,10 @@ class Grown(NamedTuple):
     trees: Boosted
     calibration: Calibration
     newest: Floats
+
+    def probability(self, matrix: Matrix) -> Floats:
+        """Calibrated probabilities of events with these columns [B, C]: [B]."""
+        return self.calibration.probability(self.trees.logit(matrix))
 
 
 def grown(settings: ExperimentSettings, seed: int, learn: Slice, matrix: Matrix) -> Grown:

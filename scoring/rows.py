@@ -1,4 +1,4 @@
-"""Rows that trees read of an event, each wider than the one before; the last is what a hybrid's trees read.
+"""Rows that trees read of an event, each wider than the one before; with the widest, what a hybrid's trees read.
 
 Shapes: B events, V event features, P features with a long look back, C columns of a matrix.
 """
@@ -23,31 +23,31 @@ NETWORK = "network"  # the column in which a hybrid's trees read the network's l
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of B events, each wider than the one before.
+    """Rows of B events, each the beginning of the next wider one.
 
     Attributes:
-        row: [B, C] what the event's own row says.
-        counts: [B, C] and causal counts, sums and rhythm of both ends; no label.
-        labels: [B, C] and the labels known by then.
-        graph: [B, C] and sums over the whole neighbourhood the network reads.
+        graph: [B, C] all columns.
+        widths: of `row`, what the event's own row says; of `counts`, with causal counts, sums and rhythm of both
+            ends, no label; of `labels`, with the labels known by then. Behind them, in `graph`, sums over the whole
+            neighbourhood the network reads.
     """
 
-    row: Matrix
-    counts: Matrix
-    labels: Matrix
     graph: Matrix
+    widths: tuple[int, int, int]
 
     def named(self) -> dict[str, Matrix]:
         """By the names of the baselines."""
-        return {f"lightgbm_{name}": getattr(self, name) for name in self.__slots__}
+        widths = zip(("row", "counts", "labels", "graph"), (*self.widths, self.graph.shape[1]), strict=True)
+        return {f"lightgbm_{name}": self.graph[:, :width] for name, width in widths}
 
 
 def rows_of(schema: FeatureSchema, features: Features, past: Matrix) -> Rows:
     """Rows of one chunk."""
-    row, told = features.event[:, row_columns(schema)], _says_labels(schema)
-    counts = np.concatenate([row, past[:, ~told]], axis=1)
-    labels = np.concatenate([counts, past[:, told]], axis=1)
-    return Rows(row, counts, labels, np.concatenate([labels, graph_matrix(features)], axis=1))
+    row = features.event[:, row_columns(schema)]
+    told = _says_labels(schema) if past.shape[1] else np.zeros(0, bool)  # a set that was read without
+    graph = np.concatenate([row, past[:, ~told], past[:, told], graph_matrix(features)], axis=1)
+    width = row.shape[1] + int((~told).sum())
+    return Rows(graph, (row.shape[1], width, width + int(told.sum())))
 
 
 def names_of(schema: FeatureSchema) -> list[str]:
@@ -66,7 +66,7 @@ def _says_labels(schema: FeatureSchema) -> np.ndarray:
 
 def put_together(parts: list[Rows]) -> Rows:
     """Chunks behind one another."""
-    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__slots__))
+    return Rows(np.concatenate([part.graph for part in parts]), parts[0].widths)
 
 
 def with_network(graph: Matrix, logit: Floats) -> Matrix:

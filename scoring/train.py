@@ -1,4 +1,4 @@
-"""Train the network and its baselines on the same events, several seeds each, and ship one as a folder."""
+"""Train network, hybrid and baselines on the same events, several seeds each, and ship one as a folder."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 
 from graph.model import Caps
 from scoring import registry
-from scoring.baseline import Boosted, BoostSettings, Matrix, Rows, graph_matrix, row_columns
-from scoring.columns import Columns, Floats
-from scoring.core.architecture import Architecture
+from scoring.cells import past_names
+from scoring.columns import Floats
 from scoring.core.backend import CPU, Backend
-from scoring.core.calibration import Calibration, calibrate, or_unchanged
+from scoring.core.calibration import Calibration, chosen, or_unchanged
 from scoring.core.conv import Layout, RelationalConv
-from scoring.core.fit import FitSettings, Fitted, fit, seed_everything
 from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
-from scoring.dataset import Dataset, Flags, flags
-from scoring.prepared import Prepared, blocks
+from scoring.dataset import Dataset, Flags, flags, merge
+from scoring.folds import ExperimentSettings, Grown, Say, Slice, grown, networks_of, slice_from
+from scoring.prepared import blocks
 from scoring.registry import DataRange, Manifest, Probe, Thresholds
+from scoring.rows import Rows, batch_of, put_together, rows_of, with_network
 from scoring.schema import FeatureSchema
-from scoring.teaching import Teaching
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,13 @@ class TrainSettings:
     """How models are trained.
 
     Attributes:
-        seeds: one network and two baselines are trained with each.
+        recipe: seeds, caps, epochs and all else of the models.
         alert_fpr, attach_fpr: false positive rates on the calibration slice that the thresholds stand for.
-        threads: for torch (the whole process) and LightGBM.
     """
 
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    epochs: int = 4
-    batch: int = 128
-    hidden: int = 32
-    layers: int = 2
-    dropout: float = 0.1
-    rate: float = 3e-3
-    decay: float = 1e-2
-    positive_weight: float = 4.0
+    recipe: ExperimentSettings = field(default_factory=ExperimentSettings)
     alert_fpr: float = 0.002
     attach_fpr: float = 0.023
-    threads: int = 1
-    boost: BoostSettings = field(default_factory=BoostSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,105 +59,73 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything one seed gave. The baselines: `row` sees the event's own row, `graph` the counts and labels too."""
+    """Everything one seed gave.
+
+    Attributes:
+        network, calibration: the R-GCN, trained on all there is.
+        trees: the baselines, and the hybrid, by name.
+        newest: what the hybrid said of the calibration slice before it was trained on: probabilities [B].
+        before: what the network said of it then.
+        pr_auc: of the hybrid's.
+    """
 
     seed: int
     network: EventNetwork
     calibration: Calibration
-    row: Boosted
-    row_calibration: Calibration
-    graph: Boosted
-    graph_calibration: Calibration
+    trees: dict[str, Grown]
+    newest: Floats
+    before: Floats
     pr_auc: float
-    losses: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A slice of events ready for every model."""
-
-    columns: Columns
-    rows: Matrix
-    graph: Matrix
-    target: Flags
-    weight: Floats
-
-
-def slice_of(data: Dataset, schema: FeatureSchema, positive: Collection[str]) -> Slice:
-    """Rows for the baselines, and targets."""
-    parts = [(features.event, graph_matrix(features)) for _, features in blocks(data.columns, schema)]
-    rows = np.concatenate([event for event, _ in parts])[:, row_columns(schema)]
-    return Slice(data.columns, rows, np.concatenate([m for _, m in parts]), flags(data.ids, positive), data.weight)
 
 
 def train(settings: TrainSettings, data: TrainingData, say: Callable[[str], None] = lambda _: None) -> list[Run]:
-    """Train every seed.
-
-    Raises:
-        CalibrationError: the calibration slice has no report, or the network ranks it the wrong way.
-    """
-    torch.set_num_threads(settings.threads)
-    learn, watch = (slice_of(part, data.schema, data.reported) for part in (data.train, data.calibrate))
-    say(f"{len(learn.target)} events to train on, {learn.target.sum()} reported; {watch.target.sum()} to calibrate on")
-    prepared = Prepared(data.train.columns, data.schema)
+    """Train every seed."""
+    torch.set_num_threads(settings.recipe.threads)
+    parts = (data.train, data.calibrate)
+    target = np.concatenate([flags(part.ids, data.reported) for part in parts])
+    both, before = merge(parts), len(data.train)
+    say(f"{before} events to train on, {target[:before].sum()} reported; {target[before:].sum()} to calibrate on")
+    learn = slice_from(data.schema, both.columns, both.past, (target, both.weight), before)
     runs = []
-    for seed in settings.seeds:
-        run = _run(settings, data.schema, seed, prepared, (learn, watch))
-        say(f"seed {seed}: PR-AUC {run.pr_auc:.3f} on the calibration slice, loss {run.losses[-1]:.4f}")
+    for seed in settings.recipe.seeds:
+        run = run_of(settings.recipe, data.schema, seed, learn, say)
+        say(f"seed {seed}: PR-AUC {run.pr_auc:.3f} on the calibration slice, before it was trained on")
         runs.append(run)
     return runs
 
 
-def _run(
-    settings: TrainSettings, schema: FeatureSchema, seed: int, prepared: Prepared, slices: tuple[Slice, Slice]
+def run_of(
+    recipe: ExperimentSettings, schema: FeatureSchema, seed: int, learn: Slice, say: Say = lambda _: None
 ) -> Run:
-    learn, watch = slices
-    seed_everything(seed)
-    architecture = Architecture(
-        len(schema.nodes), len(schema.edges), len(schema.event), len(schema.relations), settings.hidden,
-        settings.layers, settings.dropout,
-    )  # fmt: skip
-    network = EventNetwork(architecture)
-    network.fit_scaling(prepared.scaling())
-    losses = _fit(settings, network, prepared, learn).losses
-    logit = logits([network], watch.columns, schema)[0]
-    calibration = calibrate(logit, watch.target, watch.weight)
-    row, row_calibration = _boosted(settings, seed, [(s.rows, s) for s in slices])
-    graph, graph_calibration = _boosted(settings, seed, [(s.graph, s) for s in slices])
-    found = pr_auc(watch.target, logit)
-    return Run(
-        seed, network, calibration, row, row_calibration, graph, graph_calibration, found, losses
-    )  # fmt: skip
+    """Train one seed: networks on one fold more each, the baselines, and the trees that read the networks."""
+    networks = networks_of(recipe, schema, seed, learn, say)
+    matrices = learn.rows.named() | {"hybrid": with_network(learn.rows.graph, networks.before)}
+    trees = {name: grown(recipe, seed, learn, matrix) for name, matrix in matrices.items()}
+    newest, teaching = learn.newest, learn.teaching
+    target, weight = teaching.target[newest], teaching.weight[newest]
+    calibration = or_unchanged(chosen, networks.before[newest], target, weight)
+    said = trees["hybrid"].calibration.probability(trees["hybrid"].newest)
+    network = calibration.probability(networks.before[newest])
+    return Run(seed, networks.last, calibration, trees, said, network, pr_auc(target, said))
 
 
-def _fit(settings: TrainSettings, network: EventNetwork, prepared: Prepared, learn: Slice) -> Fitted:
-    seed = torch.initial_seed() % 2**32
-    lessons = Teaching(prepared, learn.target, learn.weight).lessons(np.arange(len(prepared)), settings.batch, seed)
-    steps = -(-len(prepared) // settings.batch)
-    fitting = FitSettings(settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight)
-    return fit(network, lessons, fitting)
-
-
-def _boosted(settings: TrainSettings, seed: int, parts: list[tuple[Matrix, Slice]]) -> tuple[Boosted, Calibration]:
-    learn, watch = (Rows(matrix, part.target, part.weight) for matrix, part in parts)
-    boosted = Boosted.train(learn, watch, seed, settings.boost)
-    return boosted, or_unchanged(calibrate, boosted.logit(watch.matrix), watch.target, watch.weight)
-
-
-def logits(networks: Sequence[EventNetwork], columns: Columns, schema: FeatureSchema, backend: Backend = CPU) -> Floats:
-    """What each network says of each event, features at full precision: [S, B].
+def read(
+    networks: Sequence[EventNetwork], data: Dataset, schema: FeatureSchema, backend: Backend = CPU
+) -> tuple[Rows, Floats]:
+    """Rows of events, and what each network says of them [S, B], features at full precision.
 
     Raises:
         BackendMissing: the backend's device is not there.
     """
-    out = np.empty((len(networks), len(columns)))
+    out, rows = np.empty((len(networks), len(data))), list[Rows]()
     topology = any(network.architecture.whole for network in networks)
     placed = [backend.place(network) for network in networks]
-    for index, features in blocks(columns, schema):
-        batch = features.batch(topology)
+    for index, features in blocks(data.columns, schema):
+        rows.append(rows_of(schema, features, data.past[index]))
+        batch = batch_of(features, data.past[index], topology)
         for place, network in enumerate(placed):
             out[place, index] = backend.logits(network, batch).numpy()
-    return out
+    return put_together(rows), out
 
 
 def thresholds(
@@ -204,22 +161,23 @@ def best(runs: Sequence[Run]) -> Run:
 
 
 def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequence[Run], card: Card) -> Path:
-    """Write the best run as a model folder and return the folder."""
+    """Write the best run as a model folder, a hybrid, and return the folder."""
     run, watch = best(runs), data.calibrate
-    probability = run.calibration.probability(logits([run.network], watch.columns, data.schema)[0])
+    hybrid, baseline = run.trees["hybrid"], run.trees["lightgbm_graph"]
+    features = msgspec.structs.replace(data.schema, past=past_names(data.schema))
     manifest = Manifest(
         format=registry.FORMAT,
         name=card.name,
         version="",
-        features=data.schema,
-        schema_hash=data.schema.hash,
+        features=features,
+        schema_hash=features.hash,
         mapping=card.mapping,
         caps=data.caps,
         sizes=run.network.architecture,
-        calibration=run.calibration,
-        baseline_calibration=run.graph_calibration,
+        calibration=hybrid.calibration,
+        baseline_calibration=baseline.calibration,
         thresholds=thresholds(
-            settings.alert_fpr, settings.attach_fpr, probability, ~flags(watch.ids, data.reported), watch.weight
+            settings.alert_fpr, settings.attach_fpr, run.newest, ~flags(watch.ids, data.reported), watch.weight
         ),
         data=_range(card, data),
         seed=run.seed,
@@ -229,8 +187,9 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
         parity=parity(run.network),
         probe=Probe(0, ()),
         files={},
+        kind="hybrid",
     )
-    registry.save(folder, manifest, run.network, run.graph.text())
+    registry.save(folder, manifest, run.network, baseline.trees.text(), hybrid.trees.text())
     return folder
 
 

@@ -27,8 +27,10 @@ from graph.mapping import Mapping
 from graph.mirror import Mirror
 from graph.model import Caps, Event
 from ingest.events import Change, Position
+from scoring.cells import Sampler
 from scoring.dataset import Collector, Cuts, Dataset, LabelBook, merge, thinned
 from scoring.evaluate import Holdout, folder_outcome, outcome
+from scoring.folds import ExperimentSettings
 from scoring.measured import Measured, Settings, measure
 from scoring.outcome import Outcome
 from scoring.report import figures_of, headline, kinds_of, models_of, table
@@ -96,7 +98,8 @@ def demo_schema() -> FeatureSchema:
     """The features of the demo bank's graph."""
     mapping = demo_mapping()
     relations = {r.name: (r.source, r.target, r.numeric) for r in mapping.relations}
-    return schema_of(relations, mapping.labels, WORDS)
+    categories = {r.name: r.categories for r in mapping.relations}
+    return schema_of(relations, mapping.labels, WORDS, categories)
 
 
 def change_of(row: RowChange, number: int) -> Change:
@@ -123,7 +126,7 @@ def simulate(seed: int, plan: Plan, wanted: Sequence[str], caps: Caps) -> BankDa
     cuts, name = plan.cuts(), f"bank{seed}"
     reported = reported_at(seed, plan, cuts.cut_ms)
     bank, mapping, mirror, schema = _bank(seed, plan), demo_mapping(), Mirror(), demo_schema()
-    collectors = {part: Collector(name, schema) for part in wanted}
+    collectors, sampler = {part: Collector(name, schema) for part in wanted}, Sampler(mirror, schema)
     for number, row in enumerate(bank.changes(), 1):
         planned = mapping.plan(change_of(row, number))
         mirror.apply(planned.upserts)
@@ -131,7 +134,7 @@ def simulate(seed: int, plan: Plan, wanted: Sequence[str], caps: Caps) -> BankDa
             part = cuts.part(event.time_ms)
             weight = _weight(event, part, plan, f"{name}/{event.id}" in reported)
             if part in collectors and weight:
-                collectors[part].add(mirror.subgraphs([event], caps)[0], weight)
+                collectors[part].add(mirror.subgraphs([event], caps)[0], weight, sampler.past([event])[0])
     roles = {table: edge.role for table, rule in mapping.file.tables.items() for edge in rule.edges if edge.event}
     truth = {f"{name}/{row.event_table}:{row.event_id}:{roles[row.event_table]}": row.typology for row in bank.truth}
     return BankData({part: collector.dataset() for part, collector in collectors.items()}, reported, truth)
@@ -268,9 +271,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where demo-bank.json and .md go")
     parser.add_argument("--users", type=int, default=Plan().users, help="customers of each bank")
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds each model is trained with")
-    parser.add_argument("--epochs", type=int, default=TrainSettings().epochs)
+    parser.add_argument("--epochs", type=int, default=ExperimentSettings().epochs)
     args = parser.parse_args()
-    plan, settings = Plan(users=args.users), TrainSettings(seeds=tuple(range(args.seeds)), epochs=args.epochs)
+    plan = Plan(users=args.users)
+    settings = TrainSettings(ExperimentSettings(tuple(range(args.seeds)), epochs=args.epochs))
     shape = [(name, getattr(args, name)) for name in ("users", "seeds", "epochs")]
     changed = [f" --{name} {value}" for name, value in shape if value != parser.get_default(name)]
     found = train_demo(args.out, args.results, plan, settings, COMMAND + "".join(changed))

@@ -67,8 +67,8 @@ def test_the_truth_says_of_what_typology_each_event_was(bank: BankData) -> None:
 @pytest.fixture(scope="module")
 def measured() -> Measured:
     """A made-up outcome of the demo bank's models, with two typologies."""
-    models = {"rules": Model(0.5, 1), "rgcn": Model(3.0)}
-    made = outcome_of(models, ("rgcn",))
+    models = {"rules": Model(0.5, 1), "hybrid": Model(3.0)}
+    made = outcome_of(models, ("hybrid",))
     kinds = np.where(made.target, np.where(np.arange(len(made)) % 2, "bust_out", "mule_ring"), "")
     return measure(replace(made, kinds=kinds), Settings(a_day=10, rounds=50))
 
@@ -77,7 +77,7 @@ def test_the_json_form_holds_the_bar_and_the_recall_by_typology(measured: Measur
     """The network's recall at 2.3 % false positives, at least .89, beside the rules' at 5.1 %."""
     said = report([measured], PLAN, "made up")
     (bar,) = [row for row in said["figures"] if row["bar"] is not None]
-    assert bar["value"] == said["models"]["later"]["rgcn"]["recall_at_fpr_0.023"]["value"]
+    assert bar["value"] == said["models"]["later"]["hybrid"]["recall_at_fpr_0.023"]["value"]
     assert bar["beside"]["value"] == said["models"]["later"]["rules"]["recall_at_fpr_0.051"]["value"]
     assert (bar["bar"], bar["ok"]) == (0.89, bar["value"] >= 0.89)
     assert set(said["kinds"]["later"]) == {"bust_out", "mule_ring"}
