@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands_ablate import ablate
 from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
 from deploy.commands_graph import graph_app
@@ -35,6 +36,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(mapping_app, name="mapping")
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
+app.command("ablate")(ablate)
 app.command("train")(train)
 
 FASTEST_PER_S = 100_000

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:  # they bring numba and scikit-learn: only the commands below wait for them
+    from deploy.progress import Shown
+    from scoring.flat_set import FlatSet
     from scoring.measured import Measured
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -23,15 +25,19 @@ def evaluate(
     seed: Annotated[int | None, typer.Option(help=SEED)] = None,
     mapping: Annotated[Path | None, typer.Option(help="Train and test on flat files: their mapping.")] = None,
     data: Annotated[Path, typer.Option(help="With --mapping: the folder of the files.")] = Path(),
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="With --mapping: trainings of each model.")] = 5,
-    epochs: Annotated[int, typer.Option(min=1, help="With --mapping: passes of the network.")] = 4,
-    most: Annotated[int, typer.Option(min=100, help="With --mapping: events to train on, at the most.")] = 120_000,
+    live: Annotated[bool, typer.Option("--live", help="Train and test on the graph in Neo4j.")] = False,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="With either: trainings of each model.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="With either: passes of the network.")] = 4,
+    most: Annotated[int, typer.Option(min=100, help="With either: events to train on, at the most.")] = 120_000,
 ) -> None:
     """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes); or, with
-    --mapping, models trained and tested on a bank's flat files by one split in time (minutes to hours).
+    --mapping or --live, models trained and tested on a bank's flat files, or on the graph that its changes made, by
+    one split in time (minutes to hours).
     """
-    if mapping is not None:
-        _evaluate_flat(_Flat(mapping, data, seeds, epochs, most), json, html, keep)
+    if mapping is not None and live:
+        raise typer.BadParameter("flat files or the graph in Neo4j: give one of --mapping and --live")
+    if mapping is not None or live:
+        _evaluate_set(_Set(mapping, data, seeds, epochs, most), json, html, keep)
         return
     from deploy import bootstrap
     from deploy.config import settings
@@ -46,8 +52,10 @@ def evaluate(
 
 
 @dataclass(frozen=True, slots=True)
-class _Flat:
-    mapping: Path
+class _Set:
+    """What is trained and tested on: flat files, or without a mapping the graph in Neo4j."""
+
+    mapping: Path | None
     data: Path
     seeds: int
     epochs: int
@@ -56,32 +64,60 @@ class _Flat:
     @property
     def command(self) -> str:
         """What makes the same figures again."""
-        return (
-            f"ringwatch evaluate --mapping {self.mapping.name} --data {self.data.name} --seeds {self.seeds} "
-            f"--epochs {self.epochs} --most {self.most}"
-        )
+        what = "--live" if self.mapping is None else f"--mapping {self.mapping.name} --data {self.data.name}"
+        return f"ringwatch evaluate {what} --seeds {self.seeds} --epochs {self.epochs} --most {self.most}"
 
 
-def _evaluate_flat(asked: _Flat, json: bool, html: Path | None, keep: Path | None) -> None:
-    from deploy.config import settings
-    from graph.flat import Refused
-    from graph.mapping import Mapping
+def _evaluate_set(asked: _Set, json: bool, html: Path | None, keep: Path | None) -> None:
+    from deploy.progress import Shown
     from scoring.experiment import ExperimentSettings, run
-    from scoring.flat_set import read_flat
     from scoring.measured import measure
     from scoring.split import SplitSettings
 
-    refused: list[Refused] = []
-    data = read_flat(Mapping.load(asked.mapping, settings().contacts_key()), asked.data, refused.append)
-    examples = "".join(f"\n  {row}" for row in refused[:5])
-    typer.echo(f"{len(data):,} events; {len(refused):,} rows refused{examples}", err=True)
     chosen = ExperimentSettings(tuple(range(asked.seeds)), epochs=asked.epochs, split=SplitSettings(most=asked.most))
-    outcome = run(data, chosen, lambda line: typer.echo(line, err=True))
-    if keep is not None:
-        outcome.save(keep)
-    found = measure(outcome)
+    with Shown(plain=json) as shown:
+        data = _read(asked, shown)
+        outcome = run(data, chosen, shown.told)
+        if keep is not None:
+            outcome.save(keep)
+        shown.at("drawing the intervals", 1.0)
+        found = measure(outcome)
     _print(found, _said("evaluate", asked.command, found) if json else None, found.figures)
     _write(html, found, f"{data.name}: network and hybrid beside boosted trees", asked.command)
+
+
+def _read(asked: _Set, shown: Shown) -> FlatSet:
+    return _read_graph(shown) if asked.mapping is None else read_files(asked.mapping, asked.data, shown)
+
+
+def read_files(mapping: Path, folder: Path, shown: Shown) -> FlatSet:
+    """A bank's flat files as a set; tells how many rows were refused."""
+    from deploy.config import settings
+    from graph.flat import Refused
+    from graph.mapping import Mapping
+    from scoring.flat_set import read_flat
+
+    refused: list[Refused] = []
+    shown.at(f"reading {folder}", 0.0)
+    data = read_flat(Mapping.load(mapping, settings().contacts_key()), folder, refused.append)
+    examples = "".join(f"\n  {row}" for row in refused[:5])
+    shown.say(f"{len(data):,} events; {len(refused):,} rows refused{examples}")
+    return data
+
+
+def _read_graph(shown: Shown) -> FlatSet:
+    from deploy import bootstrap
+    from deploy.config import settings
+    from scoring.live_set import read_live
+
+    mapping = bootstrap.mapping(settings())
+    shown.at("reading the graph", 0.0)
+    with bootstrap.driver(settings()) as bolt:
+        store = bootstrap.store(settings(), bolt)
+        store.check()
+        data = read_live(mapping, store.dump())
+    shown.say(f"{len(data):,} events in the graph")
+    return data
 
 
 def compare(
@@ -104,14 +140,11 @@ def compare(
 
 def _said(bench: str, command: str, found: Measured) -> dict[str, Any]:
     """The one JSON form, with every figure of every model."""
-    from importlib.metadata import version
-
-    from deploy.figures import machine
+    from deploy.figures import head
     from scoring.report import figures_of, kinds_of, models_of
 
-    made = {"version": version("ringwatch"), "machine": machine(), "command": command}
     figures, kinds = figures_of([found]), kinds_of([found])
-    return {"bench": bench, **made, "figures": figures, "models": models_of([found]), "kinds": kinds}
+    return head(bench, command) | {"figures": figures, "models": models_of([found]), "kinds": kinds}
 
 
 def _print(found: Measured, said: dict[str, Any] | None, columns: tuple[str, ...]) -> None:

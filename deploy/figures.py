@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -63,6 +63,11 @@ class Report(msgspec.Struct, frozen=True):
 def report(bench: str, figures: list[Figure]) -> Report:
     """The figures of one run on this machine."""
     return Report(bench, version("ringwatch"), machine(), figures)
+
+
+def head(bench: str, command: str) -> dict[str, Any]:
+    """What the JSON of an evaluation begins with."""
+    return {"bench": bench, "version": version("ringwatch"), "machine": machine(), "command": command}
 
 
 def machine() -> dict[str, object]:

@@ -79,6 +79,11 @@ class FlatSet:
         waits = [first[event.id] - event.time_ms for event in self.events if event.id in first]
         return max(0, int(np.median(waits)))
 
+    def payers(self, index: Ints) -> Ints:
+        """Events of one source node get the same number: they belong together when resampling."""
+        numbers: dict[str, int] = {}
+        return np.array([numbers.setdefault(self.events[at].src, len(numbers)) for at in index], np.int64)
+
     def _flags(self, ids: set[str]) -> Flags:
         return np.fromiter((f"{self.name}/{event.id}" in ids for event in self.events), bool, len(self.events))
 
@@ -104,6 +109,15 @@ def read_flat(mapping: Mapping, folder: Path, refused: Callable[[Refused], None]
     _put(mirror, book, waiting)
     if not events:
         raise FlatSetError(f"{folder}: no row became an event; mark an edge with `event = true` in the mapping")
+    return made(mapping, events, book, mirror)
+
+
+def made(mapping: Mapping, events: list[Event], book: LabelBook, mirror: Mirror) -> FlatSet:
+    """A set of what was read: events in the order of time, what was said of them, and the graph with all of it.
+
+    Raises:
+        FlatSetError: no fraud is labelled.
+    """
     schema = schema_of(
         {r.name: (r.source, r.target, r.numeric) for r in mapping.relations},
         mapping.labels,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from scoring.columns import Columns, Floats, Ints, join
 from scoring.core.architecture import Architecture
 from scoring.core.backend import CPU
 from scoring.core.calibration import Calibration, chosen, or_unchanged
-from scoring.core.fit import FitSettings, fit, seed_everything
+from scoring.core.fit import FitSettings, Progress, fit, seed_everything
 from scoring.core.network import EventNetwork
 from scoring.dataset import Flags
 from scoring.features import Features
@@ -40,6 +41,7 @@ from scoring.teaching import Teaching
 READ = 512  # events a network is asked of at a time
 FOLDS = 4  # in the order of time; the last is the slice that calibrates
 Say = Callable[[str], None]
+Tell = Callable[[int, Progress], None]  # the number of the network, from 1, and where it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,19 @@ class Networks:
 
 
 def networks_of(
-    settings: ExperimentSettings, schema: FeatureSchema, seed: int, learn: Slice, say: Say = lambda _: None
+    settings: ExperimentSettings,
+    schema: FeatureSchema,
+    seed: int,
+    learn: Slice,
+    say: Say = lambda _: None,
+    tell: Tell = lambda *_: None,
 ) -> Networks:
-    """Train the networks of one seed, each on one fold more."""
+    """Train the networks of one seed, each on one fold more; `tell` is told of every epoch."""
     prepared = learn.teaching.prepared
     before = np.full(len(prepared), np.nan)
     for number in range(1, FOLDS + 1):
-        network, loss = _network(settings, schema, seed, learn, np.flatnonzero(learn.fold < number))
+        earlier = np.flatnonzero(learn.fold < number)
+        network, loss = _network(settings, schema, seed, learn, earlier, partial(tell, number))
         following = np.flatnonzero(learn.fold == number)
         for first in range(0, len(following), READ):
             at = following[first : first + READ]
@@ -140,7 +148,12 @@ def networks_of(
 
 
 def _network(
-    settings: ExperimentSettings, schema: FeatureSchema, seed: int, learn: Slice, index: Ints
+    settings: ExperimentSettings,
+    schema: FeatureSchema,
+    seed: int,
+    learn: Slice,
+    index: Ints,
+    tell: Callable[[Progress], None],
 ) -> tuple[EventNetwork, float]:
     prepared = learn.teaching.prepared
     seed_everything(seed)
@@ -153,7 +166,7 @@ def _network(
     asked = FitSettings(
         settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight, average=0.99
     )
-    done = fit(network, lessons, asked)
+    done = fit(network, lessons, asked, progress=tell)
     return network, done.losses[-1]
 
 

@@ -55,6 +55,12 @@ class Split:
     cut_ms: int
     gap_ms: int
 
+    @property
+    def counted(self) -> str:
+        """How many events each part has, and how many of them are fraud."""
+        parts = (("train", self.train), ("calibrate", self.calibrate), ("test", self.test))
+        return ", ".join(f"{name} {len(part):,} ({part.target.sum():,} fraud)" for name, part in parts)
+
 
 def split(data: FlatSet, settings: SplitSettings, seed: int = 0) -> Split:
     """Cut a set.

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import neo4j
 import numpy as np
 import pytest
 from flat_payments import write
 from typer.testing import CliRunner
 
 from deploy.cli import app, main
+from deploy.config import settings
+from deploy.stack.endpoints import Endpoints
+from graph.neo4j_store import Neo4jStore
 from scoring.experiment import TITLES
+from scoring.flat_set import read_flat
 from scoring.outcome import Outcome, load
 
 runner = CliRunner()
@@ -79,6 +84,54 @@ def test_evaluate_trains_on_flat_files_and_keeps_what_was_said(tmp_path: Path) -
     said = json.loads(done.stdout)
     assert set(said["models"]["shop"]) == set(TITLES) and set(load(kept).said) == set(TITLES)
     assert str(tmp_path) not in done.stdout
+    assert "1,500 events; 0 rows refused" in done.stderr and "seed 0: network" in done.stderr
+
+
+def test_files_and_the_live_graph_are_not_evaluated_at_once(tmp_path: Path) -> None:
+    """Which of the two?"""
+    done = runner.invoke(app, ["evaluate", "--live", "--mapping", str(tmp_path / "shop.toml")])
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert done.exit_code == 2 and "one of --mapping and --live" in said
+
+
+def test_a_live_graph_that_does_not_answer_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a line; and nothing on standard output with --json."""
+    monkeypatch.setenv("RINGWATCH_NEO4J_URI", "bolt://127.0.0.1:9")
+    monkeypatch.setenv("RINGWATCH_NEO4J_PASSWORD", "none")
+    settings.cache_clear()
+    monkeypatch.setattr("sys.argv", ["ringwatch", "evaluate", "--live", "--json"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    settings.cache_clear()
+    found = capsys.readouterr()
+    assert left.value.code == 2 and found.out == "" and "ringwatch: Neo4j: ServiceUnavailable" in found.err
+
+
+@pytest.mark.stack
+@pytest.mark.usefixtures("key")
+def test_evaluate_trains_on_the_graph_in_neo4j(
+    tmp_path: Path, neo4j_driver: neo4j.Driver, servers: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every model, on what was put in."""
+    mapping = write(tmp_path)
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    store = Neo4jStore(neo4j_driver, mapping.schema)
+    store.init()
+    store.apply(list(read_flat(mapping, tmp_path, pytest.fail).mirror.dump()))
+    at = servers.neo4j
+    for name, value in {"MAPPING": tmp_path / "shop.toml", "NEO4J_URI": at.uri, "NEO4J_USER": at.user,
+                        "NEO4J_PASSWORD": at.password}.items():  # fmt: skip
+        monkeypatch.setenv(f"RINGWATCH_{name}", str(value))
+    settings.cache_clear()
+    done = runner.invoke(app, ["evaluate", "--live", "--seeds", "1", "--epochs", "1", "--json"])
+    settings.cache_clear()
+    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert set(said["models"]["shop"]) == set(TITLES) and "--live" in said["command"]
+    assert "1,500 events in the graph" in done.stderr
 
 
 @pytest.mark.usefixtures("key")
