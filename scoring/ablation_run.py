@@ -30,6 +30,7 @@ from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
 from scoring.core.topology import FEATURES
 from scoring.core.tuning import Search
+from scoring.folds import look_back
 from scoring.outcome import Outcome
 from scoring.prepared import Prepared
 from scoring.teaching import Teaching
@@ -38,7 +39,6 @@ from scoring.telling import NOBODY, Told
 MODEL = "network"
 POSITIVE = 4.0  # how much more a positive counts, as everywhere
 READ = 256  # events a network is asked of at a time
-LOOKS_BACK = 0.03  # share of the steps a moving average of the weights looks back over: 100 of 3,750 (see `experiment`)
 TITLES = {
     "lightgbm_row": "LightGBM, the event's own row",
     "lightgbm_counts": "LightGBM, + causal graph counts",
@@ -73,7 +73,7 @@ class AblationSettings:
     def fitting(self, events: int, variant: Variant) -> FitSettings:
         """How a variant's network is trained on so many events."""
         steps = -(-events // self.batch)
-        average = min(1.0 - 1.0 / max(2.0, LOOKS_BACK * steps * self.epochs), 0.99)
+        average = look_back(steps * self.epochs)
         base = FitSettings(self.epochs, steps, self.rate, self.decay, POSITIVE, average=average)
         return replace(base, **variant.fitting)  # type: ignore[arg-type]  # names of the table of variants
 

@@ -38,6 +38,7 @@ from scoring.schema import FeatureSchema
 from scoring.split import Part, SplitSettings
 from scoring.teaching import Teaching
 
+STEPS, SMALLEST = 800, 32  # steps a training should have at the least, and the smallest batch for it
 READ = 512  # events a network is asked of at a time
 FOLDS = 4  # in the order of time; the last is the slice that calibrates
 Say = Callable[[str], None]
@@ -161,13 +162,27 @@ def _network(
         len(schema.nodes), len(schema.edges), prepared.event.shape[1], len(schema.relations), **settings.options,  # type: ignore[arg-type]  # refused by Architecture itself
     ))  # fmt: skip
     network.fit_scaling(prepared.scaling())
-    lessons = learn.teaching.lessons(index, settings.batch, seed)
-    steps = -(-len(index) // settings.batch)
+    size = batch_of_few(settings, len(index))
+    steps = -(-len(index) // size)
     asked = FitSettings(
-        settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight, average=0.99
-    )
-    done = fit(network, lessons, asked, progress=tell)
+        settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight,
+        average=look_back(steps * settings.epochs),
+    )  # fmt: skip
+    done = fit(network, learn.teaching.lessons(index, size, seed), asked, progress=tell)
     return network, done.losses[-1]
+
+
+def batch_of_few(settings: ExperimentSettings, events: int) -> int:
+    """The batch that is asked for; of few events a smaller one, so that there are steps enough to learn in."""
+    return max(min(SMALLEST, settings.batch), min(settings.batch, events * settings.epochs // STEPS))
+
+
+def look_back(steps: int) -> float:
+    """Decay of a moving average of the weights that looks back over 3 % of the steps, 100 at the most.
+
+    A longer one would keep what the network was before it had learned: 0.99 of 14 steps leaves 87 % of that.
+    """
+    return min(1.0 - 1.0 / max(2.0, 0.03 * steps), 0.99)
 
 
 class Grown(NamedTuple):
