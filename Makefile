@@ -62,3 +62,4 @@ compose-env: ## .env with random passwords for docker compose
 
 clean: ## remove caches; .venv and downloads stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find graph scoring -name "*.nb[ic]" -delete
