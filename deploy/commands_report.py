@@ -99,7 +99,7 @@ def read_files(mapping: Path, folder: Path, shown: Shown) -> FlatSet:
 
     refused: list[Refused] = []
     shown.at(f"reading {folder}", 0.0)
-    data = read_flat(Mapping.load(mapping, settings().contacts_key()), folder, refused.append)
+    data = read_flat(Mapping.load(mapping, settings().contacts_key()), folder, refused.append, freeze=True)
     examples = "".join(f"\n  {row}" for row in refused[:5])
     shown.say(f"{len(data):,} events; {len(refused):,} rows refused{examples}")
     return data

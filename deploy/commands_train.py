@@ -37,7 +37,7 @@ def train(
     from scoring.train_flat import Order, train_flat
 
     refused: list[Refused] = []
-    found = read_flat(Mapping.load(mapping, settings().contacts_key()), data, refused.append)
+    found = read_flat(Mapping.load(mapping, settings().contacts_key()), data, refused.append, freeze=True)
     typer.echo(f"{len(found):,} events; {len(refused):,} rows refused", err=True)
     command = f"ringwatch train --mapping {mapping.name} --data {data.name} --kind {kind} --seeds {seeds}"
     command += f" --epochs {epochs} --most {most}"

@@ -301,6 +301,11 @@ class Adjacency:
         tally(self._graph, self._lines.rows, self._ranks, horizon_ms, cuts, node, key, value, most, out)
         return out
 
+    def freeze(self) -> None:
+        """Put everything into its slot, and let the objects behind it go: nothing is written any more."""
+        self._flush()
+        self.held = []
+
     def _flush(self) -> None:
         """Put what came since the last look into the slots."""
         waiting, self._waiting = np.array(self._waiting, np.int32).reshape(-1, 3), []

@@ -55,6 +55,7 @@ class Mirror:
         self._incomplete: dict[str, Incomplete] = {}
         self._horizons = Horizons(frozenset(windowed))
         self._versions, self._deletions = Ages(_hidden_at), Ages(_hidden_at)
+        self._frozen = False
 
     def check(self) -> None:
         """Always ready: dictionaries are their own constraints."""
@@ -69,6 +70,8 @@ class Mirror:
     def apply(self, upserts: Sequence[Upsert]) -> None:
         """See GraphStore.apply."""
         with self._lock:
+            if self._frozen:
+                raise StoreRefused("the mirror is frozen: it is read, and written no more")
             for upsert in upserts:
                 match upsert:
                     case NodeUpsert():
@@ -179,6 +182,17 @@ class Mirror:
         """Keep edges by the values of these attributes too, by relation: see `Adjacency.index`."""
         with self._lock:
             self._adjacent.index(categories)
+
+    def freeze(self) -> None:
+        """Let go of all that only further writing and `subgraphs` would need: walks and sums stay, in half the memory.
+
+        What is applied from now on is refused.
+        """
+        with self._lock:
+            self._adjacent.freeze()
+            self._chains.clear()
+            self._nodes.clear()
+            self._frozen = True
 
     def attach(self, lane: Lane) -> None:
         """Tell a lane of every edge and node, those that are here and those that will come, under their numbers."""

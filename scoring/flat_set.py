@@ -88,13 +88,14 @@ class FlatSet:
         return np.fromiter((f"{self.name}/{event.id}" in ids for event in self.events), bool, len(self.events))
 
 
-def read_flat(mapping: Mapping, folder: Path, refused: Callable[[Refused], None]) -> FlatSet:
+def read_flat(mapping: Mapping, folder: Path, refused: Callable[[Refused], None], freeze: bool = False) -> FlatSet:
     """Read a mapping's files into a mirror.
 
     Args:
         mapping: names files, events and labels.
         folder: where the files lie.
         refused: told of each row that does not fit; it stops nothing.
+        freeze: the mirror will only be walked (see `Mirror.freeze`): half the memory.
 
     Raises:
         FlatError: a file is missing or can't be read.
@@ -109,7 +110,10 @@ def read_flat(mapping: Mapping, folder: Path, refused: Callable[[Refused], None]
     _put(mirror, book, waiting)
     if not events:
         raise FlatSetError(f"{folder}: no row became an event; mark an edge with `event = true` in the mapping")
-    return made(mapping, events, book, mirror)
+    found = made(mapping, events, book, mirror)
+    if freeze:
+        mirror.freeze()
+    return found
 
 
 def made(mapping: Mapping, events: list[Event], book: LabelBook, mirror: Mirror) -> FlatSet:

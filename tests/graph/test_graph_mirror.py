@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+import pytest
 from histories import canonical, changes, demo_mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, Floor, Gone, NodeUpsert, Subgraph, Upsert
+from graph.store import StoreRefused
 from graph.versions import Chain
 from ingest.events import Change
 
@@ -189,3 +192,17 @@ def test_a_chain_is_closed_by_the_next_whatever_the_order(positions: list[int], 
     assert [held.closed_gone for held in chain.items] == [n is not None and n % 3 == 0 for n in following]
     asked = data.draw(st.integers(1, 9))
     assert chain.holds(pos(asked)) == (asked in taken)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EDGES, CAPS)
+def test_a_frozen_mirror_is_walked_as_before_and_refuses_to_be_written(edges: list[EdgeUpsert], caps: Caps) -> None:
+    """The same arrays, without the objects behind them."""
+    one, other = Mirror(), Mirror()
+    one.apply(edges)
+    other.apply(edges)
+    other.freeze()
+    walks = [mirror.walk([ASKED], caps, lambda seen: seen) for mirror in (one, other)]
+    assert all(np.array_equal(a, b) for a, b in zip(*walks, strict=True))
+    with pytest.raises(StoreRefused, match="frozen"):
+        other.apply(edges[:1] or [edge(1, "A:a", "A:b", 1)])
