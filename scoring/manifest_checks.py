@@ -114,6 +114,9 @@ def _sizes(manifest: Manifest) -> Iterator[str]:
     for name in ("hidden", "layers"):
         if sizes[name] < 1:
             yield f"sizes.{name} is {sizes[name]}, not 1 or more"
+    for name, value in sizes["decomposition"].items():
+        if isinstance(value, int) and not 0 <= value <= WIDEST:
+            yield f"sizes.decomposition.{name} is {value}, not 0 to {WIDEST}"
     if not 0 <= sizes["dropout"] < 1:
         yield f"sizes.dropout is {sizes['dropout']}, not 0 or more and below 1"
     if sizes["whole"] not in (0, FEATURES):

@@ -118,11 +118,13 @@ def read(
         BackendMissing: the backend's device is not there.
     """
     out, rows = np.empty((len(networks), len(data))), list[Rows]()
+    far = networks[0].architecture.event - len(schema.event)  # a model made before there was a past reads none
+    past = data.past[:, :far] if far in (0, data.past.shape[1]) else data.past
     topology = any(network.architecture.whole for network in networks)
     placed = [backend.place(network) for network in networks]
     for index, features in blocks(data.columns, schema):
-        rows.append(rows_of(schema, features, data.past[index]))
-        batch = batch_of(features, data.past[index], topology)
+        rows.append(rows_of(schema, features, past[index]))
+        batch = batch_of(features, past[index], topology)
         for place, network in enumerate(placed):
             out[place, index] = backend.logits(network, batch).numpy()
     return put_together(rows), out

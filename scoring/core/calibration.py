@@ -108,10 +108,17 @@ def isotonic(logit: ArrayLike, target: ArrayLike, weight: ArrayLike | None = Non
     least = 0.5 / weights.sum()  # half an event: no slice shows that a thing never comes
     share, place = np.unique(np.clip(came, least, 1 - least).round(DIGITS), return_inverse=True)
     middle = np.bincount(place, logits * weights) / np.bincount(place, weights)
-    odds = np.log(share) - np.log1p(-share)
-    if len(share) < 2:
-        return sigmoid
-    return Calibration(sigmoid.slope, sigmoid.bias, tuple(zip(middle.tolist(), odds.tolist(), strict=True)))
+    knots = _rising(middle, np.log(share) - np.log1p(-share))
+    return Calibration(sigmoid.slope, sigmoid.bias, knots) if len(knots) > 1 else sigmoid
+
+
+def _rising(logit: Floats, odds: Floats) -> tuple[tuple[float, float], ...]:
+    """Knots that rise in both: where rounding has made one equal to the one before it, that one is left out."""
+    knots: list[tuple[float, float]] = []
+    for knot in zip(logit.tolist(), odds.tolist(), strict=True):
+        if not knots or (knot[0] > knots[-1][0] and knot[1] > knots[-1][1]):
+            knots.append(knot)
+    return tuple(knots)
 
 
 def chosen(logit: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, seed: int = 0) -> Calibration:

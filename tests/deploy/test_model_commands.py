@@ -18,7 +18,7 @@ from scoring.engine import Engine
 from scoring.registry import ModelRefused
 
 SHIPPED = ROOT.parent / "scoring/models/demo"
-DEMO = "demo@cb65216b58a2"
+DEMO = "demo@4966f342cc9a"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -49,10 +49,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.fixture
 def second(tmp_path: Path) -> Path:
     """Another model: the demo's under another name, with a threshold of its own."""
-    manifest, network, baseline, _ = registry.load(SHIPPED)
+    manifest, network, baseline, trees = registry.load(SHIPPED)
     thresholds = msgspec.structs.replace(manifest.thresholds, alert=0.5)
     changed: dict[str, Any] = {"name": "second", "thresholds": thresholds}
-    registry.save(tmp_path / "second", msgspec.structs.replace(manifest, **changed), network, baseline)
+    registry.save(tmp_path / "second", msgspec.structs.replace(manifest, **changed), network, baseline, trees)
     return tmp_path / "second"
 
 
@@ -64,7 +64,7 @@ def test_from_an_empty_registry_to_a_model_and_back(run: Run, second: Path) -> N
     assert run("promote", "demo")[1].startswith(f"promoted: {DEMO} since ")
     status, out, _ = run("promote", "second", "--by", "ada", "--reason", "fewer alerts")
     assert status == 0 and out.rstrip().endswith("UTC by ada: fewer alerts")
-    assert run("rollback")[1] == f"gave up second@cb65216b58a2; promoted: {DEMO}, as before\n"
+    assert run("rollback")[1] == f"gave up second@4966f342cc9a; promoted: {DEMO}, as before\n"
     assert "nothing is promoted" in run("rollback")[1]
 
 
@@ -73,13 +73,13 @@ def test_the_list_marks_the_promoted_model_and_shows_figures(run: Run, second: P
     for folder in (SHIPPED, second):
         run("add", str(folder))
     run("promote", "demo")
-    (Settings().registry / "second@cb65216b58a2" / "baseline.txt").write_text("other")
+    (Settings().registry / "second@4966f342cc9a" / "baseline.txt").write_text("other")
     status, out, err = run("list")
     head, first, other, now = out.splitlines()
     assert status == 0 and err == ""
     assert head.split() == ["model", "PR-AUC", "trained", "on", "events", "alert", "from", "mapping"]
-    assert first.startswith(f"*  {DEMO}    0.651 later, 0.799 unseen  demo bank   188,960  0.329       in use")
-    assert other.startswith("   second@cb65216b58a2  broken: baseline.txt has sha256")
+    assert first.startswith(f"*  {DEMO}    0.496 later, 0.466 unseen  demo bank   191,907  0.272       in use")
+    assert other.startswith("   second@4966f342cc9a  broken: baseline.txt has sha256")
     assert now.startswith(f"promoted: {DEMO} since")
 
 
@@ -88,12 +88,12 @@ def test_the_list_for_programs_has_the_same(run: Run, second: Path) -> None:
     run("add", str(second))
     run("add", str(SHIPPED), "--json")
     run("promote", "demo", "--json")
-    (Settings().registry / "second@cb65216b58a2" / "manifest.sha256").unlink()
+    (Settings().registry / "second@4966f342cc9a" / "manifest.sha256").unlink()
     found = json.loads(run("list", "--json")[1])
     assert found["promoted"] == DEMO and found["folder"] == str(Settings().registry)
     demo, broken = found["models"]
     assert (demo["model"], demo["promoted"], demo["broken"]) == (DEMO, True, None)
-    assert demo["pr_auc"] == {"later": 0.65124, "unseen": 0.79925}
+    assert demo["pr_auc"] == {"later": 0.49565, "unseen": 0.46621}
     assert broken["promoted"] is False and "manifest.sha256 can't be read" in broken["broken"]
 
 
@@ -102,7 +102,7 @@ def test_a_model_is_shown_with_its_history(run: Run) -> None:
     run("add", str(SHIPPED))
     run("promote", "demo", "--reason", "the first")
     out = run("show", "demo")[1]
-    for part in (DEMO, "demo bank, 188,960 events", "16 edges at hop 1", "rgcn.pr_auc@unseen", "UTC (the first)"):
+    for part in (DEMO, "demo bank, 191,907 events", "16 edges at hop 1", "hybrid.pr_auc@unseen", "UTC (the first)"):
         assert part in out
     found = json.loads(run("show", "demo", "--json")[1])
     assert found["manifest"]["thresholds"]["alert"] == registry.load(SHIPPED)[0].thresholds.alert
@@ -129,7 +129,7 @@ REFUSED: list[tuple[list[str], str]] = [
 def test_what_can_not_be_done_is_said_in_one_line(run: Run, second: Path, arguments: list[str], says: str) -> None:
     """With status 2."""
     run("add", str(second))
-    (Settings().registry / "second@cb65216b58a2" / "weights.safetensors").unlink()
+    (Settings().registry / "second@4966f342cc9a" / "weights.safetensors").unlink()
     (second / "baseline.txt").write_text("other")
     status, out, err = run(*[str(second) if word == "BROKEN" else word for word in arguments])
     assert status == 2 and out == "" and says in err and err.startswith("ringwatch: ") and err.count("\n") == 1
@@ -163,8 +163,8 @@ def test_what_is_promoted_scores(run: Run, second: Path) -> None:
     assert bootstrap.engine(chosen).model == DEMO and bootstrap.model_folder(chosen) == SHIPPED
     run("promote", "second")
     scorer = bootstrap.engine(chosen)
-    assert isinstance(scorer, Engine) and scorer.model == "second@cb65216b58a2" and scorer.thresholds.alert == 0.5
-    assert bootstrap.model_folder(chosen) == chosen.registry / "second@cb65216b58a2"
+    assert isinstance(scorer, Engine) and scorer.model == "second@4966f342cc9a" and scorer.thresholds.alert == 0.5
+    assert bootstrap.model_folder(chosen) == chosen.registry / "second@4966f342cc9a"
     run("rollback")
     assert bootstrap.engine(chosen).model == DEMO
 
@@ -185,7 +185,7 @@ def test_a_promoted_model_that_broke_scores_nothing(run: Run, second: Path) -> N
     """A process that starts refuses; it does not quietly score by another."""
     run("add", str(second))
     run("promote", "second")
-    (Settings().registry / "second@cb65216b58a2" / "baseline.txt").write_text("other")
+    (Settings().registry / "second@4966f342cc9a" / "baseline.txt").write_text("other")
     with pytest.raises(ModelRefused, match=r"baseline\.txt has sha256"):
         bootstrap.engine(Settings())
 

@@ -124,3 +124,12 @@ def test_knots_that_do_not_rise_are_refused(knots: tuple[tuple[float, float], ..
         Calibration(1.0, 0.0, knots)
     with pytest.raises(msgspec.ValidationError, match="rising in both"):
         msgspec.convert({"knots": knots}, Calibration)
+
+
+def test_logits_that_rounding_makes_equal_share_a_knot() -> None:
+    """Trees say nearly the same of many events: steps one unit in the last place apart are no error."""
+    one = np.nextafter(0.3, 1)
+    logit = np.array([0.1] * 50 + [0.3] * 50 + [one] * 50 + [np.nextafter(one, 1)] * 50 + [0.9] * 50)
+    target = np.repeat([0.0, 0.2, 0.4, 0.6, 1.0], 50) > np.tile(np.linspace(0, 0.99, 50), 5)
+    found = isotonic(logit, target, np.full(250, 1 / 3))
+    assert np.isfinite(found.probability(logit)).all() and (np.diff(found.probability(np.sort(logit))) >= 0).all()
