@@ -95,9 +95,7 @@ def slice_of(data: FlatSet, train: Part, newest: Part, caps: Caps) -> Slice:
     return slice_from(data.schema, join(columns), np.concatenate(pasts), (target, weight), len(train))
 
 
-def slice_from(
-    schema: FeatureSchema, columns: Columns, past: Matrix, told: tuple[Flags, Floats], before: int
-) -> Slice:
+def slice_from(schema: FeatureSchema, columns: Columns, past: Matrix, told: tuple[Flags, Floats], before: int) -> Slice:
     """Make a slice of subgraphs in the order of time.
 
     Args:
