@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -130,9 +131,7 @@ def read(
     return put_together(rows), out
 
 
-def thresholds(
-    alert_fpr: float, attach_fpr: float, probability: Floats, negative: Flags, weight: Floats
-) -> Thresholds:
+def thresholds(alert_fpr: float, attach_fpr: float, probability: Floats, negative: Flags, weight: Floats) -> Thresholds:
     """Probabilities above which the given shares of the negatives lie."""
     order = np.argsort(-probability[negative])
     share = np.cumsum(weight[negative][order]) / weight[negative].sum()
@@ -157,6 +156,23 @@ class Card:
     metrics: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What the manifest says of a run that is shipped; see `Manifest`."""
+
+    kind: Literal["hybrid", "network"]
+    name: str
+    mapping: str
+    command: str
+    schema: FeatureSchema
+    caps: Caps
+    data: DataRange
+    seeds: dict[str, list[int]]
+    alert_fpr: float
+    attach_fpr: float
+    metrics: dict[str, float]
+
+
 def best(runs: Sequence[Run]) -> Run:
     """The run to ship: best on the calibration slice, with the labels as reported."""
     return max(runs, key=lambda run: (run.pr_auc, -run.seed))
@@ -164,35 +180,56 @@ def best(runs: Sequence[Run]) -> Run:
 
 def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequence[Run], card: Card) -> Path:
     """Write the best run as a model folder, a hybrid, and return the folder."""
-    run, watch = best(runs), data.calibrate
+    watch = data.calibrate
+    release = Release(
+        "hybrid", card.name, card.mapping, card.command, data.schema, data.caps, _range(card, data),
+        {"data": list(card.data_seeds), "training": [run.seed for run in runs]}, settings.alert_fpr,
+        settings.attach_fpr, card.metrics,
+    )  # fmt: skip
+    write(folder, best(runs), release, ~flags(watch.ids, data.reported), watch.weight)
+    return folder
+
+
+def write(folder: Path, run: Run, release: Release, negative: Flags, weight: Floats) -> Manifest:
+    """Write a run as a model folder.
+
+    Args:
+        folder: to write.
+        run: what was trained.
+        release: what the manifest says of it.
+        negative: [B] which events of the calibration slice are no fraud.
+        weight: [B] how many events each of them stands for.
+
+    Raises:
+        ModelRefused: the manifest says what can't be; nothing was written.
+    """
     hybrid, baseline = run.trees["hybrid"], run.trees["lightgbm_graph"]
-    features = msgspec.structs.replace(data.schema, past=past_names(data.schema))
+    whole = release.kind == "hybrid"
+    calibration, said = (hybrid.calibration, run.newest) if whole else (run.calibration, run.before)
+    features = msgspec.structs.replace(release.schema, past=past_names(release.schema))
     manifest = Manifest(
         format=registry.FORMAT,
-        name=card.name,
+        name=release.name,
         version="",
         features=features,
         schema_hash=features.hash,
-        mapping=card.mapping,
-        caps=data.caps,
+        mapping=release.mapping,
+        caps=release.caps,
         sizes=run.network.architecture,
-        calibration=hybrid.calibration,
+        calibration=calibration,
         baseline_calibration=baseline.calibration,
-        thresholds=thresholds(
-            settings.alert_fpr, settings.attach_fpr, run.newest, ~flags(watch.ids, data.reported), watch.weight
-        ),
-        data=_range(card, data),
+        thresholds=thresholds(release.alert_fpr, release.attach_fpr, said, negative, weight),
+        data=release.data,
         seed=run.seed,
-        seeds={"data": list(card.data_seeds), "training": [other.seed for other in runs]},
-        command=card.command,
-        metrics=card.metrics,
+        seeds=release.seeds,
+        command=release.command,
+        metrics=release.metrics,
         parity=parity(run.network),
         probe=Probe(0, ()),
         files={},
-        kind="hybrid",
+        kind=release.kind,
     )
-    registry.save(folder, manifest, run.network, baseline.trees.text(), hybrid.trees.text())
-    return folder
+    return registry.save(folder, manifest, run.network, baseline.trees.text(), hybrid.trees.text() if whole else None)
 
 
 def _range(card: Card, data: TrainingData) -> DataRange:

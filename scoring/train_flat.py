@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 import numpy as np
 
 from scoring import registry
-from scoring.cells import past_names
 from scoring.core.metrics import pr_auc
 from scoring.flat_set import FlatSet
 from scoring.folds import ExperimentSettings, Say, slice_of
-from scoring.registry import DataRange, Manifest, Probe
+from scoring.registry import DataRange, Manifest
 from scoring.split import split_now
-from scoring.train import Run, best, parity, run_of, thresholds
+from scoring.train import Release, Run, best, run_of, write
 
 Kind = Literal["hybrid", "network"]
 
@@ -55,20 +53,13 @@ def train_flat(
         runs.append(run_of(settings, data.schema, seed, learn, say))
         say(f"seed {seed}: PR-AUC {runs[-1].pr_auc:.3f} on the newest slice, before it was trained on")
     run = best(runs)
-    hybrid, baseline = run.trees["hybrid"], run.trees["lightgbm_graph"]
-    calibration, said = (hybrid.calibration, run.newest) if order.kind == "hybrid" else (run.calibration, run.before)
-    features = msgspec.structs.replace(data.schema, past=past_names(data.schema))
+    said = run.newest if order.kind == "hybrid" else run.before
     times = data.time_ms[np.concatenate([train.index, newest.index])]
     events, positives = round(float(train.weight.sum() + newest.weight.sum())), int(learn.teaching.target.sum())
-    manifest = Manifest(
-        format=registry.FORMAT, name=order.name, version="", features=features, schema_hash=features.hash,
-        mapping=order.mapping, caps=settings.caps, sizes=run.network.architecture, calibration=calibration,
-        baseline_calibration=baseline.calibration,
-        thresholds=thresholds(order.alert_fpr, order.attach_fpr, said, ~newest.target, newest.weight),
-        data=DataRange(data.name, int(times.min()), int(times.max()) + 1, cut_ms, events, positives),
-        seed=run.seed, seeds={"training": list(settings.seeds)}, command=order.command,
-        metrics={f"{registry.KINDS[order.kind].figures}.pr_auc@newest": pr_auc(newest.target, said)},
-        parity=parity(run.network), probe=Probe(0, ()), files={}, kind=order.kind,
+    release = Release(
+        order.kind, order.name, order.mapping, order.command, data.schema, settings.caps,
+        DataRange(data.name, int(times.min()), int(times.max()) + 1, cut_ms, events, positives),
+        {"training": list(settings.seeds)}, order.alert_fpr, order.attach_fpr,
+        {f"{registry.KINDS[order.kind].figures}.pr_auc@newest": pr_auc(newest.target, said)},
     )  # fmt: skip
-    trees = hybrid.trees.text() if order.kind == "hybrid" else None
-    return registry.save(folder, manifest, run.network, baseline.trees.text(), trees)
+    return write(folder, run, release, ~newest.target, newest.weight)

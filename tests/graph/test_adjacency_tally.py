@@ -62,6 +62,17 @@ def asked(n: int, src: str, dst: str, **attributes: str | float) -> Event:
     return Event(edge.owner, "new", edge.pos, 10 * n, "PAID", edge.src, edge.dst, 10 * n, attributes)
 
 
+def shuffled(log: list[Change], late: int, rng: random.Random) -> Mirror:
+    """A mirror that was told a history in any order, indexed somewhere on the way, with a horizon."""
+    mirror, upserts = Mirror(MAPPING.schema.windowed), upserts_of(log)
+    rng.shuffle(upserts)
+    mirror.apply(upserts[:late])
+    mirror.index(CATEGORIES)
+    mirror.apply(upserts[late:])
+    mirror.apply([Horizon("retention", log[len(log) // 4].committed_ms)])
+    return mirror
+
+
 def plain(edges: list[SubgraphEdge], event: Event) -> list[float]:
     """Counts of edges that come newest first."""
     known = [edge.label for edge in edges if edge.label is not None]
@@ -75,12 +86,7 @@ def plain(edges: list[SubgraphEdge], event: Event) -> list[float]:
 @given(changes(40), st.integers(0, 40), st.randoms(use_true_random=False))
 def test_ends_are_summed_as_the_subgraph_shows_them(log: list[Change], late: int, rng: random.Random) -> None:
     """Any history in any order: the edges of the event's relation in which source and target stand as they do here."""
-    mirror, upserts = Mirror(MAPPING.schema.windowed), upserts_of(log)
-    rng.shuffle(upserts)
-    mirror.apply(upserts[:late])
-    mirror.index(CATEGORIES)
-    mirror.apply(upserts[late:])
-    mirror.apply([Horizon("retention", log[len(log) // 4].committed_ms)])
+    mirror = shuffled(log, late, rng)
     events = events_of(log)
     parts = (COUNT, FRAUDS, LEGITS, NEW_KNOWN, NEW_FRAUDS, NEWEST_MS, OLDEST_MS, BEFORE_FRAUD)
     for event, sums, subgraph in zip(events, sums_of(mirror, events), mirror.subgraphs(events, EVERY), strict=True):
@@ -97,12 +103,7 @@ def test_ends_are_summed_as_the_subgraph_shows_them(log: list[Change], late: int
 @given(changes(40), st.integers(0, 40), st.randoms(use_true_random=False))
 def test_lines_say_what_the_arrays_say(log: list[Change], late: int, rng: random.Random) -> None:
     """Walks and sums are the same where every edge has to be looked up in the arrays."""
-    mirror, upserts = Mirror(MAPPING.schema.windowed), upserts_of(log)
-    rng.shuffle(upserts)
-    mirror.apply(upserts[:late])
-    mirror.index(CATEGORIES)
-    mirror.apply(upserts[late:])
-    mirror.apply([Horizon("retention", log[len(log) // 4].committed_ms)])
+    mirror = shuffled(log, late, rng)
     mirror.sweep(rng.randrange(10))
     events = events_of(log)
     walks, sums = mirror.walk(events, Caps((3, 2)), lambda seen: seen), sums_of(mirror, events)
