@@ -91,7 +91,7 @@ def _kept(state: Path, mapping: Path) -> Path:
 
 def _run(asked: _Asked, chosen: AblationSettings, shown: Shown) -> tuple[Ledger, list[str]]:
     """Run what is not finished, as far as the time goes; which variants were left out."""
-    from deploy.commands_report import read_files
+    from deploy.sets import read_files
     from scoring.ablation_inputs import sample
     from scoring.ablation_ledger import Ledger, Limits
     from scoring.ablation_recipe import recipe

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:  # they bring numba and scikit-learn: only the commands below wait for them
-    from deploy.progress import Shown
-    from scoring.flat_set import FlatSet
+from deploy.sets import one_of, read_files, read_graph
+
+if TYPE_CHECKING:  # it brings scikit-learn: only the commands below wait for it
     from scoring.measured import Measured
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -28,14 +28,13 @@ def evaluate(
     live: Annotated[bool, typer.Option("--live", help="Train and test on the graph in Neo4j.")] = False,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="With either: trainings of each model.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="With either: passes of the network.")] = 4,
-    most: Annotated[int, typer.Option(min=100, help="With either: events to train on, at the most.")] = 120_000,
+    most: Annotated[int, typer.Option(min=100, help="With either: events to train on, at the most.")] = 40_000,
 ) -> None:
     """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes); or, with
     --mapping or --live, models trained and tested on a bank's flat files, or on the graph that its changes made, by
     one split in time (minutes to hours).
     """
-    if mapping is not None and live:
-        raise typer.BadParameter("flat files or the graph in Neo4j: give one of --mapping and --live")
+    one_of(mapping, live)
     if mapping is not None or live:
         _evaluate_set(_Set(mapping, data, seeds, epochs, most), json, html, keep)
         return
@@ -76,7 +75,7 @@ def _evaluate_set(asked: _Set, json: bool, html: Path | None, keep: Path | None)
 
     chosen = ExperimentSettings(tuple(range(asked.seeds)), epochs=asked.epochs, split=SplitSettings(most=asked.most))
     with Shown(plain=json) as shown:
-        data = _read(asked, shown)
+        data = read_graph(shown) if asked.mapping is None else read_files(asked.mapping, asked.data, shown)
         outcome = run(data, chosen, shown.told)
         if keep is not None:
             outcome.save(keep)
@@ -84,40 +83,6 @@ def _evaluate_set(asked: _Set, json: bool, html: Path | None, keep: Path | None)
         found = measure(outcome)
     _print(found, _said("evaluate", asked.command, found) if json else None, found.figures)
     _write(html, found, f"{data.name}: network and hybrid beside boosted trees", asked.command)
-
-
-def _read(asked: _Set, shown: Shown) -> FlatSet:
-    return _read_graph(shown) if asked.mapping is None else read_files(asked.mapping, asked.data, shown)
-
-
-def read_files(mapping: Path, folder: Path, shown: Shown) -> FlatSet:
-    """A bank's flat files as a set; tells how many rows were refused."""
-    from deploy.config import settings
-    from graph.flat import Refused
-    from graph.mapping import Mapping
-    from scoring.flat_set import read_flat
-
-    refused: list[Refused] = []
-    shown.at(f"reading {folder}", 0.0)
-    data = read_flat(Mapping.load(mapping, settings().contacts_key()), folder, refused.append, freeze=True)
-    examples = "".join(f"\n  {row}" for row in refused[:5])
-    shown.say(f"{len(data):,} events; {len(refused):,} rows refused{examples}")
-    return data
-
-
-def _read_graph(shown: Shown) -> FlatSet:
-    from deploy import bootstrap
-    from deploy.config import settings
-    from scoring.live_set import read_live
-
-    mapping = bootstrap.mapping(settings())
-    shown.at("reading the graph", 0.0)
-    with bootstrap.driver(settings()) as bolt:
-        store = bootstrap.store(settings(), bolt)
-        store.check()
-        data = read_live(mapping, store.dump())
-    shown.say(f"{len(data):,} events in the graph")
-    return data
 
 
 def compare(

@@ -14,7 +14,7 @@ from scoring.ablation_variants import BASE, SHUFFLED, Reads, Variant
 from scoring.control import Control
 from scoring.measured import Settings, measure
 from scoring.outcome import Outcome, joined
-from scoring.report import figure_row
+from scoring.report import figure_row, with_bounds
 
 OWN_ROW = "lightgbm_row"  # reads no edges
 COST = (
@@ -66,7 +66,7 @@ def markdown(result: Result) -> str:
     """For people."""
     parts = [ablation.table(result.ablation)]
     if result.control is not None:
-        parts.append(control.table(result.control))
+        parts.append(control_table(result.control))
     else:
         parts.append("The edge-shuffle control was not run for want of time.\n")
     parts.append("".join(f"- {line}\n" for line in _notes(result)))
@@ -87,3 +87,15 @@ def figures(result: Result) -> list[dict[str, Any]]:
         found += [figure_row(f"control_pr_auc_{name}@{test}", "pr_auc", each, None) for name, each in rows]
         found[-1]["verdict"] = edges.verdict
     return found
+
+
+def control_table(found: Control) -> str:
+    """Markdown: the gain, the gain with shuffled edges, and the verdict."""
+    rows = (
+        (f"gain of {found.model} over {found.rival}", found.gain, found.verdict),
+        ("gain with shuffled edges", found.shuffled, ""),
+        ("what the edges add", found.graph, ""),
+    )
+    lines = ["| PR-AUC | difference | verdict |", "|---|---:|---|"]
+    lines += [f"| {name} | {with_bounds('pr_auc', each, signed=True)} | {said} |" for name, each, said in rows]
+    return "\n".join([*lines, ""])

@@ -21,22 +21,27 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class BoostSettings:
-    """How trees are grown; rounds stop early on the calibration slice."""
+    """How trees are grown; rounds stop early on the calibration slice, by log loss: the average precision of its few
+    frauds leaps, and stopped one seed after 2 trees, the next after 98 (decision 45).
+    """
 
     rounds: int = 400
     patience: int = 40
-    leaves: int = 31
+    leaves: int = 15
     rate: float = 0.05
+    columns: float = 0.5  # share of them that a tree may read
+    shrink: float = 20.0  # L2 of the leaves
     threads: int = 1
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """As LightGBM takes them."""
         return {
             "objective": "binary",
-            "metric": "average_precision",
+            "metric": "binary_logloss",
             "num_leaves": self.leaves,
             "learning_rate": self.rate,
-            "feature_fraction": 0.7,
+            "feature_fraction": self.columns,
+            "lambda_l2": self.shrink,
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
             "min_data_in_leaf": 20,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from scoring.core.interval import Interval
 from scoring.measured import Measured
-from scoring.report import with_bounds
 
 SURVIVES = "a gain that survives shuffling is no graph gain"
 
@@ -51,15 +50,3 @@ def control(measured: Measured, model: str, shuffled: str, rival: str) -> Contro
         measured.difference(shuffled, rival, "pr_auc"),
         measured.difference(model, shuffled, "pr_auc"),
     )
-
-
-def table(found: Control) -> str:
-    """Markdown: the gain, the gain with shuffled edges, and the verdict."""
-    rows = (
-        (f"gain of {found.model} over {found.rival}", found.gain, found.verdict),
-        ("gain with shuffled edges", found.shuffled, ""),
-        ("what the edges add", found.graph, ""),
-    )
-    lines = ["| PR-AUC | difference | verdict |", "|---|---:|---|"]
-    lines += [f"| {name} | {with_bounds('pr_auc', each, signed=True)} | {said} |" for name, each, said in rows]
-    return "\n".join([*lines, ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from scoring.core.network import EventNetwork
 from scoring.features import Features, compute
 from scoring.hybrid import HybridTrees
 from scoring.registry import Manifest, Thresholds
-from scoring.rows import batch_of
+from scoring.rows import batch_of, rows_of
 from scoring.score import Contribution, strongest
 
 
@@ -67,14 +68,15 @@ class Engine:
         network: EventNetwork,
         names: rules.Names | None = None,
         trees: str | None = None,
+        baseline: str | None = None,
     ) -> None:
-        """Take what `registry.load` gave. With trees they have the last word, and the network is one of their columns.
+        """Take what `registry.load` gave: with trees it is a hybrid, of which the baseline may be a member.
 
         Raises:
             ModelRefused: the trees are no trees, or read other columns than these features make.
         """
         self.manifest, self.network = manifest, network
-        self._trees = None if trees is None else HybridTrees(manifest, trees)
+        self._trees = None if trees is None else HybridTrees(manifest, trees, baseline)
         self._sampler: Sampler | None = None
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
@@ -93,7 +95,7 @@ class Engine:
     def of(cls, loaded: registry.Loaded, threads: int = 1) -> Engine:
         """A model that was loaded; `threads` as of `load`."""
         torch.set_num_threads(threads)
-        return cls(loaded.manifest, loaded.network, trees=loaded.trees)
+        return cls(loaded.manifest, loaded.network, trees=loaded.trees, baseline=loaded.baseline)
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
@@ -127,15 +129,14 @@ class Engine:
         with torch.inference_mode():
             logit = self.network(batch).double().numpy()
         if self._trees is not None:
-            logit = self._trees.logit(features, past, logit)
+            logit = self._trees.blend(rows_of(self.manifest.features, features, past), logit)
         return [Scored(float(p), self.model) for p in self.manifest.calibration.probability(logit)]
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         """What each edge's messages, and each feature, add to the calibrated logit.
 
         By the network, gradient times input: an edge is weighed by a gate on its messages, a feature by its distance
-        from the training mean. By trees, a feature by its Shapley value (Lundberg et al. 2020), the network among
-        them, whose value is shared out over its edges as the gradients weigh them.
+        from the training mean. Of a hybrid, see `HybridTrees.explain`.
         At most `top` edges and `top` features of each. Costs about three scores alone, one and a half in
         a batch: for events somebody will look at.
         """
@@ -147,17 +148,17 @@ class Engine:
         raw = self.network(batch, gate)
         logit = raw * self.manifest.calibration.slope
         by_edge, by_node, by_event = torch.autograd.grad(logit.sum(), [gate, batch.x, batch.event])
+        edges = _by_subgraph(by_edge.tolist(), subgraphs, self.manifest)
         if self._trees is not None:
-            moved = _by_subgraph(by_edge.tolist(), subgraphs, self.manifest)
-            return self._trees.explain(features, past, raw.detach().double().numpy(), moved, top)
+            rows = rows_of(self.manifest.features, features, past)
+            return self._trees.explain(rows, raw.detach().double().numpy(), edges, top)
         events = _weigh(by_event, batch.event, self.network.scale_event.mean)
         ends = [_weigh(by_node[end], batch.x[end], self.network.scale_nodes.mean) for end in batch.ends.T]
+        names = [name for part in ("event", "source", "target") for name in self._names_of(part)]
         explained = []
-        for at, edges in enumerate(_by_subgraph(by_edge.tolist(), subgraphs, self.manifest)):
-            named = dict(zip(self._names_of("event"), events[at], strict=True))
-            for name, rows in zip(("source", "target"), ends, strict=True):
-                named |= dict(zip(self._names_of(name), rows[at], strict=True))
-            explained.append(strongest(edges, named.items(), top))
+        for moved, *parts in zip(edges, events, *ends, strict=True):
+            weighed = zip(names, chain.from_iterable(parts), strict=True)
+            explained.append(strongest(moved, weighed, top))
         return explained
 
     def _names_of(self, part: str) -> list[str]:

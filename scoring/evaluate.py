@@ -12,16 +12,19 @@ from scoring import registry
 from scoring.baseline import Boosted
 from scoring.columns import Floats
 from scoring.dataset import Dataset, Flags, flags
-from scoring.experiment import BAR
+from scoring.experiment import BAR, CONTROL
+from scoring.experiment import OURS as COMMON_OURS
 from scoring.experiment import TITLES as COMMON
+from scoring.hybrid import HybridTrees
+from scoring.one_run import Run
 from scoring.outcome import Outcome
-from scoring.rows import with_network
 from scoring.schema import FeatureSchema
-from scoring.train import Run, read
+from scoring.train import read
 
-MODELS = ("rules", "lightgbm_row", "lightgbm_counts", "lightgbm_labels", "lightgbm_graph", "rgcn", "hybrid")
-OURS = ("rgcn", "hybrid")
-TITLES = {"rules": "rules", "rgcn": "R-GCN", **COMMON}
+TITLES = {"rules": "rules", **{"rgcn" if name == "network" else name: title for name, title in COMMON.items()}}
+TITLES["rgcn"] = "R-GCN"
+MODELS = tuple(TITLES)
+OURS = tuple("rgcn" if name == "network" else name for name in COMMON_OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,14 @@ def outcome(runs: Sequence[Run], test: Holdout, schema: FeatureSchema) -> Outcom
         OutcomeError: it holds one class only.
     """
     rows, network = read([run.network for run in runs], test.data, schema)
-    target, matrices = flags(test.data.ids, test.truth), rows.named()
-    said = {"rules": test.data.rules[None, :]}
-    for name, matrix in matrices.items():
-        said[name] = np.stack([run.trees[name].probability(matrix) for run in runs])
-    pairs = list(zip(runs, network, strict=True))
-    said["rgcn"] = np.stack([run.calibration.probability(logit) for run, logit in pairs])
-    wide = matrices["lightgbm_graph"]
-    said["hybrid"] = np.stack([run.trees["hybrid"].probability(with_network(wide, logit)) for run, logit in pairs])
-    return _outcome(test, target, said, {"Seeds": f"training seeds {', '.join(str(r.seed) for r in runs)}."})
+    found = [_called(run.said(rows, logit)) for run, logit in zip(runs, network, strict=True)]
+    said = {"rules": test.data.rules[None, :]} | {name: np.stack([each[name] for each in found]) for name in MODELS[1:]}
+    notes = {"Seeds": f"training seeds {', '.join(str(run.seed) for run in runs)}."}
+    return _outcome(test, flags(test.data.ids, test.truth), said, notes)
+
+
+def _called(said: dict[str, Floats]) -> dict[str, Floats]:
+    return {"rgcn" if name == "network" else name: each for name, each in said.items()}
 
 
 def folder_outcome(folder: Path, test: Holdout) -> Outcome:
@@ -61,17 +63,18 @@ def folder_outcome(folder: Path, test: Holdout) -> Outcome:
         ValueError: the test set was thinned.
         OutcomeError: it holds one class only.
     """
-    manifest, network, text, trees = registry.load(folder)
-    rows, logit = read([network], test.data, manifest.features)
+    loaded = registry.load(folder)
+    manifest, text = loaded.manifest, loaded.baseline
+    rows, logit = read([loaded.network], test.data, manifest.features)
     said = {"rules": test.data.rules[None, :]}
     if text is not None:
         found = Boosted.parse(text).logit(rows.graph)
         said["lightgbm_graph"] = manifest.baseline_calibration.probability(found)[None, :]
-    if trees is None:
+    if loaded.trees is None:
         said["rgcn"] = manifest.calibration.probability(logit)
     else:
-        found = Boosted.parse(trees).logit(with_network(rows.graph, logit[0]))
-        said["hybrid"] = manifest.calibration.probability(found)[None, :]
+        whole = HybridTrees(manifest, loaded.trees, text).blend(rows, logit[0])
+        said["hybrid"] = manifest.calibration.probability(whole)[None, :]
     notes = {"Seeds": f"the shipped model alone, training seed {manifest.seed}."}
     return _outcome(test, flags(test.data.ids, test.truth), said, notes)
 
@@ -83,5 +86,5 @@ def _outcome(test: Holdout, target: Flags, said: dict[str, Floats], notes: dict[
     ours, bars = (tuple(name for name in names if name in said) for names in (OURS, (BAR,)))
     return Outcome(
         test.name, test.data.ids, test.data.time_ms, target, said, TITLES,
-        ours=ours, notes=notes, bars=bars, kinds=kinds,
+        ours=ours, notes=notes, bars=bars, kinds=kinds, control=CONTROL if set(CONTROL) <= said.keys() else (),
     )  # fmt: skip

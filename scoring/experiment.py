@@ -6,22 +6,20 @@ Shapes: B events, S seeds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-import torch
 
 from graph.model import Caps
+from scoring.blend import SHARES
 from scoring.columns import Floats, Ints
 from scoring.core.backend import CPU
-from scoring.core.calibration import chosen, or_unchanged
-from scoring.core.fit import Progress
 from scoring.flat_set import FlatSet
-from scoring.folds import FOLDS, Networks, Slice, grown, networks_of, slice_of
 from scoring.folds import ExperimentSettings as ExperimentSettings
+from scoring.folds import Networks, networks_of, slice_of
 from scoring.inputs import stream
+from scoring.one_run import epochs_told, run_from
 from scoring.outcome import Outcome
-from scoring.rows import Rows, batch_of, put_together, rows_of, with_network
+from scoring.rows import Rows, batch_of, put_together, rows_of
 from scoring.split import Split, split
 from scoring.telling import NOBODY, Told
 
@@ -31,11 +29,14 @@ TITLES = {
     "lightgbm_labels": "LightGBM, + labels known by then",
     "lightgbm_graph": "LightGBM, + sums over the neighbourhood",
     "network": "network",
-    "hybrid": "hybrid: trees that read the network",
+    "lightgbm_network": "LightGBM, + the network's logit",
+    "lightgbm_shuffled": "the same, each with another event's neighbourhood",
+    "hybrid": "hybrid: network and trees, blended",
 }
-OURS = ("network", "hybrid")
+OURS = ("network", "lightgbm_network", "hybrid")
 TRAINED = 0.7  # of the run, when its networks are: reading later events and growing trees take the rest
 BAR = "lightgbm_labels"  # what has to be beaten (issue 5), beside the strongest in the same table
+CONTROL = ("lightgbm_network", "lightgbm_shuffled", "lightgbm_row")  # see `Outcome.control`
 
 
 def run(data: FlatSet, settings: ExperimentSettings, told: Told = NOBODY) -> Outcome:
@@ -44,20 +45,21 @@ def run(data: FlatSet, settings: ExperimentSettings, told: Told = NOBODY) -> Out
     Raises:
         FlatSetError: the set can't be split so.
     """
-    torch.set_num_threads(settings.threads)
     cut = split(data, settings.split)
     told.say(cut.counted)
     told.at("sampling what is trained on", 0.0)
     learn = slice_of(data, cut.train, cut.calibrate, settings.caps)
+    seeds = len(settings.seeds)
     networks = [
-        networks_of(settings, data.schema, seed, learn, told.say, partial(_epoch, told, place, len(settings.seeds)))
+        networks_of(settings, data.schema, seed, learn, told.say, epochs_told(told, place, seeds, TRAINED))
         for place, seed in enumerate(settings.seeds)
     ]
     told.at("sampling later events", TRAINED)
     later = _later(data, cut.test.index, settings.caps, networks)
     said: dict[str, list[Floats]] = {}
     for seed, own, logit in zip(settings.seeds, networks, later.logits, strict=True):
-        for name, scores in _seed(settings, seed, learn, later.rows, own.before, logit).items():
+        made = run_from(settings, seed, learn, own)
+        for name, scores in made.said(later.rows, logit).items():
             said.setdefault(name, []).append(scores)
         told.at(f"seed {seed}: trees", TRAINED + (1 - TRAINED) * len(said["network"]) / len(settings.seeds))
     test = cut.test.index
@@ -65,14 +67,8 @@ def run(data: FlatSet, settings: ExperimentSettings, told: Told = NOBODY) -> Out
     return Outcome(
         data.name, ids, data.time_ms[test], cut.test.target, {name: np.stack(each) for name, each in said.items()},
         TITLES, ours=OURS, groups={"payers": data.payers(test)}, notes=_notes(data, cut, settings), bars=(BAR,),
+        control=CONTROL,
     )  # fmt: skip
-
-
-def _epoch(told: Told, seed: int, seeds: int, network: int, progress: Progress) -> None:
-    """Tell that an epoch is done, of which seed's which network."""
-    epoch = progress.epoch + 1
-    text = f"seed {seed + 1} of {seeds}: network {network} of {FOLDS}, epoch {epoch} of {progress.epochs}"
-    told.at(text, TRAINED * (seed + (network - 1 + epoch / progress.epochs) / FOLDS) / seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +89,6 @@ def _later(data: FlatSet, index: Ints, caps: Caps, networks: list[Networks]) -> 
     return Later(put_together(rows), logits)
 
 
-def _seed(
-    settings: ExperimentSettings, seed: int, learn: Slice, later: Rows, before: Floats, logit: Floats
-) -> dict[str, Floats]:
-    """What each model trained with this seed says of the test events: calibrated [B]."""
-    test = later.named()
-    own = learn.rows.named() | {"hybrid": with_network(learn.rows.graph, before)}
-    test |= {"hybrid": with_network(later.graph, logit)}
-    said = {name: grown(settings, seed, learn, matrix).probability(test[name]) for name, matrix in own.items()}
-    newest, teaching = learn.newest, learn.teaching
-    calibration = or_unchanged(chosen, before[newest], teaching.target[newest], teaching.weight[newest])
-    said["network"] = calibration.probability(logit)
-    return said
-
-
 def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str, str]:
     asked = settings.split
     return {
@@ -114,6 +96,8 @@ def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str,
         f"{cut.gap_ms / 86_400_000:.2f} days before them are left out.",
         "Labels": f"known {data.delay_ms / 86_400_000:.2f} days after the event (median); training knows what was "
         "reported when the test begins, every event sees what was reported before it.",
+        "Blend": f"of the hybrid's log-odds {SHARES[0]:.1%} are the network's, {SHARES[1]:.1%} those of boosting on "
+        f"all, {SHARES[2]:.1%} those of the same with the network; each by its own sigmoid on the newest slice.",
         "Refit": "what stopped and calibrated on the newest slice was made once more with it, and then tested.",
         "Thinning": f"of the negatives one in {cut.train.weight.max():.1f} trains, with that weight; "
         "no test event is left out.",

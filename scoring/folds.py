@@ -18,6 +18,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from graph.model import Caps
 from scoring.baseline import Boosted, BoostSettings, Matrix
@@ -132,7 +133,11 @@ def networks_of(
     say: Say = lambda _: None,
     tell: Tell = lambda *_: None,
 ) -> Networks:
-    """Train the networks of one seed, each on one fold more; `tell` is told of every epoch."""
+    """Train the networks of one seed, each on one fold more; `tell` is told of every epoch.
+
+    Sets torch's threads for the whole process.
+    """
+    torch.set_num_threads(settings.threads)
     prepared = learn.teaching.prepared
     before = np.full(len(prepared), np.nan)
     for number in range(1, FOLDS + 1):

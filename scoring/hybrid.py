@@ -1,4 +1,4 @@
-"""The trees of a hybrid: they read everything a baseline may, and what the network says, and have the last word.
+"""The trees of a hybrid, with and without the network among their columns, blended with the network itself.
 
 Shapes: B events, P features with a long look back, C columns of the trees.
 """
@@ -8,55 +8,65 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scoring.baseline import Boosted, Matrix
+import numpy as np
+
+from scoring.baseline import Boosted
 from scoring.columns import Floats
-from scoring.features import Features
-from scoring.manifest import Manifest, ModelRefused
-from scoring.rows import names_of, rows_of, with_network
+from scoring.manifest import BASELINE, TREES, Manifest, ModelRefused
+from scoring.rows import Rows, names_of
 from scoring.score import Contribution, strongest
+
+Moved = Sequence[Sequence[tuple[str, float]]]  # of each event, what its edges add to the network's logit
 
 
 class HybridTrees:
-    """Trees of a model folder, with what they need to make their columns."""
+    """Trees of a model folder, and how much of each member makes the whole."""
 
-    def __init__(self, manifest: Manifest, text: str) -> None:
-        """Read LightGBM's text.
+    def __init__(self, manifest: Manifest, trees: str, baseline: str | None) -> None:
+        """Read LightGBM's text; of the baseline only where the blend has a share of it.
 
         Raises:
             ModelRefused: it can't be read, or the trees read other columns than these features make.
         """
-        self._schema, self._slope = manifest.features, manifest.calibration.slope
+        self._slope, self._blend = manifest.calibration.slope, manifest.blend
         self._columns = names_of(manifest.features)
-        try:
-            self._trees = Boosted.parse(text)
-        except Exception as error:  # LightGBM's own
-            raise ModelRefused(Path(manifest.model), f"its trees can't be read: {error}") from error
-        if (found := self._trees.booster.num_feature()) != len(self._columns):
-            said = f"its trees read {found} columns, the features make {len(self._columns)}"
-            raise ModelRefused(Path(manifest.model), said)
+        self._trees = _parsed(manifest, TREES, trees, len(self._columns))
+        self._baseline = None
+        if self._blend.baseline:
+            self._baseline = _parsed(manifest, BASELINE, baseline or "", len(self._columns) - 1)
 
-    def logit(self, features: Features, past: Matrix, logit: Floats) -> Floats:
-        """Raw scores of events with these features and this logit of the network: [B]."""
-        return self._trees.logit(self._matrix(features, past, logit))
+    def blend(self, rows: Rows, logit: Floats) -> Floats:
+        """Raw scores of events with these rows and this logit [B] of the network: [B]."""
+        baseline = np.zeros(len(logit)) if self._baseline is None else self._baseline.logit(rows.graph)
+        return self._blend.logit(logit, baseline, self._trees.logit(rows.with_network(logit)))
 
-    def explain(
-        self, features: Features, past: Matrix, logit: Floats, edges: Sequence[Sequence[tuple[str, float]]], top: int
-    ) -> list[tuple[Contribution, ...]]:
-        """What each column adds to the calibrated logit (Shapley values of the trees, Lundberg et al. 2020).
+    def explain(self, rows: Rows, logit: Floats, edges: Moved, top: int) -> list[tuple[Contribution, ...]]:
+        """What each edge and each feature adds to the calibrated logit: Shapley values (Lundberg et al. 2020).
 
-        The network is one of the columns: its value is shared out over its edges, as `edges`, what each adds to the
-        network's logit, weighs them.
+        Of trees those of their columns; the network is one of the columns, and a member of the blend beside: both
+        together are what it adds, shared out over its edges as `edges`, what each adds to its logit, weighs them.
         """
-        values = self._trees.shares(self._matrix(features, past, logit)) * self._slope
+        values = self._blend.trees * self._trees.shares(rows.with_network(logit))[:, :-1]  # the last is the mean of all
+        if self._baseline is not None:
+            values[:, :-1] += self._blend.baseline * self._baseline.shares(rows.graph)[:, :-1]
+        values[:, -1] += self._blend.network * (logit - self._blend.middle)
         explained = []
-        for row, moved in zip(values.tolist(), edges, strict=True):
+        for row, moved in zip((values * self._slope).tolist(), edges, strict=True):
             by_name: dict[str, float] = {}
-            for name, value in zip(self._columns, row, strict=False):  # behind them the mean of all
+            for name, value in zip(self._columns, row, strict=True):
                 by_name[name] = by_name.get(name, 0.0) + value  # the row's own columns stand twice
-            share = row[len(self._columns) - 1] / (sum(abs(by) for _, by in moved) or 1.0)
+            share = row[-1] / (sum(abs(by) for _, by in moved) or 1.0)
             shared = [(owner, share * abs(by)) for owner, by in moved]
             explained.append(strongest(shared, by_name.items(), top))
         return explained
 
-    def _matrix(self, features: Features, past: Matrix, logit: Floats) -> Matrix:
-        return with_network(rows_of(self._schema, features, past).graph, logit)
+
+def _parsed(manifest: Manifest, name: str, text: str, columns: int) -> Boosted:
+    try:
+        trees = Boosted.parse(text)
+    except Exception as error:  # LightGBM's own
+        raise ModelRefused(Path(manifest.model), f"{name} can't be read: {error}") from error
+    if (found := trees.booster.num_feature()) != columns:
+        said = f"the trees of {name} read {found} columns, the features make {columns}"
+        raise ModelRefused(Path(manifest.model), said)
+    return trees

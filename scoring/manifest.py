@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from graph.model import Caps
+from scoring.blend import Blend
 from scoring.core.architecture import Architecture
 from scoring.core.calibration import Calibration
 from scoring.schema import FeatureSchema
@@ -22,7 +23,7 @@ BASELINE = "baseline.txt"
 TREES = "trees.txt"
 README = "README.md"
 TOLERANCE = 1e-4  # of a logit, between the machine that trained and the one that loads
-OPTIONS = ("sizes.", "features.")  # where fields may be lacking: a later option is at its default in an older model
+OPTIONS = ("sizes.", "features.", "blend")  # may be lacking, or lack fields: an older model has them at their default
 AGAIN = "take the folder again from where it was made, or train anew"
 
 
@@ -95,6 +96,7 @@ class Manifest(msgspec.Struct, frozen=True):
         parity: largest difference between the two layouts of the convolution with these weights.
         files: sha256 of each file beside the manifest.
         kind: which of `KINDS` it is.
+        blend: shares of a hybrid's members; another kind has none.
     """
 
     format: int
@@ -117,6 +119,7 @@ class Manifest(msgspec.Struct, frozen=True):
     probe: Probe
     files: dict[str, str]
     kind: str = "network"
+    blend: Blend = Blend()
 
     @property
     def model(self) -> str:
@@ -169,7 +172,7 @@ def _misfit(written: Mapping[str, Any], known: Mapping[str, Any], inside: str) -
     for name in [*written, *known]:
         if name not in known:
             return f"has {inside + name!r}, which this code does not know"
-        if name not in written and inside not in OPTIONS:
+        if name not in written and inside not in OPTIONS and name not in OPTIONS:
             return f"lacks {inside + name!r}"
         value = written.get(name)
         if isinstance(value, dict) and (found := _misfit(value, known[name], f"{inside}{name}.")):

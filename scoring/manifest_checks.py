@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from graph.model import Caps
+from scoring.blend import Blend
 from scoring.cells import past_names
 from scoring.core.calibration import Calibration
 from scoring.core.topology import FEATURES
-from scoring.manifest import KINDS, TREES, Manifest, ModelRefused, Probe, version_of
+from scoring.manifest import BASELINE, KINDS, TREES, Manifest, ModelRefused, Probe, version_of
 from scoring.schema import VERSION, rebuilt
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it becomes a folder's name
@@ -73,6 +74,10 @@ def _identity(manifest: Manifest) -> Iterator[str]:
         yield f"the manifest lists no {name}"
     for name in sorted(manifest.files.keys() - kind.files):
         yield f"the manifest lists {name!r}; a model of kind {manifest.kind} has {', '.join(sorted(kind.files))}"
+    if manifest.blend.baseline and BASELINE not in manifest.files:
+        yield f"the manifest lists no {BASELINE}, the blend gives it {manifest.blend.baseline:.3g}"
+    if manifest.kind != "hybrid" and manifest.blend != Blend():
+        yield f"blend {manifest.blend} belongs to a hybrid, this is a {manifest.kind}"
     if (made := version_of(manifest.files)) != manifest.version:
         yield f"version is {manifest.version!r}, the files' is {made!r}"
 

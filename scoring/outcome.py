@@ -46,6 +46,7 @@ class Outcome:
         bars: others that ours are measured against as well, because somebody named them as what is to be beaten.
         groups: by name, what ties events together, such as the paying account [B]: numbers, 0 and up.
         notes: by heading, what a reader has to know: how it was split, what delay, which seeds.
+        control: a model, the same trained and tested on shuffled edges, and the rival that reads no edges; or ().
         kinds: what kind of fraud each positive is [B], empty text elsewhere; None where nobody knows.
     """
 
@@ -61,6 +62,7 @@ class Outcome:
     notes: Mapping[str, str] = field(default_factory=dict)
     bars: tuple[str, ...] = ()
     kinds: NDArray[np.str_] | None = None
+    control: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no figure can be had of.
@@ -83,13 +85,16 @@ class Outcome:
         """The same with these models only."""
         kept = list(models)
         ours, bars = (tuple(model for model in named if model in kept) for named in (self.ours, self.bars))
-        return replace(self, said={model: self.said[model] for model in kept}, ours=ours, bars=bars)
+        control = self.control if set(self.control) <= set(kept) else ()
+        said = {model: self.said[model] for model in kept}
+        return replace(self, said=said, ours=ours, bars=bars, control=control)
 
     def save(self, path: Path) -> None:
         """Write it; a file of that name is replaced as a whole, or not at all."""
         names = {"said": list(self.said), "groups": list(self.groups)}
         head = {"format": FORMAT, "name": self.name, "titles": dict(self.titles), "cost_ms": dict(self.cost_ms),
-                "ours": self.ours, "bars": self.bars, "notes": dict(self.notes), **names}  # fmt: skip
+                "ours": self.ours, "bars": self.bars, "control": self.control, "notes": dict(self.notes),
+                **names}  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {"head": np.frombuffer(msgspec.json.encode(head), np.uint8)}
         arrays |= {"ids": np.asarray(self.ids, np.str_), "time_ms": self.time_ms, "target": self.target}
         arrays |= {f"said_{place}": self.said[model] for place, model in enumerate(self.said)}
@@ -111,6 +116,7 @@ class _Head(msgspec.Struct, frozen=True):
     said: list[str]
     groups: list[str]
     bars: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
 
 
 def load(path: Path) -> Outcome:
@@ -128,7 +134,7 @@ def load(path: Path) -> Outcome:
             groups = {name: arrays[f"group_{place}"] for place, name in enumerate(head.groups)}
             return Outcome(
                 head.name, arrays["ids"], arrays["time_ms"], arrays["target"], said, head.titles, head.cost_ms,
-                head.ours, groups, head.notes, head.bars, arrays.get("kinds"),
+                head.ours, groups, head.notes, head.bars, arrays.get("kinds"), head.control,
             )  # fmt: skip
     except FileNotFoundError:
         raise OutcomeError(f"{path}: no such file; `ringwatch evaluate --keep {path}` writes one") from None
@@ -157,6 +163,9 @@ def _problems(outcome: Outcome) -> Iterable[str]:
             yield f"{model} said what is no probability; calibrate it first"
     yield from (f"{model} is ours but said nothing" for model in outcome.ours if model not in outcome.said)
     yield from (f"{model} is to be beaten but said nothing" for model in outcome.bars if model not in outcome.said)
+    yield from (f"{model} is of the control but said nothing" for model in outcome.control if model not in outcome.said)
+    if len(outcome.control) not in (0, 3):
+        yield f"control names {len(outcome.control)} models; three are wanted: a model, its shuffled twin, a rival"
 
 
 def joined(first: Outcome, second: Outcome) -> Outcome:

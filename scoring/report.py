@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from scoring.control import Control, control
 from scoring.core.interval import Interval
 from scoring.kinds import RATES, recall_by_kind
 from scoring.measured import LOWER, Measured
@@ -125,7 +126,23 @@ def gains(result: Measured) -> list[str]:
         for rival in result.rivals
         for name in GAINS
         for found in [result.difference(model, rival, name)]
-    ]
+    ] + [_controlled(each) for each in controls(result)]
+
+
+def controls(result: Measured) -> list[Control]:
+    """The edge-shuffle control of this test set; none where none was run."""
+    if not result.outcome.control:
+        return []
+    model, shuffled, rival = result.outcome.control
+    return [control(result, model, shuffled, rival)]
+
+
+def _controlled(found: Control) -> str:
+    gain, left = (with_bounds("pr_auc", each, signed=True) for each in (found.gain, found.shuffled))
+    return (
+        f"Edge-shuffle control: gain in PR-AUC of {found.model} over {found.rival} {gain}, with each event given "
+        f"another's neighbourhood {left}: {found.verdict}."
+    )
 
 
 def _first_large(text: str) -> str:
@@ -155,7 +172,12 @@ def notes(result: Measured) -> list[str]:
 
 def figures_of(results: Sequence[Measured]) -> list[dict[str, Any]]:
     """The list under `figures` of the one JSON form: what is ours, each figure beside the strongest baseline's."""
-    return [figure for result in results for model in result.shown for figure in _figures(result, model)]
+    return [figure for result in results for model in result.shown for figure in _figures(result, model)] + [
+        figure_row(f"control_pr_auc_{name}@{result.outcome.name}", "pr_auc", each, None)
+        for result in results
+        for found in controls(result)
+        for name, each in (("gain", found.gain), ("shuffled", found.shuffled), ("graph", found.graph))
+    ]
 
 
 def _figures(result: Measured, model: str) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Rows that trees read of an event, each wider than the one before; with the widest, what a hybrid's trees read.
+"""Rows that trees read of an event, each wider than the one before; behind the widest, the network's logit.
 
 Shapes: B events, V event features, P features with a long look back, C columns of a matrix.
 """
@@ -12,13 +12,15 @@ import torch
 
 from scoring.baseline import Matrix, graph_matrix, row_columns
 from scoring.cells import past_names
-from scoring.columns import Floats
+from scoring.columns import Floats, Ints
 from scoring.core.batch import GraphBatch
 from scoring.features import Features
 from scoring.schema import NODE_FEATURES, FeatureSchema
+from scoring.shuffle import derangement
 
 SAYS_LABELS = ("fraud", "legit")
-NETWORK = "network"  # the column in which a hybrid's trees read the network's logit
+NETWORK = "network"  # the column in which trees read the network's logit
+SHUFFLE_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +32,30 @@ class Rows:
         widths: of `row`, what the event's own row says; of `counts`, with causal counts, sums and rhythm of both
             ends, no label; of `labels`, with the labels known by then. Behind them, in `graph`, sums over the whole
             neighbourhood the network reads.
+        kind: [B] the relation of each, counted from 0.
     """
 
     graph: Matrix
     widths: tuple[int, int, int]
+    kind: Ints
 
     def named(self) -> dict[str, Matrix]:
         """By the names of the baselines."""
         widths = zip(("row", "counts", "labels", "graph"), (*self.widths, self.graph.shape[1]), strict=True)
         return {f"lightgbm_{name}": self.graph[:, :width] for name, width in widths}
+
+    def with_network(self, logit: Floats) -> Matrix:
+        """What trees read that read the network as well: all columns, behind them its logit [B], NaN for none."""
+        return np.column_stack([self.graph, logit]).astype(np.float32)
+
+    def shuffled(self, logit: Floats) -> Matrix:
+        """The same, each event's own row beside all that another event of its relation has: the edge-shuffle control.
+
+        What stays is in `scoring.shuffle`.
+        """
+        donor = derangement(self.kind, np.random.default_rng(SHUFFLE_SEED))
+        own = self.widths[0]
+        return np.column_stack([self.graph[:, :own], self.graph[donor, own:], logit[donor]]).astype(np.float32)
 
 
 def rows_of(schema: FeatureSchema, features: Features, past: Matrix) -> Rows:
@@ -47,12 +64,14 @@ def rows_of(schema: FeatureSchema, features: Features, past: Matrix) -> Rows:
     told = _says_labels(schema) if past.shape[1] else np.zeros(0, bool)  # a set that was read without
     graph = np.concatenate([row, past[:, ~told], past[:, told], graph_matrix(features)], axis=1)
     width = row.shape[1] + int((~told).sum())
-    return Rows(graph, (row.shape[1], width, width + int(told.sum())))
+    which = [schema.event.index(f"is_{relation.name}") for relation in schema.relations]
+    widths = row.shape[1], width, width + int(told.sum())
+    return Rows(graph, widths, features.event[:, which].argmax(axis=1))
 
 
 def names_of(schema: FeatureSchema) -> list[str]:
     """Names of the columns of `Rows.graph`, and behind them `NETWORK`."""
-    told, past = _says_labels(schema), np.array(past_names(schema))
+    told, past = _says_labels(schema), np.array([f"event.{name}" for name in past_names(schema)], np.str_)
     near = [f"event.{name}" for name in schema.event]
     near += [f"{of}.{name}" for of in ("source", "target", "mean") for name in schema.nodes[:NODE_FEATURES]]
     near += [f"{of}.{name}" for of in ("mean_edge", "largest_edge") for name in schema.edges]
@@ -66,12 +85,8 @@ def _says_labels(schema: FeatureSchema) -> np.ndarray:
 
 def put_together(parts: list[Rows]) -> Rows:
     """Chunks behind one another."""
-    return Rows(np.concatenate([part.graph for part in parts]), parts[0].widths)
-
-
-def with_network(graph: Matrix, logit: Floats) -> Matrix:
-    """What a hybrid's trees read: the widest rows [B, C] and the network's logit [B], NaN where there is none."""
-    return np.column_stack([graph, logit]).astype(np.float32)
+    graph, kind = (np.concatenate([getattr(part, name) for part in parts]) for name in ("graph", "kind"))
+    return Rows(graph, parts[0].widths, kind)
 
 
 def batch_of(features: Features, past: Matrix, topology: bool = False) -> GraphBatch:

@@ -29,7 +29,7 @@ class SplitSettings:
     test: float = 0.3
     calibrate: float = 0.15
     gap_ms: int | None = None
-    most: int = 120_000
+    most: int = 40_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,19 +13,22 @@ import torch
 
 from graph.model import Caps
 from scoring import registry
+from scoring.blend import Blend
 from scoring.cells import past_names
 from scoring.columns import Floats
 from scoring.core.backend import CPU, Backend
-from scoring.core.calibration import Calibration, chosen, or_unchanged
 from scoring.core.conv import Layout, RelationalConv
-from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
 from scoring.dataset import Dataset, Flags, flags, merge
-from scoring.folds import ExperimentSettings, Grown, Say, Slice, grown, networks_of, slice_from
+from scoring.folds import ExperimentSettings, slice_from
+from scoring.one_run import READS_ALL, READS_NETWORK, Run, runs_of
 from scoring.prepared import blocks
 from scoring.registry import DataRange, Manifest, Probe, Thresholds
-from scoring.rows import Rows, batch_of, put_together, rows_of, with_network
+from scoring.rows import Rows, batch_of, put_together, rows_of
 from scoring.schema import FeatureSchema
+from scoring.telling import NOBODY, Told
+
+Kind = Literal["hybrid", "network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,56 +61,14 @@ class TrainingData:
     reported: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Everything one seed gave.
-
-    Attributes:
-        network, calibration: the R-GCN, trained on all there is.
-        trees: the baselines, and the hybrid, by name.
-        newest: what the hybrid said of the calibration slice before it was trained on: probabilities [B].
-        before: what the network said of it then.
-        pr_auc: of the hybrid's.
-    """
-
-    seed: int
-    network: EventNetwork
-    calibration: Calibration
-    trees: dict[str, Grown]
-    newest: Floats
-    before: Floats
-    pr_auc: float
-
-
-def train(settings: TrainSettings, data: TrainingData, say: Callable[[str], None] = lambda _: None) -> list[Run]:
+def train(settings: TrainSettings, data: TrainingData, told: Told = NOBODY) -> list[Run]:
     """Train every seed."""
-    torch.set_num_threads(settings.recipe.threads)
     parts = (data.train, data.calibrate)
     target = np.concatenate([flags(part.ids, data.reported) for part in parts])
     both, before = merge(parts), len(data.train)
-    say(f"{before} events to train on, {target[:before].sum()} reported; {target[before:].sum()} to calibrate on")
+    told.say(f"{before} events to train on, {target[:before].sum()} reported; {target[before:].sum()} to calibrate on")
     learn = slice_from(data.schema, both.columns, both.past, (target, both.weight), before)
-    runs = []
-    for seed in settings.recipe.seeds:
-        run = run_of(settings.recipe, data.schema, seed, learn, say)
-        say(f"seed {seed}: PR-AUC {run.pr_auc:.3f} on the calibration slice, before it was trained on")
-        runs.append(run)
-    return runs
-
-
-def run_of(
-    recipe: ExperimentSettings, schema: FeatureSchema, seed: int, learn: Slice, say: Say = lambda _: None
-) -> Run:
-    """Train one seed: networks on one fold more each, the baselines, and the trees that read the networks."""
-    networks = networks_of(recipe, schema, seed, learn, say)
-    matrices = learn.rows.named() | {"hybrid": with_network(learn.rows.graph, networks.before)}
-    trees = {name: grown(recipe, seed, learn, matrix) for name, matrix in matrices.items()}
-    newest, teaching = learn.newest, learn.teaching
-    target, weight = teaching.target[newest], teaching.weight[newest]
-    calibration = or_unchanged(chosen, networks.before[newest], target, weight)
-    said = trees["hybrid"].calibration.probability(trees["hybrid"].newest)
-    network = calibration.probability(networks.before[newest])
-    return Run(seed, networks.last, calibration, trees, said, network, pr_auc(target, said))
+    return runs_of(settings.recipe, data.schema, learn, told)
 
 
 def read(
@@ -160,7 +121,7 @@ class Card:
 class Release:
     """What the manifest says of a run that is shipped; see `Manifest`."""
 
-    kind: Literal["hybrid", "network"]
+    kind: Kind
     name: str
     mapping: str
     command: str
@@ -173,9 +134,9 @@ class Release:
     metrics: dict[str, float]
 
 
-def best(runs: Sequence[Run]) -> Run:
+def best(runs: Sequence[Run], kind: Kind) -> Run:
     """The run to ship: best on the calibration slice, with the labels as reported."""
-    return max(runs, key=lambda run: (run.pr_auc, -run.seed))
+    return max(runs, key=lambda run: (run.pr_auc[kind], -run.seed))
 
 
 def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequence[Run], card: Card) -> Path:
@@ -186,7 +147,7 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
         {"data": list(card.data_seeds), "training": [run.seed for run in runs]}, settings.alert_fpr,
         settings.attach_fpr, card.metrics,
     )  # fmt: skip
-    write(folder, best(runs), release, ~flags(watch.ids, data.reported), watch.weight)
+    write(folder, best(runs, release.kind), release, ~flags(watch.ids, data.reported), watch.weight)
     return folder
 
 
@@ -203,9 +164,8 @@ def write(folder: Path, run: Run, release: Release, negative: Flags, weight: Flo
     Raises:
         ModelRefused: the manifest says what can't be; nothing was written.
     """
-    hybrid, baseline = run.trees["hybrid"], run.trees["lightgbm_graph"]
+    trees, baseline = run.trees[READS_NETWORK].trees, run.trees[READS_ALL]
     whole = release.kind == "hybrid"
-    calibration, said = (hybrid.calibration, run.newest) if whole else (run.calibration, run.before)
     features = msgspec.structs.replace(release.schema, past=past_names(release.schema))
     manifest = Manifest(
         format=registry.FORMAT,
@@ -216,9 +176,9 @@ def write(folder: Path, run: Run, release: Release, negative: Flags, weight: Flo
         mapping=release.mapping,
         caps=release.caps,
         sizes=run.network.architecture,
-        calibration=calibration,
+        calibration=run.calibrations[release.kind],
         baseline_calibration=baseline.calibration,
-        thresholds=thresholds(release.alert_fpr, release.attach_fpr, said, negative, weight),
+        thresholds=thresholds(release.alert_fpr, release.attach_fpr, run.newest[release.kind], negative, weight),
         data=release.data,
         seed=run.seed,
         seeds=release.seeds,
@@ -228,8 +188,9 @@ def write(folder: Path, run: Run, release: Release, negative: Flags, weight: Flo
         probe=Probe(0, ()),
         files={},
         kind=release.kind,
+        blend=run.blend if whole else Blend(),
     )
-    return registry.save(folder, manifest, run.network, baseline.trees.text(), hybrid.trees.text() if whole else None)
+    return registry.save(folder, manifest, run.network, baseline.trees.text(), trees.text() if whole else None)
 
 
 def _range(card: Card, data: TrainingData) -> DataRange:

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from scoring import registry
-from scoring.core.metrics import pr_auc
 from scoring.flat_set import FlatSet
-from scoring.folds import ExperimentSettings, Say, slice_of
+from scoring.folds import ExperimentSettings, slice_of
+from scoring.one_run import runs_of
 from scoring.registry import DataRange, Manifest
 from scoring.split import split_now
-from scoring.train import Release, Run, best, run_of, write
-
-Kind = Literal["hybrid", "network"]
+from scoring.telling import NOBODY, Told
+from scoring.train import Kind, Release, best, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Order:
 
 
 def train_flat(
-    folder: Path, data: FlatSet, order: Order, settings: ExperimentSettings, say: Say = lambda _: None
+    folder: Path, data: FlatSet, order: Order, settings: ExperimentSettings, told: Told = NOBODY
 ) -> Manifest:
     """Train each seed, and write the one that does best on the newest slice into a folder.
 
@@ -46,20 +44,17 @@ def train_flat(
         ModelRefused: the folder can't be what it has to be; nothing was written.
     """
     train, newest, cut_ms = split_now(data, settings.split)
+    told.at("sampling what is trained on", 0.0)
     learn = slice_of(data, train, newest, settings.caps)
-    say(f"{len(train):,} events to train on, {train.target.sum():,} reported; {newest.target.sum():,} to calibrate on")
-    runs = list[Run]()
-    for seed in settings.seeds:
-        runs.append(run_of(settings, data.schema, seed, learn, say))
-        say(f"seed {seed}: PR-AUC {runs[-1].pr_auc:.3f} on the newest slice, before it was trained on")
-    run = best(runs)
-    said = run.newest if order.kind == "hybrid" else run.before
+    reported, watched = train.target.sum(), newest.target.sum()
+    told.say(f"{len(train):,} events to train on, {reported:,} reported; {watched:,} to calibrate on")
+    run = best(runs_of(settings, data.schema, learn, told), order.kind)
     times = data.time_ms[np.concatenate([train.index, newest.index])]
     events, positives = round(float(train.weight.sum() + newest.weight.sum())), int(learn.teaching.target.sum())
     release = Release(
         order.kind, order.name, order.mapping, order.command, data.schema, settings.caps,
         DataRange(data.name, int(times.min()), int(times.max()) + 1, cut_ms, events, positives),
         {"training": list(settings.seeds)}, order.alert_fpr, order.attach_fpr,
-        {f"{registry.KINDS[order.kind].figures}.pr_auc@newest": pr_auc(newest.target, said)},
+        {f"{registry.KINDS[order.kind].figures}.pr_auc@newest": run.pr_auc[order.kind]},
     )  # fmt: skip
     return write(folder, run, release, ~newest.target, newest.weight)

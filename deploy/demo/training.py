@@ -35,6 +35,7 @@ from scoring.measured import Measured, Settings, measure
 from scoring.outcome import Outcome
 from scoring.report import figures_of, headline, kinds_of, models_of, table
 from scoring.schema import FeatureSchema, schema_of
+from scoring.telling import Told
 from scoring.train import Card, TrainingData, TrainSettings, ship, train
 
 MAPPING = Path(__file__).with_name("mapping.toml")
@@ -246,7 +247,7 @@ def train_demo(folder: Path, results: Path | None, plan: Plan, settings: TrainSe
     caps, workers = Caps((16, 8)), min(2, os.cpu_count() or 1)
     banks = gather(plan, caps, workers)
     data = training_data(plan, caps, banks)
-    runs = train(settings, data, lambda line: print(line, flush=True))
+    runs = train(settings, data, Told(lambda line: print(line, flush=True)))
     tests = holdouts(plan, banks)
     found = [measure(noted(outcome(runs, test, data.schema), plan), MEASURED) for test in tests]
     if results is not None:

@@ -11,8 +11,9 @@ import pytest
 from outcomes import Model, outcome_of
 
 from graph.model import Subgraph
+from scoring.ablation_result import control_table
 from scoring.columns import Columns, Reader
-from scoring.control import SURVIVES, control, table
+from scoring.control import SURVIVES, control
 from scoring.features import compute
 from scoring.measured import Settings, measure
 from scoring.schema import FeatureSchema
@@ -104,5 +105,5 @@ def test_a_gain_that_survives_shuffling_is_no_graph_gain(network: float, twin: f
         outcome.said["network"][:] = outcome.said["twin"]
     found = control(measure(outcome, Settings(rounds=80)), "network", "twin", "row")
     assert found.verdict.startswith(said) or (said.startswith("of it") and found.verdict.endswith(said))
-    assert "gain with shuffled edges" in table(found)
+    assert "gain with shuffled edges" in control_table(found)
     assert found.gain.value - found.shuffled.value == pytest.approx(found.graph.value)

@@ -98,7 +98,7 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
 
     shipped = measure(folder_outcome(folder, trained.test), FEW)
     assert set(shipped.outcome.said) == {"rules", "lightgbm_graph", "hybrid"}
-    best_run = max(trained.runs, key=lambda run: (run.pr_auc, -run.seed))
+    best_run = max(trained.runs, key=lambda run: (run.pr_auc["hybrid"], -run.seed))
     same = measure(outcome([best_run], trained.test, trained.data.schema), FEW)
     assert shipped.means["hybrid"] == pytest.approx(same.means["hybrid"], abs=1e-6)
     assert shipped.value("lightgbm_graph", "pr_auc") == same.value("lightgbm_graph", "pr_auc")
@@ -106,7 +106,8 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
     names = [figure["name"] for figure in figures_of([result])]
     said = ("pr_auc", "roc_auc", "recall_at_fpr_0.023", "ece", "pr_auc_gain_low", "pr_auc_gain_over_lightgbm_labels")
     assert {f"{name}@later/{model}" for name in said for model in ("rgcn", "hybrid")} <= {*names}
-    assert all(figure["beside"]["name"] in result.rivals for figure in figures_of([result]))
+    besides = {figure["beside"]["name"] for figure in figures_of([result]) if "beside" in figure}
+    assert besides == {*result.rivals}
     assert "| R-GCN |" in table([result])
 
 

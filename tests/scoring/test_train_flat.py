@@ -18,7 +18,7 @@ from scoring.flat_set import FlatSet, FlatSetError, read_flat
 from scoring.folds import ExperimentSettings, batch_of_few, look_back
 from scoring.inputs import stream
 from scoring.manifest import TREES, WEIGHTS, ModelRefused
-from scoring.rows import batch_of, names_of, rows_of, with_network
+from scoring.rows import batch_of, names_of, rows_of
 from scoring.scorer import EventScorer
 from scoring.train_flat import Order, train_flat
 
@@ -43,13 +43,13 @@ def hybrid(data: FlatSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_hybrid_scores_live_what_it_scores_in_training(data: FlatSet, hybrid: Path) -> None:
     """The engine, through subgraphs and the mirror, beside the path that training reads by."""
     loaded = registry.load(hybrid)
-    manifest, trees = loaded.manifest, Boosted.parse(loaded.trees or "")
+    manifest, trees, baseline = loaded.manifest, Boosted.parse(loaded.trees or ""), Boosted.parse(loaded.baseline or "")
     index = np.arange(len(data) - 60, len(data))
     _, features, past = next(stream(data, index, manifest.caps))
     logit = CPU.logits(loaded.network, batch_of(features, past)).double().numpy()
-    wanted = manifest.calibration.probability(
-        trees.logit(with_network(rows_of(data.schema, features, past).graph, logit))
-    )
+    rows = rows_of(data.schema, features, past)
+    members = logit, baseline.logit(rows.graph), trees.logit(rows.with_network(logit))
+    wanted = manifest.calibration.probability(manifest.blend.logit(*members))
     scores = EventScorer(Engine.of(loaded), data.mirror).score([data.events[at] for at in index])
     assert np.allclose([score.probability for score in scores], wanted, atol=1e-5)
     assert len(set(wanted)) > 10
@@ -84,16 +84,26 @@ def test_a_hybrid_is_named_after_both_its_parts(hybrid: Path, tmp_path: Path) ->
     """Other trees under the same weights are another version."""
     loaded = registry.load(hybrid)
     assert loaded.trees is not None and set(loaded.manifest.files) >= {WEIGHTS, TREES}
-    other = registry.save(tmp_path / "other", loaded.manifest, loaded.network, None, loaded.trees + " ")
+    other = registry.save(tmp_path / "other", loaded.manifest, loaded.network, loaded.baseline, loaded.trees + " ")
     assert other.version != loaded.manifest.version
 
 
 def test_trees_of_other_columns_are_refused(hybrid: Path, tmp_path: Path) -> None:
     """As many columns as the features make, or none of it."""
     loaded = registry.load(hybrid)
-    registry.save(tmp_path / "other", loaded.manifest, loaded.network, None, loaded.baseline)
-    with pytest.raises(ModelRefused, match="columns"):
+    registry.save(tmp_path / "other", loaded.manifest, loaded.network, loaded.baseline, loaded.baseline)
+    with pytest.raises(ModelRefused, match=r"trees\.txt read"):
         Engine.load(tmp_path / "other")
+    registry.save(tmp_path / "third", loaded.manifest, loaded.network, loaded.trees, loaded.trees)
+    with pytest.raises(ModelRefused, match=r"baseline\.txt read"):
+        Engine.load(tmp_path / "third")
+
+
+def test_a_blend_without_one_of_its_members_is_refused(hybrid: Path, tmp_path: Path) -> None:
+    """Half a hybrid would say something else."""
+    loaded = registry.load(hybrid)
+    with pytest.raises(ModelRefused, match=r"lists no baseline\.txt"):
+        registry.save(tmp_path / "other", loaded.manifest, loaded.network, None, loaded.trees)
 
 
 def test_a_hybrid_without_a_past_is_refused(hybrid: Path, tmp_path: Path) -> None:
