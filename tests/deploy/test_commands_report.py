@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import neo4j
 import numpy as np
 import pytest
 from flat_payments import write
@@ -13,10 +12,7 @@ from typer.testing import CliRunner
 
 from deploy.cli import app, main
 from deploy.config import settings
-from deploy.stack.endpoints import Endpoints
-from graph.neo4j_store import Neo4jStore
 from scoring.experiment import TITLES
-from scoring.flat_set import read_flat
 from scoring.outcome import Outcome, load
 
 runner = CliRunner()
@@ -66,12 +62,6 @@ def test_a_file_that_is_none_ends_in_one_line_and_status_2(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.fixture
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key for contacts, which leaves no file behind."""
-    monkeypatch.setenv("RINGWATCH_CONTACT_KEY", "of the tests, thirty-two letters")
-
-
 @pytest.mark.usefixtures("key")
 def test_evaluate_trains_on_flat_files_and_keeps_what_was_said(tmp_path: Path) -> None:
     """Every model with its interval, on a bank's files."""
@@ -83,6 +73,9 @@ def test_evaluate_trains_on_flat_files_and_keeps_what_was_said(tmp_path: Path) -
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert set(said["models"]["shop"]) == set(TITLES) and set(load(kept).said) == set(TITLES)
+    assert {f"control_pr_auc_{name}@shop" for name in ("gain", "shuffled", "graph")} <= {
+        figure["name"] for figure in said["figures"]
+    }
     assert str(tmp_path) not in done.stdout
     assert "1,500 events; 0 rows refused" in done.stderr and "seed 0: network" in done.stderr
 
@@ -110,24 +103,10 @@ def test_a_live_graph_that_does_not_answer_is_told(
 
 
 @pytest.mark.stack
-@pytest.mark.usefixtures("key")
-def test_evaluate_trains_on_the_graph_in_neo4j(
-    tmp_path: Path, neo4j_driver: neo4j.Driver, servers: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("live_shop")
+def test_evaluate_trains_on_the_graph_in_neo4j() -> None:
     """Every model, on what was put in."""
-    mapping = write(tmp_path)
-    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
-    store = Neo4jStore(neo4j_driver, mapping.schema)
-    store.init()
-    store.apply(list(read_flat(mapping, tmp_path, pytest.fail).mirror.dump()))
-    at = servers.neo4j
-    for name, value in {"MAPPING": tmp_path / "shop.toml", "NEO4J_URI": at.uri, "NEO4J_USER": at.user,
-                        "NEO4J_PASSWORD": at.password}.items():  # fmt: skip
-        monkeypatch.setenv(f"RINGWATCH_{name}", str(value))
-    settings.cache_clear()
     done = runner.invoke(app, ["evaluate", "--live", "--seeds", "1", "--epochs", "1", "--json"])
-    settings.cache_clear()
-    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert set(said["models"]["shop"]) == set(TITLES) and "--live" in said["command"]

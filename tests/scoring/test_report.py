@@ -119,3 +119,14 @@ def test_a_bar_that_was_named_is_compared_with_beside_the_strongest() -> None:
     assert sum("less that of the rules" in line for line in table([result]).splitlines()) == 2
     names = {figure["name"] for figure in figures_of([result])}
     assert any("_gain_over_rules@" in name for name in names) and any("_gain@" in name for name in names)
+
+
+def test_the_edge_shuffle_control_is_told_with_its_verdict() -> None:
+    """In a sentence under the table, and as figures."""
+    said = {"rules": Model(0.5, 1), "network": Model(3.0), "shuffled": Model(0.5)}
+    result = measure(replace(outcome_of(said), control=("network", "shuffled", "rules")), FEW)
+    assert "Edge-shuffle control" in table([result]) and "a graph gain" in table([result])
+    found = {figure["name"]: figure["value"] for figure in figures_of([result])}
+    name = f"@{result.outcome.name}"
+    gain, left, graph = (found[f"control_pr_auc_{which}{name}"] for which in ("gain", "shuffled", "graph"))
+    assert gain == pytest.approx(left + graph, abs=1e-4) and graph > 0.1
