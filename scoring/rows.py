@@ -71,7 +71,7 @@ def rows_of(schema: FeatureSchema, features: Features, past: Matrix) -> Rows:
 
 def names_of(schema: FeatureSchema) -> list[str]:
     """Names of the columns of `Rows.graph`, and behind them `NETWORK`."""
-    told, past = _says_labels(schema), np.array([f"event.{name}" for name in past_names(schema)], np.str_)
+    told, past = _says_labels(schema), np.array(past_names(schema))
     near = [f"event.{name}" for name in schema.event]
     near += [f"{of}.{name}" for of in ("source", "target", "mean") for name in schema.nodes[:NODE_FEATURES]]
     near += [f"{of}.{name}" for of in ("mean_edge", "largest_edge") for name in schema.edges]
