@@ -31,7 +31,7 @@ from graph.adjacency_arrays import (
 from graph.adjacency_cells import Free, find, put, put_all, sift_all, take_out
 from graph.adjacency_lines import Lines
 from graph.adjacency_tally import SUMS, tally
-from graph.adjacency_walk import NO_PLACE, Cuts, Walked, locate, walk
+from graph.adjacency_walk import NO_PLACE, Cuts, Walked, read
 from graph.horizons import NEVER_MS
 from graph.model import Caps, EdgeUpsert, Event, LabelUpsert, version_id
 from graph.numbers import Names, Numbers
@@ -250,11 +250,9 @@ class Adjacency:
         self._flush()
         cuts, per_hop = self._cuts(events), np.array(caps.per_hop, np.int64)
         self._stamp += 1
-        starts, *found = walk(self._graph, self._lines.rows, self._ranks, horizon_ms, cuts, per_hop, self._stamp)
-        self._stamp += len(events)
-        placed = locate(self._graph, cuts, starts, found[0], self._stamp)
-        self._stamp += len(events)
-        return Walked(starts, *found, *placed)
+        found = read(self._graph, self._lines.rows, self._ranks, horizon_ms, cuts, per_hop, self._stamp)
+        self._stamp += 2 * len(events)
+        return Walked(*found)
 
     def _cuts(self, events: Sequence[Event]) -> Cuts:
         size = len(events)

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from graph.adjacency_arrays import Array
-from graph.adjacency_lines import ASK, SOURCES, hears, sees
+from graph.adjacency_lines import ASK, KNOWN_MS, SOURCES, hears, sees
 
 LATEST_MS = 1 << 51  # no time is later, nor as long before 1970: in both directions it is 71,000 years
 NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
@@ -159,7 +159,7 @@ def _room(array, used, more):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _keep_newest(graph, ranks, found, hops, first, used):  # type: ignore[no-untyped-def]
+def _keep_newest(graph, ranks, found, hops, times, first, used):  # type: ignore[no-untyped-def]
     """Of an owner's versions the one that stands last stays (graph.asof.newest)."""
     places, versions, owners = graph.places, graph.versions, graph.owners
     for at in range(first, used):
@@ -172,9 +172,56 @@ def _keep_newest(graph, ranks, found, hops, first, used):  # type: ignore[no-unt
     kept = first
     for at in range(first, used):
         if owners.best[versions.owner[found[at]]] == at:
-            found[kept], hops[kept] = found[at], hops[at]
+            found[kept], hops[kept], times[kept] = found[at], hops[at], times[at]
             kept += 1
     return kept
+
+
+@njit(cache=True)
+def _newest_first(found, times, first, last, spare, spare_ms):  # type: ignore[no-untyped-def]
+    """Sort a hop's edges, newest first, by merging neighbouring runs: each slot's edges are one already."""
+    while True:
+        at = first
+        while at < last:
+            middle = _run(times, at, last)
+            if middle == last:
+                break
+            end = _run(times, middle, last)
+            left, right, put = at, middle, 0
+            while left < middle or right < end:
+                take_left = right == end or (left < middle and times[left] >= times[right])
+                one = left if take_left else right
+                spare[put], spare_ms[put] = found[one], times[one]
+                put += 1
+                if take_left:
+                    left += 1
+                else:
+                    right += 1
+            for number in range(put):
+                found[at + number], times[at + number] = spare[number], spare_ms[number]
+            at = end
+        if at == first:
+            return
+
+
+@njit(cache=True)
+def _run(times, at, last):  # type: ignore[no-untyped-def]
+    """Where the run that begins here ends: no edge in it is newer than the one before."""
+    at += 1
+    while at < last and times[at] <= times[at - 1]:
+        at += 1
+    return at
+
+
+@njit(cache=True)
+def read(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untyped-def]
+    """Everything of `Walked`, in its order: one call, since handing over all arrays takes as long as a small walk.
+
+    `stamp` is a number above all that earlier calls used; this one uses up to two more an event.
+    """
+    starts, found, hops, labels, times = walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp)
+    nodes_of, nodes, src, dst, ends = locate(graph, cuts, starts, found, stamp + len(cuts.src))
+    return starts, found, hops, labels, nodes_of, nodes, src, dst, ends, times
 
 
 @njit(cache=True)
@@ -187,29 +234,34 @@ def walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no
     size = len(cuts.src)
     starts = np.zeros(size + 1, np.int64)
     found, hops, labels = np.empty(1024, np.int32), np.empty(1024, np.int8), np.empty(1024, np.int8)
+    times, spare, spare_ms = np.empty(1024, np.int64), np.empty(1024, np.int32), np.empty(1024, np.int64)
     frontier, reached = np.empty(1024, np.int32), np.empty(1024, np.int32)
     versions, nodes, slots, pool = graph.versions, graph.nodes, graph.slots, graph.pool
     used = 0
     for b in range(size):
         first, mark = used, stamp + b
         time_ms, owner, log, offset = cuts.time_ms[b], cuts.owner[b], log_of(cuts, b), np.int64(cuts.offset[b])
-        wide = 0
+        wide, several = 0, False
         for node in (cuts.src[b], cuts.dst[b]):
             if node >= 0 and nodes.mark[node] != mark:
                 nodes.mark[node] = mark
                 frontier[wide] = node
                 wide += 1
         for hop in range(len(caps)):
-            onward = 0
+            onward, begun = 0, used
             for at in range(wide):
                 slot = nodes.slot[frontier[at]]
                 while slot >= 0:
                     start, taken = slots.start[slot], 0
                     cell = _older(pool, start, slots.size[slot], cuts.time_ms[b]) - 1
-                    found, hops = _room(found, used, caps[hop]), _room(hops, used, caps[hop])
-                    reached = _room(reached, onward, caps[hop])
+                    if used + caps[hop] > len(found):
+                        found, hops = _room(found, used, caps[hop]), _room(hops, used, caps[hop])
+                        times = _room(times, used, caps[hop])
+                    if onward + caps[hop] > len(reached):
+                        reached = _room(reached, onward, caps[hop])
                     while cell >= 0 and taken < caps[hop]:
-                        version, hidden = pool.version[start + cell], pool.time_ms[start + cell] < horizon_ms
+                        version, at_ms = pool.version[start + cell], pool.time_ms[start + cell]
+                        hidden = at_ms < horizon_ms
                         cell -= 1
                         counts = sees(lines, version, owner, hidden, time_ms, log, offset)
                         if counts == 0 or (counts == ASK and not seen(graph, version, horizon_ms, cuts, b)):
@@ -218,7 +270,8 @@ def walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no
                         if versions.mark[version] == mark:
                             continue
                         versions.mark[version] = mark
-                        found[used], hops[used] = version, hop + 1
+                        found[used], hops[used], times[used] = version, hop + 1, at_ms
+                        several |= lines[version, KNOWN_MS] == ASK
                         used += 1
                         other = versions.dst[version]
                         if other == frontier[at]:
@@ -228,14 +281,12 @@ def walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no
                             reached[onward] = other
                             onward += 1
                     slot = slots.next[slot]
+            spare, spare_ms = _room(spare, 0, used - begun), _room(spare_ms, 0, used - begun)
+            _newest_first(found, times, begun, used, spare, spare_ms)
             frontier, reached = reached, frontier
             wide = onward
-        used = _keep_newest(graph, ranks, found, hops, first, used)
-        key = np.empty(used - first, np.int64)
-        for at in range(first, used):  # hop by hop, the newest first
-            key[at - first] = hops[at] * LATEST_MS - versions.time_ms[found[at]]
-        order = np.argsort(key, kind="mergesort")
-        found[first:used], hops[first:used] = found[first:used][order], hops[first:used][order]
+        if several:  # of every other edge there is one version
+            used = _keep_newest(graph, ranks, found, hops, times, first, used)
         labels = _room(labels, first, used - first)
         for at in range(first, used):
             said = hears(lines, found[at], horizon_ms, time_ms, log, offset)
@@ -243,7 +294,7 @@ def walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no
                 said = label(graph, ranks, horizon_ms, versions.owner[found[at]], cuts, b)
             labels[at] = said
         starts[b + 1] = used
-    return starts, found[:used].copy(), hops[:used].copy(), labels[:used].copy()
+    return starts, found[:used].copy(), hops[:used].copy(), labels[:used].copy(), times[:used].copy()
 
 
 @njit(cache=True)
@@ -256,7 +307,6 @@ def locate(graph, cuts, starts, found, stamp):  # type: ignore[no-untyped-def]
     size = len(cuts.src)
     nodes_of, ends = np.zeros(size + 1, np.int64), np.zeros((size, 2), np.int32)
     src, dst = np.empty(len(found), np.int32), np.empty(len(found), np.int32)
-    time_ms = np.empty(len(found), np.int64)
     listed = np.empty(2 * len(found) + 2 * size, np.int32)
     used = 0
     for b in range(size):
@@ -273,7 +323,6 @@ def locate(graph, cuts, starts, found, stamp):  # type: ignore[no-untyped-def]
             used += 1
         for at in range(starts[b], starts[b + 1]):
             version = found[at]
-            time_ms[at] = versions.time_ms[version]
             for way in range(2):
                 node = versions.dst[version] if way else versions.src[version]
                 if nodes.mark[node] != mark:
@@ -285,4 +334,4 @@ def locate(graph, cuts, starts, found, stamp):  # type: ignore[no-untyped-def]
                 else:
                     src[at] = nodes.local[node]
         nodes_of[b + 1] = used
-    return nodes_of, listed[:used].copy(), src, dst, ends, time_ms
+    return nodes_of, listed[:used].copy(), src, dst, ends
