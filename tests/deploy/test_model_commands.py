@@ -18,7 +18,8 @@ from scoring.engine import Engine
 from scoring.registry import ModelRefused
 
 SHIPPED = ROOT.parent / "scoring/models/demo"
-DEMO = "demo@4966f342cc9a"
+MADE = registry.read(SHIPPED).manifest  # whatever `make train` last made
+DEMO, SECOND = MADE.model, f"second@{MADE.version}"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -64,7 +65,7 @@ def test_from_an_empty_registry_to_a_model_and_back(run: Run, second: Path) -> N
     assert run("promote", "demo")[1].startswith(f"promoted: {DEMO} since ")
     status, out, _ = run("promote", "second", "--by", "ada", "--reason", "fewer alerts")
     assert status == 0 and out.rstrip().endswith("UTC by ada: fewer alerts")
-    assert run("rollback")[1] == f"gave up second@4966f342cc9a; promoted: {DEMO}, as before\n"
+    assert run("rollback")[1] == f"gave up {SECOND}; promoted: {DEMO}, as before\n"
     assert "nothing is promoted" in run("rollback")[1]
 
 
@@ -73,13 +74,15 @@ def test_the_list_marks_the_promoted_model_and_shows_figures(run: Run, second: P
     for folder in (SHIPPED, second):
         run("add", str(folder))
     run("promote", "demo")
-    (Settings().registry / "second@4966f342cc9a" / "baseline.txt").write_text("other")
+    (Settings().registry / SECOND / "baseline.txt").write_text("other")
     status, out, err = run("list")
     head, first, other, now = out.splitlines()
     assert status == 0 and err == ""
     assert head.split() == ["model", "PR-AUC", "trained", "on", "events", "alert", "from", "mapping"]
-    assert first.startswith(f"*  {DEMO}    0.496 later, 0.466 unseen  demo bank   191,907  0.272       in use")
-    assert other.startswith("   second@4966f342cc9a  broken: baseline.txt has sha256")
+    later, unseen = (MADE.metrics[f"hybrid.pr_auc@{name}"] for name in ("later", "unseen"))
+    figures = f"{later:.3f} later, {unseen:.3f} unseen"
+    assert first.endswith("in use") and first.startswith(f"*  {DEMO}    {figures}  demo bank   191,907  ")
+    assert other.startswith(f"   {SECOND}  broken: baseline.txt has sha256")
     assert now.startswith(f"promoted: {DEMO} since")
 
 
@@ -88,12 +91,12 @@ def test_the_list_for_programs_has_the_same(run: Run, second: Path) -> None:
     run("add", str(second))
     run("add", str(SHIPPED), "--json")
     run("promote", "demo", "--json")
-    (Settings().registry / "second@4966f342cc9a" / "manifest.sha256").unlink()
+    (Settings().registry / SECOND / "manifest.sha256").unlink()
     found = json.loads(run("list", "--json")[1])
     assert found["promoted"] == DEMO and found["folder"] == str(Settings().registry)
     demo, broken = found["models"]
     assert (demo["model"], demo["promoted"], demo["broken"]) == (DEMO, True, None)
-    assert demo["pr_auc"] == {"later": 0.49565, "unseen": 0.46621}
+    assert demo["pr_auc"] == {name: MADE.metrics[f"hybrid.pr_auc@{name}"] for name in ("later", "unseen")}
     assert broken["promoted"] is False and "manifest.sha256 can't be read" in broken["broken"]
 
 
@@ -129,7 +132,7 @@ REFUSED: list[tuple[list[str], str]] = [
 def test_what_can_not_be_done_is_said_in_one_line(run: Run, second: Path, arguments: list[str], says: str) -> None:
     """With status 2."""
     run("add", str(second))
-    (Settings().registry / "second@4966f342cc9a" / "weights.safetensors").unlink()
+    (Settings().registry / SECOND / "weights.safetensors").unlink()
     (second / "baseline.txt").write_text("other")
     status, out, err = run(*[str(second) if word == "BROKEN" else word for word in arguments])
     assert status == 2 and out == "" and says in err and err.startswith("ringwatch: ") and err.count("\n") == 1
@@ -163,8 +166,8 @@ def test_what_is_promoted_scores(run: Run, second: Path) -> None:
     assert bootstrap.engine(chosen).model == DEMO and bootstrap.model_folder(chosen) == SHIPPED
     run("promote", "second")
     scorer = bootstrap.engine(chosen)
-    assert isinstance(scorer, Engine) and scorer.model == "second@4966f342cc9a" and scorer.thresholds.alert == 0.5
-    assert bootstrap.model_folder(chosen) == chosen.registry / "second@4966f342cc9a"
+    assert isinstance(scorer, Engine) and scorer.model == SECOND and scorer.thresholds.alert == 0.5
+    assert bootstrap.model_folder(chosen) == chosen.registry / SECOND
     run("rollback")
     assert bootstrap.engine(chosen).model == DEMO
 
@@ -185,7 +188,7 @@ def test_a_promoted_model_that_broke_scores_nothing(run: Run, second: Path) -> N
     """A process that starts refuses; it does not quietly score by another."""
     run("add", str(second))
     run("promote", "second")
-    (Settings().registry / "second@4966f342cc9a" / "baseline.txt").write_text("other")
+    (Settings().registry / SECOND / "baseline.txt").write_text("other")
     with pytest.raises(ModelRefused, match=r"baseline\.txt has sha256"):
         bootstrap.engine(Settings())
 
