@@ -34,7 +34,7 @@ TITLES = {
     "hybrid": "hybrid: network and trees, blended",
 }
 OURS = ("network", "lightgbm_network", "hybrid")
-TRAINED = 0.7  # of the run, when its networks are: reading later events and growing trees take the rest
+TRAINED, ASKED = 0.5, 0.85  # of the run, when its networks are trained, and when they were asked of all later events
 BAR = "lightgbm_labels"  # what has to be beaten (issue 5), beside the strongest in the same table
 CONTROL = ("lightgbm_network", "lightgbm_shuffled", "lightgbm_row")  # see `Outcome.control`
 
@@ -54,14 +54,13 @@ def run(data: FlatSet, settings: ExperimentSettings, told: Told = NOBODY) -> Out
         networks_of(settings, data.schema, seed, learn, told.say, epochs_told(told, place, seeds, TRAINED))
         for place, seed in enumerate(settings.seeds)
     ]
-    told.at("sampling later events", TRAINED)
-    later = _later(data, cut.test.index, settings.caps, networks)
+    later = _later(data, cut.test.index, settings.caps, networks, told)
     said: dict[str, list[Floats]] = {}
     for seed, own, logit in zip(settings.seeds, networks, later.logits, strict=True):
         made = run_from(settings, seed, learn, own)
         for name, scores in made.said(later.rows, logit).items():
             said.setdefault(name, []).append(scores)
-        told.at(f"seed {seed}: trees", TRAINED + (1 - TRAINED) * len(said["network"]) / len(settings.seeds))
+        told.at(f"seed {seed}: trees", ASKED + (1 - ASKED) * len(said["network"]) / len(settings.seeds))
     test = cut.test.index
     ids = np.array([f"{data.name}/{data.events[at].id}" for at in test])
     return Outcome(
@@ -79,9 +78,11 @@ class Later:
     logits: Floats
 
 
-def _later(data: FlatSet, index: Ints, caps: Caps, networks: list[Networks]) -> Later:
+def _later(data: FlatSet, index: Ints, caps: Caps, networks: list[Networks], told: Told) -> Later:
     rows, logits = [], np.zeros((len(networks), len(index)))
     for span, features, past in stream(data, index, caps):
+        text = f"later events: {span.start:,} of {len(index):,}"
+        told.at(text, TRAINED + (ASKED - TRAINED) * span.start / len(index))
         rows.append(rows_of(data.schema, features, past))
         batch = batch_of(features, past)
         for place, each in enumerate(networks):
