@@ -80,8 +80,8 @@ def _roc(result: Measured, runs: dict[str, Floats]) -> Chart:
 
 
 def compared(result: Measured) -> list[str]:
-    """The models whose probabilities are looked at: the first shown, and its rival."""
-    return [model for model in dict.fromkeys([*result.shown[:1], result.rival]) if model is not None]
+    """The models whose probabilities are looked at: the strongest of those shown, and its rival."""
+    return [model for model in dict.fromkeys([result.strongest(result.shown), result.rival]) if model is not None]
 
 
 def bins(result: Measured, model: str) -> list[Bin]:

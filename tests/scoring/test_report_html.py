@@ -12,7 +12,7 @@ from outcomes import DAY_MS, Model, outcome_of
 
 from scoring.charts import Axis, decades, path, shares
 from scoring.measured import Settings, measure
-from scoring.report_charts import by_span, charts, spans
+from scoring.report_charts import by_span, charts, compared, spans
 from scoring.report_html import Heading, render
 
 FEW = Settings(a_day=5, rounds=30)
@@ -29,6 +29,12 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(page: str) -> None:
     """No script, no link, no address."""
     assert not re.search(r"<script|<link|<img|https?:|url\(|@import| on\w+=", page)
     assert "Made up &lt;b&gt;" in page
+
+
+def test_probabilities_are_looked_at_of_the_strongest_of_ours_and_of_its_rival() -> None:
+    """Whatever stands first."""
+    made = outcome_of(ours=("rules", "network"))
+    assert compared(measure(made, FEW)) == ["network", "trees"]
 
 
 def test_every_chart_has_a_title_and_says_what_it_shows(page: str) -> None:
