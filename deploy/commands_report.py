@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.sets import one_of, read_files, read_graph
+from deploy.sets import Asked, one_of
 
 if TYPE_CHECKING:  # it brings scikit-learn: only the commands below wait for it
     from scoring.measured import Measured
@@ -36,7 +35,7 @@ def evaluate(
     """
     one_of(mapping, live)
     if mapping is not None or live:
-        _evaluate_set(_Set(mapping, data, seeds, epochs, most), json, html, keep)
+        _evaluate_set(Asked(mapping, data, seeds, epochs, most), json, html, keep)
         return
     from deploy import bootstrap
     from deploy.config import settings
@@ -50,39 +49,21 @@ def evaluate(
     _write(html, found, "The promoted model beside its baselines", named)
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
-    """What is trained and tested on: flat files, or without a mapping the graph in Neo4j."""
-
-    mapping: Path | None
-    data: Path
-    seeds: int
-    epochs: int
-    most: int
-
-    @property
-    def command(self) -> str:
-        """What makes the same figures again."""
-        what = "--live" if self.mapping is None else f"--mapping {self.mapping.name} --data {self.data.name}"
-        return f"ringwatch evaluate {what} --seeds {self.seeds} --epochs {self.epochs} --most {self.most}"
-
-
-def _evaluate_set(asked: _Set, json: bool, html: Path | None, keep: Path | None) -> None:
+def _evaluate_set(asked: Asked, json: bool, html: Path | None, keep: Path | None) -> None:
     from deploy.progress import Shown
-    from scoring.experiment import ExperimentSettings, run
+    from scoring.experiment import run
     from scoring.measured import measure
-    from scoring.split import SplitSettings
 
-    chosen = ExperimentSettings(tuple(range(asked.seeds)), epochs=asked.epochs, split=SplitSettings(most=asked.most))
+    command = asked.command("evaluate")
     with Shown(plain=json) as shown:
-        data = read_graph(shown) if asked.mapping is None else read_files(asked.mapping, asked.data, shown)
-        outcome = run(data, chosen, shown.told)
+        data = asked.read(shown)
+        outcome = run(data, asked.settings(), shown.told)
         if keep is not None:
             outcome.save(keep)
         shown.at("drawing the intervals", 1.0)
         found = measure(outcome)
-    _print(found, _said("evaluate", asked.command, found) if json else None, found.figures)
-    _write(html, found, f"{data.name}: network and hybrid beside boosted trees", asked.command)
+    _print(found, _said("evaluate", command, found) if json else None, found.figures)
+    _write(html, found, f"{data.name}: network and hybrid beside boosted trees", command)
 
 
 def compare(

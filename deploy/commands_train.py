@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deploy.sets import one_of, read_files, read_graph
+from deploy.sets import Asked, one_of
 
 if TYPE_CHECKING:  # it brings torch and numba: only the command below waits for it
     from scoring.manifest import Manifest
@@ -40,10 +39,10 @@ def train(
     one_of(mapping, live)
     if mapping is None and not live:
         raise typer.BadParameter("train on what? give --mapping FILE --data FOLDER, or --live for the graph in Neo4j")
-    asked = _Asked(mapping, data, kind, name, seeds, epochs, most)
+    asked = Asked(mapping, data, seeds, epochs, most)
     with TemporaryDirectory() as parent:
         folder = out or Path(parent) / name
-        manifest = _made(folder, asked, json)
+        manifest = _made(folder, asked, kind, name, json)
         if out is None:
             bootstrap.registry(settings()).add(folder)
     if json:
@@ -54,33 +53,12 @@ def train(
         typer.echo(f"{manifest.model} in {out}; take it into the registry: ringwatch model add {out}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    mapping: Path | None
-    data: Path
-    kind: Kind
-    name: str
-    seeds: int
-    epochs: int
-    most: int
-
-    @property
-    def command(self) -> str:
-        what = "--live" if self.mapping is None else f"--mapping {self.mapping.name} --data {self.data.name}"
-        return (
-            f"ringwatch train {what} --kind {self.kind} --seeds {self.seeds} --epochs {self.epochs} --most {self.most}"
-        )
-
-
-def _made(folder: Path, asked: _Asked, plain: bool) -> Manifest:
+def _made(folder: Path, asked: Asked, kind: Kind, name: str, plain: bool) -> Manifest:
     from deploy.config import settings
     from deploy.progress import Shown
-    from scoring.folds import ExperimentSettings
-    from scoring.split import SplitSettings
     from scoring.train_flat import Order, train_flat
 
     digest = hashlib.sha256((asked.mapping or settings().mapping).read_bytes()).hexdigest()
-    chosen = ExperimentSettings(tuple(range(asked.seeds)), epochs=asked.epochs, split=SplitSettings(most=asked.most))
+    order = Order(kind, name, digest, asked.command("train", f" --kind {kind}"))
     with Shown(plain=plain) as shown:
-        found = read_graph(shown) if asked.mapping is None else read_files(asked.mapping, asked.data, shown)
-        return train_flat(folder, found, Order(asked.kind, asked.name, digest, asked.command), chosen, shown.told)
+        return train_flat(folder, asked.read(shown), order, asked.settings(), shown.told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import typer
 if TYPE_CHECKING:  # they bring numba: only a command that reads waits for them
     from deploy.progress import Shown
     from scoring.flat_set import FlatSet
+    from scoring.folds import ExperimentSettings
 
 EXAMPLES = 5  # of refused rows, told beside their number
 
@@ -22,6 +24,38 @@ def one_of(mapping: Path | None, live: bool) -> None:
     """
     if mapping is not None and live:
         raise typer.BadParameter("flat files or the graph in Neo4j: give one of --mapping and --live")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A set, and how to train on it: flat files by a mapping, or without one the graph in Neo4j.
+
+    Attributes:
+        mapping, data: of the flat files.
+        seeds, epochs, most: see `ExperimentSettings` and `SplitSettings`.
+    """
+
+    mapping: Path | None
+    data: Path
+    seeds: int
+    epochs: int
+    most: int
+
+    def command(self, name: str, options: str = "") -> str:
+        """What does the same again; no path of this machine is in it."""
+        what = "--live" if self.mapping is None else f"--mapping {self.mapping.name} --data {self.data.name}"
+        return f"ringwatch {name} {what}{options} --seeds {self.seeds} --epochs {self.epochs} --most {self.most}"
+
+    def settings(self) -> ExperimentSettings:
+        """For training."""
+        from scoring.folds import ExperimentSettings
+        from scoring.split import SplitSettings
+
+        return ExperimentSettings(tuple(range(self.seeds)), epochs=self.epochs, split=SplitSettings(most=self.most))
+
+    def read(self, shown: Shown) -> FlatSet:
+        """The set. Errors as of `read_files` and `_read_graph`."""
+        return _read_graph(shown) if self.mapping is None else read_files(self.mapping, self.data, shown)
 
 
 def read_files(mapping: Path, folder: Path, shown: Shown) -> FlatSet:
@@ -44,7 +78,7 @@ def read_files(mapping: Path, folder: Path, shown: Shown) -> FlatSet:
     return data
 
 
-def read_graph(shown: Shown) -> FlatSet:
+def _read_graph(shown: Shown) -> FlatSet:
     """The graph in Neo4j, by the mapping in use.
 
     Raises:

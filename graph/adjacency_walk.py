@@ -13,7 +13,6 @@ from numba import njit
 from graph.adjacency_arrays import Array
 from graph.adjacency_lines import ASK, KNOWN_MS, SOURCES, hears, sees
 
-LATEST_MS = 1 << 51  # no time is later, nor as long before 1970: in both directions it is 71,000 years
 NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
 
 

@@ -26,13 +26,12 @@ from scoring.outcome import Outcome
 from scoring.prepared import BLOCK, Prepared
 from scoring.rows import SAYS_LABELS, Rows, put_together, rows_of
 from scoring.schema import FeatureSchema
-from scoring.shuffle import derangement, shuffled
+from scoring.shuffle import SEED, derangement, shuffled
 from scoring.split import Part, Split, SplitSettings, split
 from scoring.telling import NOBODY, Told
 
 TESTED = 2  # times as many events are tested as are trained on: a forward pass costs a third of a step
 KNOWN = frozenset({"fraud", "legit", "known_fraud_log", "known_legit_log"})  # features of the schema that tell labels
-SHUFFLE_SEED = 0
 
 Number = TypeVar("Number", bound=np.floating)
 
@@ -166,9 +165,9 @@ def _read_as(prepared: Prepared, schema: FeatureSchema, reads: Reads) -> Prepare
 
 def _shuffled(prepared: Prepared, schema: FeatureSchema) -> Prepared:
     """Each event with another's neighbourhood, and that other's past."""
-    donor = derangement(prepared.columns.kind.astype(np.int64), np.random.default_rng(SHUFFLE_SEED))
+    donor = derangement(prepared.columns.kind.astype(np.int64), np.random.default_rng(SEED))
     past = prepared.event[donor, len(schema.event) :]
-    return Prepared(shuffled(prepared.columns, SHUFFLE_SEED), schema, beside=past)
+    return Prepared(shuffled(prepared.columns, SEED), schema, beside=past)
 
 
 def _past_names(schema: FeatureSchema) -> list[str]:

@@ -14,7 +14,7 @@ from scoring.ablation_variants import BASE, SHUFFLED, Reads, Variant
 from scoring.control import Control
 from scoring.measured import Settings, measure
 from scoring.outcome import Outcome, joined
-from scoring.report import figure_row, with_bounds
+from scoring.report import control_rows, with_bounds
 
 OWN_ROW = "lightgbm_row"  # reads no edges
 COST = (
@@ -81,11 +81,8 @@ def _notes(result: Result) -> Iterator[str]:
 def figures(result: Result) -> list[dict[str, Any]]:
     """The list under `figures` of the one JSON form."""
     found = ablation.figures_of(result.ablation)
-    if (edges := result.control) is not None:
-        test = result.ablation.test
-        rows = (("gain", edges.gain), ("gain_shuffled", edges.shuffled), ("gain_of_edges", edges.graph))
-        found += [figure_row(f"control_pr_auc_{name}@{test}", "pr_auc", each, None) for name, each in rows]
-        found[-1]["verdict"] = edges.verdict
+    if result.control is not None:
+        found += control_rows(result.control, result.ablation.test)
     return found
 
 

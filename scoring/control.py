@@ -21,6 +21,11 @@ class Control:
     graph: Interval
 
     @property
+    def figures(self) -> dict[str, Interval]:
+        """The three by the names they have in JSON."""
+        return {"gain": self.gain, "gain_shuffled": self.shuffled, "gain_of_edges": self.graph}
+
+    @property
     def verdict(self) -> str:
         """What the gain is."""
         if not self.gain.above_zero:

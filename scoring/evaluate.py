@@ -21,10 +21,14 @@ from scoring.outcome import Outcome
 from scoring.schema import FeatureSchema
 from scoring.train import read
 
-TITLES = {"rules": "rules", **{"rgcn" if name == "network" else name: title for name, title in COMMON.items()}}
-TITLES["rgcn"] = "R-GCN"
+
+def _called(name: str) -> str:
+    return "rgcn" if name == "network" else name
+
+
+TITLES = {"rules": "rules", **{_called(name): title for name, title in COMMON.items()}, "rgcn": "R-GCN"}
 MODELS = tuple(TITLES)
-OURS = tuple("rgcn" if name == "network" else name for name in COMMON_OURS)
+OURS = tuple(map(_called, COMMON_OURS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,11 @@ def outcome(runs: Sequence[Run], test: Holdout, schema: FeatureSchema) -> Outcom
         OutcomeError: it holds one class only.
     """
     rows, network = read([run.network for run in runs], test.data, schema)
-    found = [_called(run.said(rows, logit)) for run, logit in zip(runs, network, strict=True)]
-    said = {"rules": test.data.rules[None, :]} | {name: np.stack([each[name] for each in found]) for name in MODELS[1:]}
+    found = [run.said(rows, logit) for run, logit in zip(runs, network, strict=True)]
+    said = {"rules": test.data.rules[None, :]}
+    said |= {_called(name): np.stack([each[name] for each in found]) for name in COMMON}
     notes = {"Seeds": f"training seeds {', '.join(str(run.seed) for run in runs)}."}
     return _outcome(test, flags(test.data.ids, test.truth), said, notes)
-
-
-def _called(said: dict[str, Floats]) -> dict[str, Floats]:
-    return {"rgcn" if name == "network" else name: each for name, each in said.items()}
 
 
 def folder_outcome(folder: Path, test: Holdout) -> Outcome:

@@ -195,10 +195,6 @@ class Grown(NamedTuple):
     calibration: Calibration
     newest: Floats
 
-    def probability(self, matrix: Matrix) -> Floats:
-        """Calibrated probabilities of events with these columns [B, C]: [B]."""
-        return self.calibration.probability(self.trees.logit(matrix))
-
 
 def grown(settings: ExperimentSettings, seed: int, learn: Slice, matrix: Matrix) -> Grown:
     """Grow trees on columns [B, C]: stopped and calibrated on the newest fold, then as many with it as well."""

@@ -23,7 +23,7 @@ BASELINE = "baseline.txt"
 TREES = "trees.txt"
 README = "README.md"
 TOLERANCE = 1e-4  # of a logit, between the machine that trained and the one that loads
-OPTIONS = ("sizes.", "features.", "blend")  # may be lacking, or lack fields: an older model has them at their default
+OPTIONS = ("sizes.", "features.", "blend")  # a field that may lack, or with a dot fields in it: at its default then
 AGAIN = "take the folder again from where it was made, or train anew"
 
 
@@ -96,7 +96,7 @@ class Manifest(msgspec.Struct, frozen=True):
         parity: largest difference between the two layouts of the convolution with these weights.
         files: sha256 of each file beside the manifest.
         kind: which of `KINDS` it is.
-        blend: shares of a hybrid's members; another kind has none.
+        blend: weights of a hybrid's members; another kind has none.
     """
 
     format: int

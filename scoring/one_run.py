@@ -46,16 +46,17 @@ class Run:
 
     def said(self, rows: Rows, logit: Floats) -> dict[str, Floats]:
         """What each model says of events with these rows and this logit [B] of the network: calibrated [B]."""
-        matrices = matrices_of(rows, logit)
+        matrices = _matrices(rows, logit, compared=True)
         raw = {name: self.trees[name].trees.logit(matrix) for name, matrix in matrices.items()}
         found = {name: self.trees[name].calibration.probability(each) for name, each in raw.items()}
         own = {"network": logit, "hybrid": self.blend.logit(logit, raw[READS_ALL], raw[READS_NETWORK])}
         return found | {name: self.calibrations[name].probability(each) for name, each in own.items()}
 
 
-def matrices_of(rows: Rows, logit: Floats) -> dict[str, Matrix]:
-    """What each model's trees read of events with these rows and this logit [B] of the network."""
-    return rows.named() | {READS_NETWORK: rows.with_network(logit), SHUFFLED: rows.shuffled(logit)}
+def _matrices(rows: Rows, logit: Floats, compared: bool) -> dict[str, Matrix]:
+    """What trees read of events with these rows and this logit [B] of the network: the blend's, or all of a table."""
+    blend = {READS_ALL: rows.graph, READS_NETWORK: rows.with_network(logit)}
+    return rows.named() | blend | {SHUFFLED: rows.shuffled(logit)} if compared else blend
 
 
 def epochs_told(told: Told, place: int, seeds: int, share: float = 1.0) -> Tell:
@@ -69,19 +70,25 @@ def epochs_told(told: Told, place: int, seeds: int, share: float = 1.0) -> Tell:
     return tell
 
 
-def runs_of(recipe: ExperimentSettings, schema: FeatureSchema, learn: Slice, told: Told = NOBODY) -> list[Run]:
-    """Train every seed: networks on one fold more each, and all that grows from them."""
+def runs_of(
+    recipe: ExperimentSettings, schema: FeatureSchema, learn: Slice, told: Told = NOBODY, compared: bool = True
+) -> list[Run]:
+    """Train every seed: networks on one fold more each, and what grows from them; see `run_from`."""
     runs = list[Run]()
     for place, seed in enumerate(recipe.seeds):
         tell = epochs_told(told, place, len(recipe.seeds))
-        runs.append(run_from(recipe, seed, learn, networks_of(recipe, schema, seed, learn, told.say, tell)))
+        runs.append(run_from(recipe, seed, learn, networks_of(recipe, schema, seed, learn, told.say, tell), compared))
         told.say(f"seed {seed}: PR-AUC {runs[-1].pr_auc['hybrid']:.3f} on the newest slice, before it was trained on")
     return runs
 
 
-def run_from(recipe: ExperimentSettings, seed: int, learn: Slice, networks: Networks) -> Run:
-    """Grow trees beside networks that are trained, and blend them."""
-    trees = {name: grown(recipe, seed, learn, each) for name, each in matrices_of(learn.rows, networks.before).items()}
+def run_from(recipe: ExperimentSettings, seed: int, learn: Slice, networks: Networks, compared: bool = True) -> Run:
+    """Grow trees beside networks that are trained, and blend them.
+
+    `compared`: also those that only stand beside in a table, without which there is no `Run.said`.
+    """
+    matrices = _matrices(learn.rows, networks.before, compared)
+    trees = {name: grown(recipe, seed, learn, matrix) for name, matrix in matrices.items()}
     newest, teaching = learn.newest, learn.teaching
     target, weight = teaching.target[newest], teaching.weight[newest]
     members = networks.before[newest], trees[READS_ALL].newest, trees[READS_NETWORK].newest

@@ -172,12 +172,17 @@ def notes(result: Measured) -> list[str]:
 
 def figures_of(results: Sequence[Measured]) -> list[dict[str, Any]]:
     """The list under `figures` of the one JSON form: what is ours, each figure beside the strongest baseline's."""
-    return [figure for result in results for model in result.shown for figure in _figures(result, model)] + [
-        figure_row(f"control_pr_auc_{name}@{result.outcome.name}", "pr_auc", each, None)
-        for result in results
-        for found in controls(result)
-        for name, each in (("gain", found.gain), ("shuffled", found.shuffled), ("graph", found.graph))
+    found = [figure for result in results for model in result.shown for figure in _figures(result, model)]
+    return found + [
+        figure for result in results for each in controls(result) for figure in control_rows(each, result.outcome.name)
     ]
+
+
+def control_rows(found: Control, test: str) -> list[dict[str, Any]]:
+    """An edge-shuffle control in the JSON form, its verdict beside the last figure."""
+    rows = [figure_row(f"control_pr_auc_{name}@{test}", "pr_auc", each, None) for name, each in found.figures.items()]
+    rows[-1]["verdict"] = found.verdict
+    return rows
 
 
 def _figures(result: Measured, model: str) -> Iterator[dict[str, Any]]:

@@ -16,11 +16,10 @@ from scoring.columns import Floats, Ints
 from scoring.core.batch import GraphBatch
 from scoring.features import Features
 from scoring.schema import NODE_FEATURES, FeatureSchema
-from scoring.shuffle import derangement
+from scoring.shuffle import SEED, derangement
 
 SAYS_LABELS = ("fraud", "legit")
 NETWORK = "network"  # the column in which trees read the network's logit
-SHUFFLE_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,8 @@ class Rows:
 
         What stays is in `scoring.shuffle`.
         """
-        donor = derangement(self.kind, np.random.default_rng(SHUFFLE_SEED))
-        own = self.widths[0]
-        return np.column_stack([self.graph[:, :own], self.graph[donor, own:], logit[donor]]).astype(np.float32)
+        donor, own = derangement(self.kind, np.random.default_rng(SEED)), self.widths[0]
+        return np.concatenate([self.graph[:, :own], self.with_network(logit)[donor, own:]], axis=1)
 
 
 def rows_of(schema: FeatureSchema, features: Features, past: Matrix) -> Rows:

@@ -48,7 +48,7 @@ def train_flat(
     learn = slice_of(data, train, newest, settings.caps)
     reported, watched = train.target.sum(), newest.target.sum()
     told.say(f"{len(train):,} events to train on, {reported:,} reported; {watched:,} to calibrate on")
-    run = best(runs_of(settings, data.schema, learn, told), order.kind)
+    run = best(runs_of(settings, data.schema, learn, told, compared=False), order.kind)
     times = data.time_ms[np.concatenate([train.index, newest.index])]
     events, positives = round(float(train.weight.sum() + newest.weight.sum())), int(learn.teaching.target.sum())
     release = Release(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,7 @@ from scoring.ablation_ledger import Ledger
 from scoring.outcome import Outcome
 
 runner = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RINGWATCH_CONTACT_KEY", "of the tests, thirty-two letters")
+pytestmark = pytest.mark.usefixtures("key")
 
 
 @pytest.fixture
@@ -59,7 +56,7 @@ def test_ctrl_c_leaves_a_ledger_that_the_next_run_goes_on_from(
 
     def interrupted(ledger: Ledger, variant: str, outcome: Outcome, took_s: float) -> None:
         add(ledger, variant, outcome, took_s)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "add", interrupted)

@@ -73,7 +73,7 @@ def test_evaluate_trains_on_flat_files_and_keeps_what_was_said(tmp_path: Path) -
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert set(said["models"]["shop"]) == set(TITLES) and set(load(kept).said) == set(TITLES)
-    assert {f"control_pr_auc_{name}@shop" for name in ("gain", "shuffled", "graph")} <= {
+    assert {f"control_pr_auc_{name}@shop" for name in ("gain", "gain_shuffled", "gain_of_edges")} <= {
         figure["name"] for figure in said["figures"]
     }
     assert str(tmp_path) not in done.stdout

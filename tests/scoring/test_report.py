@@ -128,5 +128,5 @@ def test_the_edge_shuffle_control_is_told_with_its_verdict() -> None:
     assert "Edge-shuffle control" in table([result]) and "a graph gain" in table([result])
     found = {figure["name"]: figure["value"] for figure in figures_of([result])}
     name = f"@{result.outcome.name}"
-    gain, left, graph = (found[f"control_pr_auc_{which}{name}"] for which in ("gain", "shuffled", "graph"))
+    gain, left, graph = (found[f"control_pr_auc_{which}{name}"] for which in ("gain", "gain_shuffled", "gain_of_edges"))
     assert gain == pytest.approx(left + graph, abs=1e-4) and graph > 0.1
