@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.sets import Asked, one_of
+from deploy.sets import IN, ON, Asked, one_of
 
 if TYPE_CHECKING:  # it brings scikit-learn: only the commands below wait for it
     from scoring.measured import Measured
@@ -28,6 +28,8 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, max=100, help="With either: trainings of each model.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="With either: passes of the network.")] = 4,
     most: Annotated[int, typer.Option(min=100, help="With either: events to train on, at the most.")] = 40_000,
+    device: ON = "auto",
+    precision: IN = "float32",
 ) -> None:
     """The promoted model beside rules and boosting, on a simulated bank with its truth (some minutes); or, with
     --mapping or --live, models trained and tested on a bank's flat files, or on the graph that its changes made, by
@@ -35,7 +37,7 @@ def evaluate(
     """
     one_of(mapping, live)
     if mapping is not None or live:
-        _evaluate_set(Asked(mapping, data, seeds, epochs, most), json, html, keep)
+        _evaluate_set(Asked(mapping, data, seeds, epochs, most, device, precision), json, html, keep)
         return
     from deploy import bootstrap
     from deploy.config import settings
@@ -56,8 +58,9 @@ def _evaluate_set(asked: Asked, json: bool, html: Path | None, keep: Path | None
 
     command = asked.command("evaluate")
     with Shown(plain=json) as shown:
+        recipe = asked.settings(shown.say)
         data = asked.read(shown)
-        outcome = run(data, asked.settings(), shown.told)
+        outcome = run(data, recipe, shown.told)
         if keep is not None:
             outcome.save(keep)
         shown.at("drawing the intervals", 1.0)

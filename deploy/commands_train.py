@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deploy.sets import Asked, one_of
+from deploy.sets import IN, ON, Asked, one_of
 
 if TYPE_CHECKING:  # it brings torch and numba: only the command below waits for it
     from scoring.manifest import Manifest
@@ -29,6 +29,8 @@ def train(
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings; the one best on the newest slice ships.")] = 1,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the network.")] = 4,
     most: Annotated[int, typer.Option(min=100, help="Events to train on, at the most.")] = 40_000,
+    device: ON = "auto",
+    precision: IN = "float32",
     json: Annotated[bool, typer.Option("--json", help="Print the manifest and nothing else.")] = False,
 ) -> None:
     """Train on all that is known by now. What such a model is worth: `ringwatch evaluate` on the same."""
@@ -39,7 +41,7 @@ def train(
     one_of(mapping, live)
     if mapping is None and not live:
         raise typer.BadParameter("train on what? give --mapping FILE --data FOLDER, or --live for the graph in Neo4j")
-    asked = Asked(mapping, data, seeds, epochs, most)
+    asked = Asked(mapping, data, seeds, epochs, most, device, precision)
     with TemporaryDirectory() as parent:
         folder = out or Path(parent) / name
         manifest = _made(folder, asked, kind, name, json)
@@ -61,4 +63,5 @@ def _made(folder: Path, asked: Asked, kind: Kind, name: str, plain: bool) -> Man
     digest = hashlib.sha256((asked.mapping or settings().mapping).read_bytes()).hexdigest()
     order = Order(kind, name, digest, asked.command("train", f" --kind {kind}"))
     with Shown(plain=plain) as shown:
-        return train_flat(folder, asked.read(shown), order, asked.settings(), shown.told)
+        recipe = asked.settings(shown.say)
+        return train_flat(folder, asked.read(shown), order, recipe, shown.told)

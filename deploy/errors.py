@@ -13,13 +13,14 @@ from deploy.verify.connector import CannotVerify
 from graph.mapping_file import MappingError
 from graph.store import StoreError
 from ingest.events import IngestError
+from scoring.core.backend import BackendMissing
 from scoring.outcome import OutcomeError
 from scoring.promotions import RegistryError
 from scoring.registry import ModelRefused
 
 EXPECTED = (
-    AlertsError, CannotVerify, ConfigError, IngestError, KafkaException, MappingError, ModelRefused, OutcomeError,
-    PortTaken, RegistryError, ServiceFailed, StackError, StoreError,
+    AlertsError, BackendMissing, CannotVerify, ConfigError, IngestError, KafkaException, MappingError, ModelRefused,
+    OutcomeError, PortTaken, RegistryError, ServiceFailed, StackError, StoreError,
 )  # fmt: skip
 
 

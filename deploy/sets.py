@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+Device = Literal["auto", "cpu", "cuda"]  # as scoring.core.backend has them, which brings torch
+Precision = Literal["float32", "bf16", "fp16"]
+ON = Annotated[Device, typer.Option(help="Where networks train and score; auto: a CUDA device where there is one.")]
+IN = Annotated[Precision, typer.Option(help="Of a CUDA device's products; what differs from the CPU does not score.")]
 
 if TYPE_CHECKING:  # they bring numba: only a command that reads waits for them
     from deploy.progress import Shown
@@ -33,6 +39,7 @@ class Asked:
     Attributes:
         mapping, data: of the flat files.
         seeds, epochs, most: see `ExperimentSettings` and `SplitSettings`.
+        device, precision: see `scoring.core.backend.picked`.
     """
 
     mapping: Path | None
@@ -40,18 +47,30 @@ class Asked:
     seeds: int
     epochs: int
     most: int
+    device: Device = "auto"
+    precision: Precision = "float32"
 
     def command(self, name: str, options: str = "") -> str:
         """What does the same again; no path of this machine is in it."""
         what = "--live" if self.mapping is None else f"--mapping {self.mapping.name} --data {self.data.name}"
-        return f"ringwatch {name} {what}{options} --seeds {self.seeds} --epochs {self.epochs} --most {self.most}"
+        where = "" if self.device == "auto" else f" --device {self.device}"
+        where += "" if self.precision == "float32" else f" --precision {self.precision}"
+        return f"ringwatch {name} {what}{options} --seeds {self.seeds} --epochs {self.epochs} --most {self.most}{where}"
 
-    def settings(self) -> ExperimentSettings:
-        """For training."""
+    def settings(self, say: Callable[[str], None]) -> ExperimentSettings:
+        """For training; `say` is told where it computes.
+
+        Raises:
+            BackendMissing: the device is asked for by name and not there.
+        """
+        from scoring.core.backend import picked
         from scoring.folds import ExperimentSettings
         from scoring.split import SplitSettings
 
-        return ExperimentSettings(tuple(range(self.seeds)), epochs=self.epochs, split=SplitSettings(most=self.most))
+        return ExperimentSettings(
+            tuple(range(self.seeds)), epochs=self.epochs, split=SplitSettings(most=self.most),
+            backend=picked(self.device, self.precision, say),
+        )  # fmt: skip
 
     def read(self, shown: Shown) -> FlatSet:
         """The set. Errors as of `read_files` and `_read_graph`."""

@@ -11,6 +11,7 @@ version, or the deletion, of the same owner. Nothing is overwritten.
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Literal
 
 import msgspec
@@ -187,8 +188,8 @@ class Caps(msgspec.Struct, frozen=True):
 
 
 def node_key(label: str, id: str) -> str:
-    """Name a node: `Label:id`."""
-    return f"{label}:{id}"
+    """Name a node: `Label:id`, one string however many edges name it."""
+    return intern(f"{label}:{id}")
 
 
 def split_key(key: str) -> tuple[str, str]:

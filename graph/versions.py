@@ -45,12 +45,12 @@ class Held:
 
 
 class Chain:
-    """All versions and deletions of one owner, by position."""
+    """All versions and deletions of one owner, by position. One alone, nearly always, is a tuple: it takes least."""
 
     __slots__ = ("items",)
 
     def __init__(self) -> None:
-        self.items: list[Held] = []
+        self.items: tuple[Held, ...] | list[Held] = ()
 
     def add(self, op: Version | Gone) -> Held | None:
         """Put it in its place and close its neighbours; None if it is already there."""
@@ -58,6 +58,11 @@ class Chain:
         if at < len(self.items) and self.items[at].op.pos == op.pos:
             return None
         held = Held(op)
+        if not self.items:
+            self.items = (held,)
+            return held
+        if isinstance(self.items, tuple):
+            self.items = list(self.items)
         self.items.insert(at, held)
         if at:
             self.items[at - 1].close_by(op)
@@ -70,7 +75,10 @@ class Chain:
         at = bisect_left(self.items, held.op.pos, key=_pos)
         if at == len(self.items) or self.items[at] is not held:
             return None
-        del self.items[at]
+        if isinstance(self.items, tuple):
+            self.items = ()
+        else:
+            del self.items[at]
         return self.items[at] if at < len(self.items) else None
 
     def before(self, held: Held) -> Held | None:

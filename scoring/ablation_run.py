@@ -30,7 +30,6 @@ from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
 from scoring.core.topology import FEATURES
 from scoring.core.tuning import Search
-from scoring.folds import look_back
 from scoring.outcome import Outcome
 from scoring.prepared import Prepared
 from scoring.teaching import Teaching
@@ -73,8 +72,7 @@ class AblationSettings:
     def fitting(self, events: int, variant: Variant) -> FitSettings:
         """How a variant's network is trained on so many events."""
         steps = -(-events // self.batch)
-        average = look_back(steps * self.epochs)
-        base = FitSettings(self.epochs, steps, self.rate, self.decay, POSITIVE, average=average)
+        base = FitSettings(self.epochs, steps, self.rate, self.decay, POSITIVE)
         return replace(base, **variant.fitting)  # type: ignore[arg-type]  # names of the table of variants
 
 

@@ -68,7 +68,7 @@ TEACHER = Variant("teacher", "relational network, 3 layers, 64 hidden", options=
 VARIANTS = (
     Variant("past", "long look back as event features", without=True, reads=Reads(past=False)),
     Variant("labels", "known labels of neighbours", without=True, reads=Reads(labels=False)),
-    Variant("average", "moving average of the weights", without=True, fitting={"average": 0.0}),
+    Variant("average", "moving average of the weights", fitting={"average": 0.9}),
     Variant("focal", "focal loss, gamma 2", fitting={"focus": 2.0}),
     Variant("bases", "basis decomposition, 2 bases", options={"decomposition": Decomposition(bases=2)}),
     Variant("blocks", "block decomposition, 4 blocks", options={"decomposition": Decomposition(blocks=4)}),

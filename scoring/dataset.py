@@ -112,12 +112,12 @@ class LabelBook:
     def __init__(self, source: str) -> None:
         """Name the source (a bank)."""
         self.source = source
-        self._versions: dict[str, list[LabelUpsert | Gone]] = {}
+        self._versions: dict[str, tuple[LabelUpsert | Gone, ...]] = {}  # nearly always one: a tuple takes least
 
     def add(self, upsert: Upsert) -> None:
         """Note a label, or a label taken back; anything else is passed over."""
         if isinstance(upsert, LabelUpsert) or (isinstance(upsert, Gone) and upsert.kind is None):
-            self._versions.setdefault(upsert.owner, []).append(upsert)
+            self._versions[upsert.owner] = (*self._versions.get(upsert.owner, ()), upsert)
 
     def fraud(self, by_ms: int) -> set[str]:
         """`source/id` of the events that stand reported as fraud at a time."""

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graph.model import Caps
 from scoring.blend import SHARES
 from scoring.columns import Floats, Ints
-from scoring.core.backend import CPU
+from scoring.core.backend import Admitted, parity_gate
 from scoring.flat_set import FlatSet
 from scoring.folds import ExperimentSettings as ExperimentSettings
 from scoring.folds import Networks, networks_of, slice_of
@@ -54,7 +53,7 @@ def run(data: FlatSet, settings: ExperimentSettings, told: Told = NOBODY) -> Out
         networks_of(settings, data.schema, seed, learn, told.say, epochs_told(told, place, seeds, TRAINED))
         for place, seed in enumerate(settings.seeds)
     ]
-    later = _later(data, cut.test.index, settings.caps, networks, told)
+    later = _later(data, cut.test.index, settings, networks, told)
     said: dict[str, list[Floats]] = {}
     for seed, own, logit in zip(settings.seeds, networks, later.logits, strict=True):
         made = run_from(settings, seed, learn, own)
@@ -78,15 +77,18 @@ class Later:
     logits: Floats
 
 
-def _later(data: FlatSet, index: Ints, caps: Caps, networks: list[Networks], told: Told) -> Later:
-    rows, logits = [], np.zeros((len(networks), len(index)))
-    for span, features, past in stream(data, index, caps):
+def _later(
+    data: FlatSet, index: Ints, settings: ExperimentSettings, networks: list[Networks], told: Told
+) -> Later:
+    rows, logits, placed = [], np.zeros((len(networks), len(index))), list[Admitted]()
+    for span, features, past in stream(data, index, settings.caps):
         text = f"later events: {span.start:,} of {len(index):,}"
         told.at(text, TRAINED + (ASKED - TRAINED) * span.start / len(index))
         rows.append(rows_of(data.schema, features, past))
         batch = batch_of(features, past)
-        for place, each in enumerate(networks):
-            logits[place, span] = CPU.logits(each.last, batch).numpy()
+        placed = placed or [parity_gate(each.last, [batch], settings.backend, told.say) for each in networks]
+        for place, each in enumerate(placed):
+            logits[place, span] = each.logits(batch).numpy()
     return Later(put_together(rows), logits)
 
 
@@ -102,5 +104,6 @@ def _notes(data: FlatSet, cut: Split, settings: ExperimentSettings) -> dict[str,
         "Refit": "what stopped and calibrated on the newest slice was made once more with it, and then tested.",
         "Thinning": f"of the negatives one in {cut.train.weight.max():.1f} trains, with that weight; "
         "no test event is left out.",
+        "Device": f"networks trained on {settings.backend.trains}, and asked on {settings.backend}.",
         "Seeds": f"training seeds {', '.join(map(str, settings.seeds))}.",
     }

@@ -110,14 +110,13 @@ def read_flat(mapping: Mapping, folder: Path, refused: Callable[[Refused], None]
     _put(mirror, book, waiting)
     if not events:
         raise FlatSetError(f"{folder}: no row became an event; mark an edge with `event = true` in the mapping")
-    found = made(mapping, events, book, mirror)
-    if freeze:
-        mirror.freeze()
-    return found
+    return made(mapping, events, book, mirror, freeze)
 
 
-def made(mapping: Mapping, events: list[Event], book: LabelBook, mirror: Mirror) -> FlatSet:
+def made(mapping: Mapping, events: list[Event], book: LabelBook, mirror: Mirror, freeze: bool = False) -> FlatSet:
     """A set of what was read: events in the order of time, what was said of them, and the graph with all of it.
+
+    `freeze` as in `read_flat`.
 
     Raises:
         FlatSetError: no fraud is labelled.
@@ -128,17 +127,11 @@ def made(mapping: Mapping, events: list[Event], book: LabelBook, mirror: Mirror)
         words_of(mapping, events),
         categories_of(mapping, events),
     )
-    return _made(mapping.file.source, schema, sorted(events, key=lambda event: event.time_ms), book, mirror)
-
-
-def _put(mirror: Mirror, book: LabelBook, waiting: list[Upsert]) -> None:
-    mirror.apply(waiting)
-    for upsert in waiting:
-        book.add(upsert)
-    waiting.clear()
-
-
-def _made(name: str, schema: FeatureSchema, events: list[Event], book: LabelBook, mirror: Mirror) -> FlatSet:
+    sampler = Sampler(mirror, schema)
+    if freeze:  # first, so that what follows fits into the room it leaves
+        mirror.freeze()
+    events.sort(key=lambda event: event.time_ms)
+    name = mapping.file.source
     time_ms = np.array([event.time_ms for event in events], np.int64)
     frauds, told = book.fraud(END_MS), book.told(END_MS)
     if not frauds:
@@ -149,7 +142,14 @@ def _made(name: str, schema: FeatureSchema, events: list[Event], book: LabelBook
     silence = not (known & ~fraud).any()
     if silence:
         known = np.ones(len(events), bool)
-    return FlatSet(name, schema, events, time_ms, known, fraud, silence, book, Sampler(mirror, schema), mirror)
+    return FlatSet(name, schema, events, time_ms, known, fraud, silence, book, sampler, mirror)
+
+
+def _put(mirror: Mirror, book: LabelBook, waiting: list[Upsert]) -> None:
+    mirror.apply(waiting)
+    for upsert in waiting:
+        book.add(upsert)
+    waiting.clear()
 
 
 def words_of(mapping: Mapping, events: list[Event]) -> dict[str, list[tuple[str, str]]]:

@@ -12,7 +12,7 @@ Shapes: B events, C columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -23,9 +23,9 @@ import torch
 from graph.model import Caps
 from scoring.baseline import Boosted, BoostSettings, Matrix
 from scoring.baseline import Rows as Learned
-from scoring.columns import Columns, Floats, Ints, join
+from scoring.columns import Columns, Floats, Ints
 from scoring.core.architecture import Architecture
-from scoring.core.backend import CPU
+from scoring.core.backend import CPU, Backend, parity_gate
 from scoring.core.calibration import Calibration, chosen, or_unchanged
 from scoring.core.fit import FitSettings, Progress, fit, seed_everything
 from scoring.core.network import EventNetwork
@@ -54,6 +54,7 @@ class ExperimentSettings:
         seeds: each model is trained with each.
         caps: of the network's subgraphs.
         options: of the network's `Architecture`, beside its widths.
+        backend: where networks train, and score where the parity gate lets them.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -67,6 +68,7 @@ class ExperimentSettings:
     split: SplitSettings = field(default_factory=SplitSettings)
     boost: BoostSettings = field(default_factory=BoostSettings)
     options: dict[str, object] = field(default_factory=dict)
+    backend: Backend = CPU
 
 
 @dataclass(slots=True)
@@ -92,28 +94,35 @@ def slice_of(data: FlatSet, train: Part, newest: Part, caps: Caps) -> Slice:
     target, weight = (
         np.concatenate([getattr(part, name) for part in (train, newest)]) for name in ("target", "weight")
     )
-    _, columns, pasts = zip(*read(data, index, caps), strict=True)
-    return slice_from(data.schema, join(columns), np.concatenate(pasts), (target, weight), len(train))
+    chunks = ((columns, past) for _, columns, past in read(data, index, caps))
+    return slice_from(data.schema, chunks, (target, weight), len(train))
 
 
-def slice_from(schema: FeatureSchema, columns: Columns, past: Matrix, told: tuple[Flags, Floats], before: int) -> Slice:
+def slice_from(
+    schema: FeatureSchema, chunks: Iterable[tuple[Columns, Matrix]], told: tuple[Flags, Floats], before: int
+) -> Slice:
     """Make a slice of subgraphs in the order of time.
 
     Args:
         schema: of the features.
-        columns: [B] subgraphs.
-        past: [B, P] everything with a long look back.
+        chunks: subgraphs, and everything with a long look back, of B events in all; only features are kept of them.
         told: targets [B], and how many events each stands for [B].
         before: how many come before the newest fold.
     """
-    rows = list[Rows]()
+    rows, prepared = list[Rows](), None
+    for columns, past in chunks:
 
-    def keep(at: Ints, features: Features) -> None:
-        rows.append(rows_of(schema, features, past[at]))
+        def keep(at: Ints, features: Features, past: Matrix = past) -> None:
+            rows.append(rows_of(schema, features, past[at]))
 
-    prepared = Prepared(columns, schema, beside=past, show=keep)
-    order = np.argsort(np.argsort(columns.time_ms[:before], kind="stable"), kind="stable")
-    fold = np.concatenate([order * (FOLDS - 1) // before, np.full(len(columns) - before, FOLDS - 1)])
+        more = Prepared(columns, schema, beside=past, show=keep).slim()
+        if prepared is None:
+            prepared = more
+        else:
+            prepared.extend(more)
+    assert prepared is not None  # a part that is split off has events
+    order = np.argsort(np.argsort(prepared.columns.time_ms[:before], kind="stable"), kind="stable")
+    fold = np.concatenate([order * (FOLDS - 1) // before, np.full(len(prepared) - before, FOLDS - 1)])
     return Slice(Teaching(prepared, *told), put_together(rows), fold)
 
 
@@ -144,11 +153,18 @@ def networks_of(
         earlier = np.flatnonzero(learn.fold < number)
         network, loss = _network(settings, schema, seed, learn, earlier, partial(tell, number))
         following = np.flatnonzero(learn.fold == number)
-        for first in range(0, len(following), READ):
-            at = following[first : first + READ]
-            before[at] = CPU.logits(network, prepared.batch(at)).numpy()
+        before[following] = _said(settings.backend, network, prepared, following, say)
         say(f"seed {seed}: network {number} of {FOLDS}, loss {loss:.4f}")
     return Networks(network, before)
+
+
+def _said(
+    backend: Backend, network: EventNetwork, prepared: Prepared, index: Ints, say: Callable[[str], None]
+) -> Floats:
+    """What a network says of events, where the gate lets it score: [B]."""
+    parts = [index[first : first + READ] for first in range(0, len(index), READ)]
+    placed = parity_gate(network, (prepared.batch(part) for part in parts[:1]), backend, say)
+    return np.concatenate([placed.logits(prepared.batch(part)).numpy() for part in parts] or [np.zeros(0)])
 
 
 def _network(
@@ -168,9 +184,8 @@ def _network(
     size = batch_of_few(settings, len(index))
     steps = -(-len(index) // size)
     asked = FitSettings(
-        settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight,
-        average=look_back(steps * settings.epochs),
-    )  # fmt: skip
+        settings.epochs, steps, settings.rate, settings.decay, settings.positive_weight, backend=settings.backend.trains
+    )
     done = fit(network, learn.teaching.lessons(index, size, seed), asked, progress=tell)
     return network, done.losses[-1]
 
@@ -178,14 +193,6 @@ def _network(
 def batch_of_few(settings: ExperimentSettings, events: int) -> int:
     """The batch that is asked for; of few events a smaller one, so that there are steps enough to learn in."""
     return max(min(SMALLEST, settings.batch), min(settings.batch, events * settings.epochs // STEPS))
-
-
-def look_back(steps: int) -> float:
-    """Decay of a moving average of the weights that looks back over 3 % of the steps, 100 at the most.
-
-    A longer one would keep what the network was before it had learned: 0.99 of 14 steps leaves 87 % of that.
-    """
-    return min(1.0 - 1.0 / max(2.0, 0.03 * steps), 0.99)
 
 
 class Grown(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,28 @@ class Prepared:
         """How many subgraphs."""
         return len(self.columns)
 
+    def slim(self) -> Prepared:
+        """The same without the columns that only features are computed from: a third of what is kept of an edge."""
+        columns = self.columns
+        self.columns = replace(
+            columns, known=columns.known[:0], hop=columns.hop[:0], value=columns.value[:0], words=columns.words[:0]
+        )
+        return self
+
+    def extend(self, more: Prepared) -> None:
+        """Put a further chunk, slim as this one is, behind what is here."""
+        mine, other = self.columns, more.columns
+        starts = [
+            _longer(first, first[-1] + second[1:])
+            for first, second in ((mine.nodes_of, other.nodes_of), (mine.edges_of, other.edges_of))
+        ]
+        names = Columns.__slots__[2:]
+        self.columns = Columns(*starts, *(_longer(getattr(mine, name), getattr(other, name)) for name in names))
+        self.nodes, self.edges = _longer(self.nodes, more.nodes), _longer(self.edges, more.edges)
+        self.event = _longer(self.event, more.event)
+        if self.whole is not None and more.whole is not None:
+            self.whole = _longer(self.whole, more.whole)
+
     def scaling(self) -> Scaling:
         """Mean and spread of every feature."""
         whole = None if self.whole is None else _figures(self.whole)
@@ -89,6 +112,16 @@ class Prepared:
             torch.from_numpy(seconds(columns.age_ms[edges])),
             None if self.whole is None else torch.from_numpy(self.whole[index]),
         )
+
+
+def _longer(array: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+    """The array with more rows behind it, made longer where it lies: a large one is then never there twice."""
+    if not array.flags.owndata:  # compiled code owns it
+        array = array.copy()
+    before = len(array)
+    array.resize((before + len(more), *array.shape[1:]), refcheck=False)
+    array[before:] = more
+    return array
 
 
 def _figures(rows: NDArray[Any], most: int = 400_000) -> tuple[torch.Tensor, torch.Tensor]:

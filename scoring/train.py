@@ -67,7 +67,7 @@ def train(settings: TrainSettings, data: TrainingData, told: Told = NOBODY) -> l
     target = np.concatenate([flags(part.ids, data.reported) for part in parts])
     both, before = merge(parts), len(data.train)
     told.say(f"{before} events to train on, {target[:before].sum()} reported; {target[before:].sum()} to calibrate on")
-    learn = slice_from(data.schema, both.columns, both.past, (target, both.weight), before)
+    learn = slice_from(data.schema, [(both.columns, both.past)], (target, both.weight), before)
     return runs_of(settings.recipe, data.schema, learn, told)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
 
+Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bf16", "fp16"]
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -41,6 +42,11 @@ class Backend:
     def __str__(self) -> str:
         """For messages."""
         return f"{self.device} in {self.precision}"
+
+    @property
+    def trains(self) -> Backend:
+        """The same for training: in bf16 where it is to score in fp16, which loses small gradients."""
+        return replace(self, precision="bf16") if self.precision == "fp16" else self
 
     def check(self) -> None:
         """Refuse a device that is not there.
@@ -77,6 +83,23 @@ class Backend:
 CPU = Backend()
 
 
+def picked(device: Device, precision: Precision, say: Callable[[str], None]) -> Backend:
+    """The device asked for; `auto` is a CUDA device where there is one, else the CPU in float32, and it is said.
+
+    Raises:
+        BackendMissing: `cuda` is asked for by name and not there.
+    """
+    if device != "auto":
+        found = Backend(device, precision)
+        found.check()
+        return found
+    if torch.cuda.is_available():
+        say(f"computing on {torch.cuda.get_device_name()} in {precision}")
+        return Backend("cuda", precision)
+    say("no CUDA device here: computing on the CPU in float32")
+    return CPU
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What the gate let through: where to score, the network there, and how far its logits lie from the CPU's."""
@@ -84,6 +107,10 @@ class Admitted:
     backend: Backend
     network: EventNetwork
     difference: float
+
+    def logits(self, batch: GraphBatch) -> Tensor:
+        """Score a batch: float32 on the CPU, [B]."""
+        return self.backend.logits(self.network, batch)
 
 
 def parity_gate(
@@ -104,12 +131,14 @@ def parity_gate(
         say: told in one sentence whenever it is another that scores.
         tolerance: largest difference of a logit; by default that of the precision (`TOLERANCE`).
     """
-    sample = list(batches)
     own = CPU.place(network)
+    if wanted == CPU:
+        return Admitted(CPU, own, 0.0)
+    sample = list(batches)
     truth = [CPU.logits(own, batch) for batch in sample]
     for backend in dict.fromkeys((wanted, Backend(wanted.device))):
         if backend == CPU:
-            continue
+            break
         limit = TOLERANCE[backend.precision] if tolerance is None else tolerance
         try:
             placed = backend.place(network)

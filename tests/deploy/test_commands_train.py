@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from flat_payments import write
 from typer.testing import CliRunner
 
 from deploy.cli import app
 from deploy.config import settings
 from scoring import registry
+from scoring.core.backend import BackendMissing
 
 runner = CliRunner()
 SMALL = ["--epochs", "1", "--most", "400"]
@@ -65,3 +67,15 @@ def test_train_learns_from_the_graph_in_neo4j(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     made = registry.load(tmp_path / "m", hashlib.sha256((tmp_path / "shop.toml").read_bytes()).hexdigest()).manifest
     assert "--live" in made.command and "1,500 events in the graph" in done.stderr
+
+
+@pytest.mark.usefixtures("key")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read(command: str, tmp_path: Path) -> None:
+    """With the mend."""
+    write(tmp_path)
+    asked = [command, "--mapping", str(tmp_path / "shop.toml"), "--data", str(tmp_path), "--device", "cuda", *SMALL]
+    done = runner.invoke(app, asked)
+    assert isinstance(done.exception, BackendMissing) and "use cpu" in str(done.exception)
+    assert "events" not in done.stderr

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from scoring.core.architecture import Architecture
-from scoring.core.backend import CPU, TOLERANCE, Backend, parity_gate
+from scoring.core.backend import CPU, TOLERANCE, Backend, BackendMissing, parity_gate, picked
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
@@ -55,6 +55,35 @@ def test_logits_that_are_no_numbers_do_not_score(network: EventNetwork) -> None:
     said: list[str] = []
     assert parity_gate(network, sample(network), Backend("cpu", "fp16"), said.append).backend == CPU
     assert "by inf" in said[0]
+
+
+def test_what_scores_in_fp16_trains_in_bf16() -> None:
+    """Small gradients are lost in fp16."""
+    assert Backend("cuda", "fp16").trains == Backend("cuda", "bf16")
+    assert CPU.trains == CPU
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_without_a_device_auto_is_the_cpu_and_it_is_said() -> None:
+    """In float32, whatever a CUDA device would compute in."""
+    said: list[str] = []
+    assert picked("auto", "bf16", said.append) == CPU
+    assert said == ["no CUDA device here: computing on the CPU in float32"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_device_asked_for_by_name_has_to_be_there() -> None:
+    """Or it is refused, with the mend."""
+    with pytest.raises(BackendMissing, match="use cpu"):
+        picked("cuda", "float32", pytest.fail)
+
+
+@needs_cuda
+def test_with_a_device_auto_is_that_one_and_it_is_said() -> None:
+    """By its name."""
+    said: list[str] = []
+    assert picked("auto", "bf16", said.append) == Backend("cuda", "bf16")
+    assert said == [f"computing on {torch.cuda.get_device_name()} in bf16"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

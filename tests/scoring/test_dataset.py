@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import pytest
+import torch
 
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, Gone, LabelUpsert, NodeUpsert, Subgraph, Upsert
+from scoring.columns import Reader
 from scoring.core.network import EventNetwork
 from scoring.dataset import Collector, Cuts, LabelBook, flags, merge, thinned
 from scoring.engine import Engine
@@ -96,6 +99,29 @@ def test_prepared_batches_are_the_features_at_half_precision(
     assert np.allclose(batch.x[: len(transfer.nodes)].numpy(), exact.nodes, rtol=1e-3)
     assert np.array_equal(batch.edges.numpy(), np.stack([exact.src, exact.dst]))
     assert batch.age is not None and np.array_equal(batch.age.numpy(), exact.age)
+
+
+@pytest.mark.parametrize("topology", [False, True])
+def test_chunks_put_behind_one_another_are_the_whole(
+    topology: bool, transfer: Subgraph, schema: FeatureSchema, build: Callable[..., Subgraph]
+) -> None:
+    """Batch for batch, with what stands beside the event; the columns that were only computed from are gone."""
+    subgraphs = [transfer, build("LOGIN", "User:x", "Device:y", []), transfer]
+    columns, beside = Reader(schema).read(subgraphs), np.arange(6.0).reshape(3, 2)
+    whole = Prepared(columns, schema, topology, beside)
+    first, *others = (
+        Prepared(columns.take(np.array(at)), schema, topology, beside[at]).slim() for at in ([0], [1], [2])
+    )
+    for more in others:
+        first.extend(more)
+    assert len(first) == 3 and not len(first.columns.value) and first.columns.time_ms.tolist() == [
+        subgraph.event.time_ms for subgraph in subgraphs
+    ]  # fmt: skip
+    wanted, found = (prepared.batch(np.array([2, 0, 1])) for prepared in (whole, first))
+    assert (wanted.whole is not None) == topology
+    for part in fields(wanted):
+        mine, other = getattr(found, part.name), getattr(wanted, part.name)
+        assert mine is other is None or torch.equal(mine, other), part.name
 
 
 def test_what_comes_later_never_changes_a_score(

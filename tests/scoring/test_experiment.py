@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from flat_payments import write
 
 from graph.adjacency_lines import ASK
 from graph.model import Caps
 from scoring.baseline import BoostSettings
+from scoring.core.backend import CPU, Backend
 from scoring.core.metrics import pr_auc
 from scoring.experiment import OURS, TITLES, ExperimentSettings, run
 from scoring.flat_set import FlatSet, read_flat
@@ -36,6 +39,34 @@ def test_every_model_speaks_of_every_test_event(data: FlatSet) -> None:
     assert min(means["lightgbm_labels"], means["hybrid"]) > means["lightgbm_row"] + 0.1
     again = run(data, SMALL)
     assert all(np.array_equal(found.said[name], again.said[name]) for name in found.said)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    "backend",
+    [
+        Backend("cpu", "bf16"),
+        Backend("cpu", "fp16"),
+        *(
+            pytest.param(
+                Backend("cuda", precision),
+                marks=pytest.mark.skipif(
+                    not torch.cuda.is_available(), reason="no CUDA device here: no set was evaluated on one"
+                ),
+            )
+            for precision in ("float32", "bf16", "fp16")
+        ),
+    ],
+    ids=str,
+)
+def test_another_backend_says_nearly_the_same(data: FlatSet, backend: Backend) -> None:
+    """It was used: the network's scores differ, and as a ranking they are as good; boosting alone is untouched."""
+    there, here = (run(data, replace(SMALL, seeds=(0,), backend=each)) for each in (backend, CPU))
+    apart = np.abs(there.said["network"] - here.said["network"]).max()
+    figures = [pr_auc(each.target, each.said["network"][0]) for each in (there, here)]
+    assert apart > 0 and figures[0] == pytest.approx(figures[1], abs=0.1)
+    assert np.array_equal(there.said["lightgbm_graph"], here.said["lightgbm_graph"])
+    assert str(backend) in there.notes["Device"]
 
 
 def test_only_the_last_two_rows_hold_labels(data: FlatSet) -> None:

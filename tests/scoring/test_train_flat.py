@@ -15,7 +15,7 @@ from scoring.baseline import Boosted, BoostSettings
 from scoring.core.backend import CPU
 from scoring.engine import Engine
 from scoring.flat_set import FlatSet, FlatSetError, read_flat
-from scoring.folds import ExperimentSettings, batch_of_few, look_back
+from scoring.folds import ExperimentSettings, batch_of_few
 from scoring.inputs import stream
 from scoring.manifest import TREES, WEIGHTS, ModelRefused
 from scoring.rows import batch_of, names_of, rows_of
@@ -136,9 +136,3 @@ def test_a_set_without_fraud_in_its_newest_slice_is_refused(tmp_path: Path) -> N
 def test_few_events_are_dealt_in_small_batches(events: int, size: int) -> None:
     """800 steps at the least where that can be, never fewer than 32 events in one."""
     assert batch_of_few(ExperimentSettings(), events) == size
-
-
-def test_an_average_forgets_what_the_network_was_before_it_learned() -> None:
-    """Of the first weights nothing counts at the end of a long training, little of a short one."""
-    assert look_back(100_000) == 0.99
-    assert all(look_back(steps) ** steps < 1e-3 for steps in (20, 100, 1_000))
