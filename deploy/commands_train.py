@@ -58,10 +58,11 @@ def train(
 def _made(folder: Path, asked: Asked, kind: Kind, name: str, plain: bool) -> Manifest:
     from deploy.config import settings
     from deploy.progress import Shown
-    from scoring.train_flat import Order, train_flat
+    from scoring.train_flat import Order, material, train_flat
 
     digest = hashlib.sha256((asked.mapping or settings().mapping).read_bytes()).hexdigest()
     order = Order(kind, name, digest, asked.command("train", f" --kind {kind}"))
     with Shown(plain=plain) as shown:
         recipe = asked.settings(shown.say)
-        return train_flat(folder, asked.read(shown), order, recipe, shown.told)
+        given = material(asked.read(shown), recipe, shown.told)
+        return train_flat(folder, given, order, recipe, shown.told)

@@ -134,10 +134,15 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def version_of(files: Mapping[str, str]) -> str:
-    """A version: the first 12 characters of the weights' sha256; with trees, of the two digests behind one another."""
-    if TREES in files:
-        return hashlib.sha256((files[WEIGHTS] + files[TREES]).encode()).hexdigest()[:12]
-    return files[WEIGHTS][:12]
+    """A version: the first 12 characters of the weights' sha256.
+
+    With trees: of the digests of weights, trees and, where there is one, baseline, all of which score, behind one
+    another.
+    """
+    if TREES not in files:
+        return files[WEIGHTS][:12]
+    scoring = [files[name] for name in (WEIGHTS, TREES, BASELINE) if name in files]
+    return hashlib.sha256("".join(scoring).encode()).hexdigest()[:12]
 
 
 def encoded(manifest: Manifest) -> bytes:

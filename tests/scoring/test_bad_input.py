@@ -24,7 +24,7 @@ from scoring.flat_set import FlatSet, FlatSetError, read_flat
 from scoring.folds import ExperimentSettings
 from scoring.scorer import EventScorer
 from scoring.tallies import LOOK_BACK
-from scoring.train_flat import Order, train_flat
+from scoring.train_flat import Order, material, train_flat
 
 SMALL = ExperimentSettings((0,), Caps((8, 2)), epochs=1, boost=BoostSettings(rounds=20))
 
@@ -40,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> FlatSet:
 def loaded(data: FlatSet, tmp_path_factory: pytest.TempPathFactory) -> registry.Loaded:
     """A hybrid trained on it."""
     folder = tmp_path_factory.mktemp("model") / "shop"
-    train_flat(folder, data, Order("hybrid", "shop", "m" * 64, "ringwatch train"), SMALL)
+    train_flat(folder, material(data, SMALL), Order("hybrid", "shop", "m" * 64, "ringwatch train"), SMALL)
     return registry.load(folder)
 
 

@@ -20,7 +20,7 @@ from scoring.inputs import stream
 from scoring.manifest import TREES, WEIGHTS, ModelRefused
 from scoring.rows import batch_of, names_of, rows_of
 from scoring.scorer import EventScorer
-from scoring.train_flat import Order, train_flat
+from scoring.train_flat import Order, material, train_flat
 
 SMALL = ExperimentSettings((0, 1), Caps((8, 2)), epochs=2, boost=BoostSettings(rounds=40))
 
@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> FlatSet:
 def hybrid(data: FlatSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hybrid trained on it."""
     folder = tmp_path_factory.mktemp("model") / "shop"
-    train_flat(folder, data, Order("hybrid", "shop", "m" * 64, "ringwatch train"), SMALL)
+    train_flat(folder, material(data, SMALL), Order("hybrid", "shop", "m" * 64, "ringwatch train"), SMALL)
     return folder
 
 
@@ -73,7 +73,7 @@ def test_what_trees_found_is_said_by_name(data: FlatSet, hybrid: Path) -> None:
 
 def test_a_network_alone_ships_too(data: FlatSet, tmp_path: Path) -> None:
     """Without trees, with the same long look back."""
-    train_flat(tmp_path / "n", data, Order("network", "net", "m" * 64, "ringwatch train"), SMALL)
+    train_flat(tmp_path / "n", material(data, SMALL), Order("network", "net", "m" * 64, "ringwatch train"), SMALL)
     loaded = registry.load(tmp_path / "n")
     assert loaded.trees is None and loaded.manifest.kind == "network" and loaded.manifest.features.past
     scores = EventScorer(Engine.of(loaded), data.mirror).score(data.events[-5:])
@@ -129,7 +129,7 @@ def test_a_set_without_fraud_in_its_newest_slice_is_refused(tmp_path: Path) -> N
     kept = [rows[0], *rows[1:1000], *(row[:-1] + "0" for row in rows[1000:])]
     (tmp_path / "payments.csv").write_text("\n".join(kept) + "\n")
     with pytest.raises(FlatSetError, match="calibrate"):
-        train_flat(tmp_path / "m", read_flat(mapping, tmp_path, pytest.fail), Order("hybrid", "x", "m", "c"), SMALL)
+        material(read_flat(mapping, tmp_path, pytest.fail), SMALL)
 
 
 @pytest.mark.parametrize(("events", "size"), [(100, 32), (10_000, 50), (1_000_000, 256)])
