@@ -1,6 +1,7 @@
 """The as-of walk, compiled: what an event may see, newest first, capped (graph/asof.py says the rule in Python).
 
 Numba compiles it once and keeps the result beside this file. Letters: see adjacency_arrays; B events, E edges found.
+A walk writes into nothing but arrays of its own, and asks for rows some time before it looks at them.
 """
 
 from __future__ import annotations
@@ -10,27 +11,17 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from graph.adjacency_arrays import Array
-from graph.adjacency_lines import ASK, KNOWN_MS, SOURCES, hears, sees
+from graph.adjacency_arrays import NEXT, SIZE, SMALLEST, START, Array
+from graph.adjacency_known import STAMP, number
+from graph.adjacency_lines import ASK, BITS, ENDS, HALF, KNOWN_MS, LOW, OWNER, hears, sees
+from graph.adjacency_newest import DIGIT, newest_first
+from graph.adjacency_prefetch import prefetch
+from graph.adjacency_rule import DST, OWN, SRC, TIME_MS, label, later, log_of, offset_of, older, seen
 
-NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
-
-
-class Cuts(NamedTuple):
-    """[B] events: their two nodes, their own owner, their time and where they stand in a source's log.
-
-    A node that is not in the graph is below 0 (two of them that differ are -1 and -2), an owner -1. `source` is
-    NO_PLACE where there is no position.
-    """
-
-    src: Array
-    dst: Array
-    owner: Array
-    time_ms: Array
-    source: Array
-    log: Array
-    offset: Array
-    row: Array
+STAMPS = 2  # that an event uses, for edges and nodes
+BESIDE = 8  # times in a pool that lie within one fetch
+AHEAD = 32  # edges of a slot that are asked for before the first is looked at
+FIRST = 1_024  # room for so many edges, nodes or slots, before more is made
 
 
 class Walked(NamedTuple):
@@ -61,93 +52,6 @@ class Walked(NamedTuple):
 
 
 @njit(cache=True)
-def _before(places, at, cuts, b):  # type: ignore[no-untyped-def]
-    """Whether what stands at a place was known to the event: committed by its time, and before it in its own log."""
-    if places.known_ms[at] > cuts.time_ms[b]:
-        return False
-    if places.source[at] != cuts.source[b]:
-        return True
-    if places.log[at] != cuts.log[b]:
-        return places.log[at] < cuts.log[b]
-    if places.offset[at] != cuts.offset[b]:
-        return places.offset[at] < cuts.offset[b]
-    return places.row[at] < cuts.row[b]
-
-
-@njit(cache=True)
-def _counts(places, place, closed, floored, cuts, b):  # type: ignore[no-untyped-def]
-    """Known by then, and neither closed nor emptied by then."""
-    if not _before(places, place, cuts, b):
-        return False
-    if closed >= 0 and _before(places, closed, cuts, b):
-        return False
-    return not (floored >= 0 and _before(places, floored, cuts, b))
-
-
-@njit(cache=True)
-def _later(places, ranks, a, b):  # type: ignore[no-untyped-def]
-    """Whether place a sorts behind place b as their tokens do; sources by their rank."""
-    if places.source[a] != places.source[b]:
-        return ranks[places.source[a]] > ranks[places.source[b]]
-    if places.log[a] != places.log[b]:
-        return places.log[a] > places.log[b]
-    if places.offset[a] != places.offset[b]:
-        return places.offset[a] > places.offset[b]
-    return places.row[a] > places.row[b]
-
-
-@njit(cache=True)
-def label(graph, ranks, horizon_ms, owner, cuts, b):  # type: ignore[no-untyped-def]
-    """What was known of an event then: the label known last, of those the one that stands last."""
-    places, labels = graph.places, graph.labels
-    at, best = graph.owners.label[owner], -1
-    while at >= 0:
-        place = labels.place[at]
-        hidden = labels.windowed[at] and places.known_ms[place] < horizon_ms
-        if not hidden and _counts(places, place, labels.closed[at], labels.floored[at], cuts, b):
-            if best < 0:
-                best = at
-            else:
-                mine, other = places.known_ms[place], places.known_ms[labels.place[best]]
-                if mine > other or (mine == other and _later(places, ranks, place, labels.place[best])):
-                    best = at
-        at = labels.next[at]
-    return -1 if best < 0 else int(labels.fraud[best])
-
-
-@njit(cache=True)
-def seen(graph, version, horizon_ms, cuts, b):  # type: ignore[no-untyped-def]
-    """Whether the event sees an edge of which its line does not say everything."""
-    versions = graph.versions
-    if versions.windowed[version] and versions.time_ms[version] < horizon_ms:
-        return False
-    if versions.owner[version] == cuts.owner[b]:
-        return False
-    return _counts(
-        graph.places, versions.place[version], versions.closed[version], versions.floored[version], cuts, b
-    )
-
-
-@njit(cache=True)
-def log_of(cuts, b):  # type: ignore[no-untyped-def]
-    """The event's log with its source, as lines have it; -1 where it stands in none."""
-    return cuts.log[b] * SOURCES + cuts.source[b] if cuts.source[b] >= 0 else -1
-
-
-@njit(cache=True)
-def _older(pool, start, size, time_ms):  # type: ignore[no-untyped-def]
-    """How many cells of a slot are strictly before a time."""
-    low, high = 0, size
-    while low < high:
-        middle = (low + high) // 2
-        if pool.time_ms[start + middle] < time_ms:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@njit(cache=True)
 def _room(array, used, more):  # type: ignore[no-untyped-def]
     """The array with room for more behind what is used."""
     if used + more <= len(array):
@@ -158,179 +62,215 @@ def _room(array, used, more):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _keep_newest(graph, ranks, found, hops, times, first, used):  # type: ignore[no-untyped-def]
-    """Of an owner's versions the one that stands last stays (graph.asof.newest)."""
-    places, versions, owners = graph.places, graph.versions, graph.owners
-    for at in range(first, used):
-        owners.best[versions.owner[found[at]]] = -1
-    for at in range(first, used):
-        owner = versions.owner[found[at]]
-        best = owners.best[owner]
-        if best < 0 or _later(places, ranks, versions.place[found[at]], versions.place[found[best]]):
-            owners.best[owner] = at
-    kept = first
-    for at in range(first, used):
-        if owners.best[versions.owner[found[at]]] == at:
-            found[kept], hops[kept], times[kept] = found[at], hops[at], times[at]
-            kept += 1
-    return kept
+def _newest(places, placed, lines, ranks, found, used):  # type: ignore[no-untyped-def]
+    """Of an owner's versions the one that stands last (graph.asof.newest): where those are, in order."""
+    room = 64
+    while room < 2 * used:
+        room *= 2
+    keys, numbers = np.zeros(room, np.int64), np.zeros(room, np.int32)
+    first, best, kept = np.empty(used, np.int32), np.empty(used, np.int32), np.empty(used, np.int32)
+    for at in range(used):
+        owner = first[at] = number(keys, numbers, STAMP, STAMP + (lines[found[at], OWNER] >> BITS), at)
+        if owner == at or later(places, ranks, placed[found[at]], placed[found[best[owner]]]):
+            best[owner] = at
+    many = 0
+    for at in range(used):
+        if best[first[at]] == at:
+            kept[many] = at
+            many += 1
+    return kept[:many]
 
 
 @njit(cache=True)
-def _newest_first(found, times, first, last, spare, spare_ms):  # type: ignore[no-untyped-def]
-    """Sort a hop's edges, newest first, by merging neighbouring runs: each slot's edges are one already."""
-    while True:
-        at = first
-        while at < last:
-            middle = _run(times, at, last)
-            if middle == last:
-                break
-            end = _run(times, middle, last)
-            left, right, put = at, middle, 0
-            while left < middle or right < end:
-                take_left = right == end or (left < middle and times[left] >= times[right])
-                one = left if take_left else right
-                spare[put], spare_ms[put] = found[one], times[one]
-                put += 1
-                if take_left:
-                    left += 1
-                else:
-                    right += 1
-            for number in range(put):
-                found[at + number], times[at + number] = spare[number], spare_ms[number]
-            at = end
-        if at == first:
-            return
+def _slots_of(heads, slots, times, there, nodes, cap, chain, whose):  # type: ignore[no-untyped-def]
+    """The slots of some nodes, in their order, with the number of the node each is of; their newest cells on the way.
 
-
-@njit(cache=True)
-def _run(times, at, last):  # type: ignore[no-untyped-def]
-    """Where the run that begins here ends: no edge in it is newer than the one before."""
-    at += 1
-    while at < last and times[at] <= times[at - 1]:
-        at += 1
-    return at
-
-
-@njit(cache=True)
-def read(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untyped-def]
-    """Everything of `Walked`, in its order: one call, since handing over all arrays takes as long as a small walk.
-
-    `stamp` is a number above all that earlier calls used; this one uses up to two more an event.
+    Returns:
+        `chain` and `whose`, longer if need be, and how many slots there are.
     """
-    starts, found, hops, labels, times = walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp)
-    nodes_of, nodes, src, dst, ends = locate(graph, cuts, starts, found, stamp + len(cuts.src))
-    return starts, found, hops, labels, nodes_of, nodes, src, dst, ends, times
+    for node in nodes:
+        if heads[node] >= 0:
+            prefetch(slots, heads[node])
+    for node in nodes:
+        if heads[node] >= 0 and slots[heads[node], NEXT] >= 0:
+            prefetch(slots, slots[heads[node], NEXT])
+    many = 0
+    for at in range(len(nodes)):
+        slot = heads[nodes[at]]
+        while slot >= 0:
+            chain, whose = _room(chain, many, 1), _room(whose, many, 1)
+            chain[many], whose[many] = slot, at
+            many += 1
+            start, size = np.int64(slots[slot, START]) << SMALLEST, slots[slot, SIZE]
+            for back in range(0, min(size, cap, AHEAD) + BESIDE, BESIDE):
+                cell = start + max(size - 1 - back, 0)
+                prefetch(times, cell)
+                prefetch(there, cell)
+            slot = slots[slot, NEXT]
+    return chain, whose, many
 
 
 @njit(cache=True)
-def walk(graph, lines, ranks, horizon_ms, cuts, caps, stamp):  # type: ignore[no-untyped-def]
+def _cells_of(slots, times, there, lines, chain, many, cap, time_ms, cells):  # type: ignore[no-untyped-def]
+    """How many cells of each slot are before the event; the lines of the newest on the way."""
+    for at in range(many):
+        start = np.int64(slots[chain[at], START]) << SMALLEST
+        cells[at] = older(times, start, slots[chain[at], SIZE], time_ms)
+        for cell in range(start + cells[at] - 1, start + max(cells[at] - min(cap, AHEAD), 0) - 1, -1):
+            prefetch(lines, there[cell])
+
+
+@njit(cache=True)
+def quick(lines, heads, slots, times, there, horizon_ms, cuts, caps, keys, numbers, stamp):  # type: ignore[no-untyped-def]
+    """`walk` as long as lines say everything: few arrays are handed over, which is most of what a small walk takes."""
+    return _walk(None, None, lines, heads, slots, times, there, horizon_ms, cuts, caps, keys, numbers, stamp)
+
+
+@njit(cache=True)
+def walk(graph, ranks, lines, horizon_ms, cuts, caps, keys, numbers, stamp):  # type: ignore[no-untyped-def]
     """Walk from each event's two nodes, `caps[hop]` edges per node, relation and direction.
 
-    What a line can answer is asked of no function that takes all arrays: passing them costs more than a look.
-    `stamp` is a number above all that earlier walks used; walks use up to one more an event.
+    Args:
+        ranks: of the sources, as their tokens sort.
+        cuts: [B, 8], see adjacency_rule.
+        keys, numbers: of a `Known`, with `stamp` and STAMPS - 1 above it for each event.
+
+    Returns:
+        Whether it was all decided, the room that the table of `Known` would have had to have, and what `Walked` is of.
     """
-    size = len(cuts.src)
-    starts = np.zeros(size + 1, np.int64)
-    found, hops, labels = np.empty(1024, np.int32), np.empty(1024, np.int8), np.empty(1024, np.int8)
-    times, spare, spare_ms = np.empty(1024, np.int64), np.empty(1024, np.int32), np.empty(1024, np.int64)
-    frontier, reached = np.empty(1024, np.int32), np.empty(1024, np.int32)
-    versions, nodes, slots, pool = graph.versions, graph.nodes, graph.slots, graph.pool
-    used = 0
-    for b in range(size):
-        first, mark = used, stamp + b
-        time_ms, owner, log, offset = cuts.time_ms[b], cuts.owner[b], log_of(cuts, b), np.int64(cuts.offset[b])
-        wide, several = 0, False
-        for node in (cuts.src[b], cuts.dst[b]):
-            if node >= 0 and nodes.mark[node] != mark:
-                nodes.mark[node] = mark
-                frontier[wide] = node
-                wide += 1
-        for hop in range(len(caps)):
-            onward, begun = 0, used
-            for at in range(wide):
-                slot = nodes.slot[frontier[at]]
-                while slot >= 0:
-                    start, taken = slots.start[slot], 0
-                    cell = _older(pool, start, slots.size[slot], cuts.time_ms[b]) - 1
-                    if used + caps[hop] > len(found):
-                        found, hops = _room(found, used, caps[hop]), _room(hops, used, caps[hop])
-                        times = _room(times, used, caps[hop])
-                    if onward + caps[hop] > len(reached):
-                        reached = _room(reached, onward, caps[hop])
-                    while cell >= 0 and taken < caps[hop]:
-                        version, at_ms = pool.version[start + cell], pool.time_ms[start + cell]
-                        hidden = at_ms < horizon_ms
-                        cell -= 1
-                        counts = sees(lines, version, owner, hidden, time_ms, log, offset)
-                        if counts == 0 or (counts == ASK and not seen(graph, version, horizon_ms, cuts, b)):
-                            continue
-                        taken += 1
-                        if versions.mark[version] == mark:
-                            continue
-                        versions.mark[version] = mark
-                        found[used], hops[used], times[used] = version, hop + 1, at_ms
-                        several |= lines[version, KNOWN_MS] == ASK
-                        used += 1
-                        other = versions.dst[version]
-                        if other == frontier[at]:
-                            other = versions.src[version]
-                        if nodes.mark[other] != mark:
-                            nodes.mark[other] = mark
-                            reached[onward] = other
-                            onward += 1
-                    slot = slots.next[slot]
-            spare, spare_ms = _room(spare, 0, used - begun), _room(spare_ms, 0, used - begun)
-            _newest_first(found, times, begun, used, spare, spare_ms)
-            frontier, reached = reached, frontier
-            wide = onward
-        if several:  # of every other edge there is one version
-            used = _keep_newest(graph, ranks, found, hops, times, first, used)
-        labels = _room(labels, first, used - first)
-        for at in range(first, used):
-            said = hears(lines, found[at], horizon_ms, time_ms, log, offset)
-            if said == ASK:
-                said = label(graph, ranks, horizon_ms, versions.owner[found[at]], cuts, b)
-            labels[at] = said
-        starts[b + 1] = used
-    return starts, found[:used].copy(), hops[:used].copy(), labels[:used].copy(), times[:used].copy()
+    return _walk(
+        graph, ranks, lines, graph.nodes.slot, graph.slots.rows, graph.pool.time_ms, graph.pool.version, horizon_ms,
+        cuts, caps, keys, numbers, stamp,
+    )  # fmt: skip
 
 
 @njit(cache=True)
-def locate(graph, cuts, starts, found, stamp):  # type: ignore[no-untyped-def]
-    """Number the nodes of each subgraph: its source, its target, then as the edges name them.
-
-    `stamp` as in `walk`.
-    """
-    versions, nodes = graph.versions, graph.nodes
-    size = len(cuts.src)
-    nodes_of, ends = np.zeros(size + 1, np.int64), np.zeros((size, 2), np.int32)
-    src, dst = np.empty(len(found), np.int32), np.empty(len(found), np.int32)
-    listed = np.empty(2 * len(found) + 2 * size, np.int32)
-    used = 0
+def _walk(  # type: ignore[no-untyped-def]
+    graph, ranks, lines, heads, slots, times, there, horizon_ms, cuts, caps, keys, numbers, stamp
+):
+    size = len(cuts)
+    starts, nodes_of, ends = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64), np.zeros((size, 2), np.int32)
+    out_version, out_hop, out_label = np.empty(FIRST, np.int32), np.empty(FIRST, np.int8), np.empty(FIRST, np.int8)
+    out_src, out_dst, out_ms = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(FIRST, np.int64)
+    out_node = np.empty(FIRST, np.int32)
+    # one event's, in the order it comes upon them
+    found, hops, labels = np.empty(FIRST, np.int32), np.empty(FIRST, np.int8), np.empty(FIRST, np.int8)
+    src, dst, found_ms = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(FIRST, np.int64)
+    met, place = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32)
+    order, spare, counts = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(1 << DIGIT, np.int32)
+    chain, whose, cells = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(FIRST, np.int32)
     for b in range(size):
-        first, mark = used, stamp + b
-        for way in range(2):
-            node = cuts.dst[b] if way else cuts.src[b]
-            if way and node == cuts.src[b]:
-                ends[b, 1] = 0
-                continue
-            if node >= 0:
-                nodes.mark[node], nodes.local[node] = mark, used - first
-            ends[b, way] = used - first
-            listed[used] = node
-            used += 1
-        for at in range(starts[b], starts[b + 1]):
-            version = found[at]
-            for way in range(2):
-                node = versions.dst[version] if way else versions.src[version]
-                if nodes.mark[node] != mark:
-                    nodes.mark[node], nodes.local[node] = mark, used - first
-                    listed[used] = node
+        time_ms, owner, log, offset = cuts[b, TIME_MS], cuts[b, OWN], log_of(cuts, b), offset_of(cuts, b)
+        oldest = (stamp + STAMPS * b) * STAMP
+        edges, nodes = oldest, oldest + STAMP
+        used, known, several = 0, 0, False
+        for way in (SRC, DST):
+            node = cuts[b, way]
+            if node >= 0 and number(keys, numbers, oldest, nodes + node, known) == known:
+                met[known] = node
+                known += 1
+        begun = 0
+        for hop in range(len(caps)):
+            cap, reached, onward = caps[hop], known, hop + 1 < len(caps)
+            chain, whose, many = _slots_of(heads, slots, times, there, met[begun:reached], cap, chain, whose)
+            cells = _room(cells, 0, many)
+            _cells_of(slots, times, there, lines, chain, many, cap, time_ms, cells)
+            for at in range(many):
+                start, cell, taken = np.int64(slots[chain[at], START]) << SMALLEST, cells[at] - 1, 0
+                mine, more = begun + whose[at], min(cap, cells[at])
+                node = met[mine]
+                if used + more > len(found):
+                    found, hops, labels = _room(found, used, more), _room(hops, used, more), _room(labels, used, more)
+                    src, dst = _room(src, used, more), _room(dst, used, more)
+                    found_ms = _room(found_ms, used, more)
+                met = _room(met, known, more)
+                if 2 * (used + known + 2 * more) > len(keys):
+                    return False, 2 * len(keys), starts, out_version, out_hop, out_label, nodes_of, out_node, out_src, out_dst, ends, out_ms
+                while cell >= 0 and taken < cap:
+                    version, at_ms = there[start + cell], times[start + cell]
+                    cell -= 1
+                    counts_ = sees(lines, version, owner, at_ms < horizon_ms, time_ms, log, offset)
+                    if counts_ == ASK:
+                        if graph is None:
+                            return False, 0, starts, out_version, out_hop, out_label, nodes_of, out_node, out_src, out_dst, ends, out_ms
+                        else:
+                            counts_ = seen(graph, lines, version, horizon_ms, cuts, b)
+                    if counts_ == 0:
+                        continue
+                    taken += 1
+                    if number(keys, numbers, oldest, edges + version, used) != used:
+                        continue
+                    said = hears(lines, version, horizon_ms, time_ms, log, offset)
+                    if said == ASK:
+                        if graph is None:
+                            return False, 0, starts, out_version, out_hop, out_label, nodes_of, out_node, out_src, out_dst, ends, out_ms
+                        else:
+                            said = label(graph, lines, ranks, horizon_ms, version, cuts, b)
+                    several |= lines[version, KNOWN_MS] == ASK
+                    source, other = lines[version, ENDS] >> HALF, lines[version, ENDS] & LOW
+                    is_source = source == node
+                    if other == node:
+                        other = source
+                    theirs = number(keys, numbers, oldest, nodes + other, known)
+                    if theirs == known:
+                        met[known] = other
+                        known += 1
+                        if onward:
+                            prefetch(heads, other)
+                    found[used], hops[used], labels[used], found_ms[used] = version, hop + 1, said, at_ms
+                    src[used], dst[used] = (mine, theirs) if is_source else (theirs, mine)
                     used += 1
-                if way:
-                    dst[at] = nodes.local[node]
-                else:
-                    src[at] = nodes.local[node]
-        nodes_of[b + 1] = used
-    return nodes_of, listed[:used].copy(), src, dst, ends
+            begun = reached
+        if graph is not None:
+            if several:
+                kept = _newest(graph.places, graph.versions.place, lines, ranks, found, used)
+                for at in range(len(kept)):
+                    one = kept[at]
+                    found[at], hops[at], labels[at], found_ms[at] = found[one], hops[one], labels[one], found_ms[one]
+                    src[at], dst[at] = src[one], dst[one]
+                used = len(kept)
+        order, spare = _room(order, 0, used), _room(spare, 0, used)
+        at = 0
+        while at < used:
+            end = at + 1
+            while end < used and hops[end] == hops[at]:
+                end += 1
+            newest_first(found_ms, at, end, order, spare, counts)
+            at = end
+        # nodes: the source, the target, then as the edges name them
+        first, listed = starts[b], nodes_of[b]
+        if first + used > len(out_version):
+            out_version, out_hop, out_label = (
+                _room(out_version, first, used), _room(out_hop, first, used), _room(out_label, first, used)
+            )
+            out_src, out_dst, out_ms = (
+                _room(out_src, first, used), _room(out_dst, first, used), _room(out_ms, first, used)
+            )
+        out_node, place = _room(out_node, listed, known + 2), _room(place, 0, known)
+        place[:known] = -1
+        many, given = 0, 0
+        for way in range(2):
+            node = cuts[b, SRC + way]
+            if way and node == cuts[b, SRC]:
+                continue
+            out_node[listed + many], ends[b, way] = node, many
+            if node >= 0:
+                place[given] = many
+                given += 1
+            many += 1
+        for at in range(used):
+            one, to = order[at], first + at
+            out_version[to], out_hop[to], out_label[to], out_ms[to] = found[one], hops[one], labels[one], found_ms[one]
+            if place[src[one]] < 0:
+                place[src[one]], out_node[listed + many] = many, met[src[one]]
+                many += 1
+            if place[dst[one]] < 0:
+                place[dst[one]], out_node[listed + many] = many, met[dst[one]]
+                many += 1
+            out_src[to], out_dst[to] = place[src[one]], place[dst[one]]
+        starts[b + 1], nodes_of[b + 1] = first + used, listed + many
+    total, nodes = starts[size], nodes_of[size]
+    return (
+        True, len(keys), starts, out_version[:total].copy(), out_hop[:total].copy(), out_label[:total].copy(),
+        nodes_of, out_node[:nodes].copy(), out_src[:total].copy(), out_dst[:total].copy(), ends, out_ms[:total].copy(),
+    )  # fmt: skip
