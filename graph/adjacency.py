@@ -253,11 +253,10 @@ class Adjacency:
         if self._waiting:
             self._flush()
         cuts, per_hop = self._cuts(events), _per_hop(caps)
-        found = self._walk(events, cuts, per_hop, horizon_ms)
-        while not found[0]:  # more was met than the table has room for
-            self._known.clear(found[1])
-            found = self._walk(events, cuts, per_hop, horizon_ms)
-        return Walked(*found[2:])
+        _, room, *found = self._walk(events, cuts, per_hop, horizon_ms)
+        if room > len(self._known.keys):
+            self._known.clear(room)
+        return Walked(*found)
 
     def _walk(self, events: Sequence[Event], cuts: Array, per_hop: Array, horizon_ms: int) -> tuple[Any, ...]:
         """A walk, by the lines alone where they are enough for a single event."""
@@ -268,7 +267,7 @@ class Adjacency:
                 self._lines.rows, graph.nodes.slot, graph.slots.rows, graph.pool.time_ms, graph.pool.version,
                 horizon_ms, cuts, per_hop, known.keys, known.numbers, stamp,
             )  # fmt: skip
-            if found[0] or found[1]:
+            if found[0]:
                 return found
         stamp = known.stamps(STAMPS * len(events))  # which may make the table anew
         return walk(

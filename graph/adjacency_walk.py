@@ -14,14 +14,19 @@ from numba import njit
 from graph.adjacency_arrays import NEXT, SIZE, SMALLEST, START, Array
 from graph.adjacency_known import STAMP, number
 from graph.adjacency_lines import ASK, BITS, ENDS, HALF, KNOWN_MS, LOW, OWNER, hears, sees
-from graph.adjacency_newest import DIGIT, newest_first
+from graph.adjacency_newest import DIGITS, newest_first
 from graph.adjacency_prefetch import prefetch
 from graph.adjacency_rule import DST, OWN, SRC, TIME_MS, label, later, log_of, offset_of, older, seen
 
 STAMPS = 2  # that an event uses, for edges and nodes
 BESIDE = 8  # times in a pool that lie within one fetch
 AHEAD = 32  # edges of a slot that are asked for before the first is looked at
-FIRST = 1_024  # room for so many edges, nodes or slots, before more is made
+USUAL = 256  # edges or nodes of a subgraph that there is room for at first, where there are many subgraphs
+NO_ROOM, UNDECIDED = -1, -2  # why a walk has to be done again
+WORDS = 4  # of a row about an edge of a walk:
+MS, VERSION, NODES, SAID = range(WORDS)  # its ends by their numbers in the walk, HALF each; the hop above what is said
+SAID_BITS, SAID_MASK = 2, 3
+FROM, CELLS, WHOSE = range(3)  # and about a slot: where it starts in the pool, its cells before the event, its node
 
 
 class Walked(NamedTuple):
@@ -62,62 +67,169 @@ def _room(array, used, more):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _newest(places, placed, lines, ranks, found, used):  # type: ignore[no-untyped-def]
-    """Of an owner's versions the one that stands last (graph.asof.newest): where those are, in order."""
-    room = 64
-    while room < 2 * used:
-        room *= 2
-    keys, numbers = np.zeros(room, np.int64), np.zeros(room, np.int32)
-    first, best, kept = np.empty(used, np.int32), np.empty(used, np.int32), np.empty(used, np.int32)
-    for at in range(used):
-        owner = first[at] = number(keys, numbers, STAMP, STAMP + (lines[found[at], OWNER] >> BITS), at)
-        if owner == at or later(places, ranks, placed[found[at]], placed[found[best[owner]]]):
-            best[owner] = at
-    many = 0
-    for at in range(used):
-        if best[first[at]] == at:
-            kept[many] = at
-            many += 1
-    return kept[:many]
+def _cut(array, used):  # type: ignore[no-untyped-def]
+    return array if len(array) == used else array[:used].copy()
 
 
 @njit(cache=True)
-def _slots_of(heads, slots, times, there, nodes, cap, chain, whose):  # type: ignore[no-untyped-def]
-    """The slots of some nodes, in their order, with the number of the node each is of; their newest cells on the way.
+def _slots_of(heads, slots, times, there, met, begun, known, cap, chain):  # type: ignore[no-untyped-def]
+    """The slots of the nodes begun..known in their order; their newest cells are asked for.
 
     Returns:
-        `chain` and `whose`, longer if need be, and how many slots there are.
+        How many there are, NO_ROOM where `chain` is too short.
     """
-    for node in nodes:
-        if heads[node] >= 0:
-            prefetch(slots, heads[node])
-    for node in nodes:
-        if heads[node] >= 0 and slots[heads[node], NEXT] >= 0:
-            prefetch(slots, slots[heads[node], NEXT])
+    for at in range(begun, known):
+        head = heads[met[at]]
+        if head >= 0:
+            prefetch(slots, head)
+    for at in range(begun, known):
+        head = heads[met[at]]
+        if head >= 0 and slots[head, NEXT] >= 0:
+            prefetch(slots, slots[head, NEXT])
     many = 0
-    for at in range(len(nodes)):
-        slot = heads[nodes[at]]
+    for at in range(begun, known):
+        slot = heads[met[at]]
         while slot >= 0:
-            chain, whose = _room(chain, many, 1), _room(whose, many, 1)
-            chain[many], whose[many] = slot, at
+            if many == len(chain):
+                return NO_ROOM
+            start, size = np.int64(slots[slot, START]) << SMALLEST, np.int64(slots[slot, SIZE])
+            chain[many, FROM], chain[many, CELLS], chain[many, WHOSE] = start, size, at
             many += 1
-            start, size = np.int64(slots[slot, START]) << SMALLEST, slots[slot, SIZE]
             for back in range(0, min(size, cap, AHEAD) + BESIDE, BESIDE):
                 cell = start + max(size - 1 - back, 0)
                 prefetch(times, cell)
                 prefetch(there, cell)
             slot = slots[slot, NEXT]
-    return chain, whose, many
+    return many
 
 
 @njit(cache=True)
-def _cells_of(slots, times, there, lines, chain, many, cap, time_ms, cells):  # type: ignore[no-untyped-def]
-    """How many cells of each slot are before the event; the lines of the newest on the way."""
+def _cells_of(times, there, lines, chain, many, cap, time_ms):  # type: ignore[no-untyped-def]
+    """How many cells of each slot are before the event; the lines of the newest are asked for."""
     for at in range(many):
-        start = np.int64(slots[chain[at], START]) << SMALLEST
-        cells[at] = older(times, start, slots[chain[at], SIZE], time_ms)
-        for cell in range(start + cells[at] - 1, start + max(cells[at] - min(cap, AHEAD), 0) - 1, -1):
+        start = chain[at, FROM]
+        cells = chain[at, CELLS] = older(times, start, chain[at, CELLS], time_ms)
+        for cell in range(start + max(cells - min(cap, AHEAD), 0), start + cells):
             prefetch(lines, there[cell])
+
+
+@njit(cache=True)
+def _event(  # type: ignore[no-untyped-def]
+    graph, ranks, lines, heads, slots, times, there, horizon_ms, cuts, b, caps, keys, numbers, oldest, met, chain, edges
+):
+    """The edges that an event sees, hop by hop, in the order it comes upon them, and the nodes, each by its number here.
+
+    Returns:
+        How many edges (NO_ROOM where one of the arrays is too short, UNDECIDED where lines do not say everything and
+        `graph` is None), how many nodes, and whether an owner may have several versions among them.
+    """
+    time_ms, owner, log, offset = cuts[b, TIME_MS], cuts[b, OWN], log_of(cuts, b), offset_of(cuts, b)
+    used, known, begun, nodes, several = 0, 0, 0, oldest + STAMP, False
+    for way in range(SRC, DST + 1):
+        node = cuts[b, way]
+        if node >= 0 and number(keys, numbers, oldest, nodes + node, known) == known:
+            met[known] = node
+            known += 1
+    for hop in range(len(caps)):
+        cap, reached, onward = caps[hop], known, hop + 1 < len(caps)
+        many = _slots_of(heads, slots, times, there, met, begun, reached, cap, chain)
+        if many < 0:
+            return NO_ROOM, 0, False
+        _cells_of(times, there, lines, chain, many, cap, time_ms)
+        for at in range(many):
+            start, cells, mine, taken = chain[at, FROM], chain[at, CELLS], chain[at, WHOSE], 0
+            if max(used, known) + min(cap, cells) > len(edges):
+                return NO_ROOM, 0, False
+            node, cell = met[mine], start + cells
+            while cell > start and taken < cap:
+                cell -= 1
+                version, at_ms = there[cell], times[cell]
+                counts = sees(lines, version, owner, at_ms < horizon_ms, time_ms, log, offset)
+                if counts == ASK:
+                    if graph is None:
+                        return UNDECIDED, 0, False
+                    else:
+                        counts = seen(graph, lines, version, horizon_ms, cuts, b)
+                if counts == 0:
+                    continue
+                taken += 1
+                if number(keys, numbers, oldest, oldest + version, used) != used:
+                    continue
+                said = hears(lines, version, horizon_ms, time_ms, log, offset)
+                if said == ASK:
+                    if graph is None:
+                        return UNDECIDED, 0, False
+                    else:
+                        said = label(graph, lines, ranks, horizon_ms, version, cuts, b)
+                several |= lines[version, KNOWN_MS] == ASK
+                src, dst = lines[version, ENDS] >> HALF, lines[version, ENDS] & LOW
+                other = src if dst == node else dst
+                theirs = number(keys, numbers, oldest, nodes + other, known)
+                if theirs == known:
+                    met[known] = other
+                    known += 1
+                    if onward:
+                        prefetch(heads, other)
+                edges[used, MS], edges[used, VERSION], edges[used, SAID] = at_ms, version, hop + 1 << SAID_BITS | said + 1
+                edges[used, NODES] = mine << HALF | theirs if src == node else theirs << HALF | mine
+                used += 1
+        begun = reached
+    return used, known, several
+
+
+@njit(cache=True)
+def _keep_newest(places, placed, lines, ranks, edges, used):  # type: ignore[no-untyped-def]
+    """Of an owner's versions only the one that stands last stays (graph.asof.newest); how many there are then."""
+    room = 64
+    while room < 2 * used:
+        room *= 2
+    keys, numbers = np.zeros(room, np.int64), np.zeros(room, np.int32)
+    first, best, kept = np.empty(used, np.int32), np.empty(used, np.int32), 0
+    for at in range(used):
+        version = edges[at, VERSION]
+        owner = first[at] = number(keys, numbers, STAMP, STAMP + (lines[version, OWNER] >> BITS), at)
+        if owner == at or later(places, ranks, placed[version], placed[edges[best[owner], VERSION]]):
+            best[owner] = at
+    for at in range(used):
+        if best[first[at]] == at:
+            for word in range(WORDS):
+                edges[kept, word] = edges[at, word]
+            kept += 1
+    return kept
+
+
+@njit(cache=True)
+def _sorted(edges, used, order, spare, counts):  # type: ignore[no-untyped-def]
+    """Each hop's edges, newest first."""
+    at = 0
+    while at < used:
+        end = at + 1
+        while end < used and edges[end, SAID] >> SAID_BITS == edges[at, SAID] >> SAID_BITS:
+            end += 1
+        newest_first(edges, at, end, order, spare, counts)
+        at = end
+
+
+@njit(cache=True)
+def _nodes_of(cuts, b, edges, used, order, met, place, nodes, ends):  # type: ignore[no-untyped-def]
+    """The nodes of a subgraph, its source, its target, then as the edges name them, and the place of each in that."""
+    many, given = 0, 0
+    for way in range(2):
+        node = cuts[b, SRC + way]
+        if way and node == cuts[b, SRC]:
+            continue
+        nodes[many], ends[b, way] = node, many
+        if node >= 0:
+            place[given] = many
+            given += 1
+        many += 1
+    for at in range(used):
+        both = edges[order[at], NODES]
+        for one in (both >> HALF, both & LOW):
+            if place[one] < 0:
+                place[one], nodes[many] = many, met[one]
+                many += 1
+    return many
 
 
 @njit(cache=True)
@@ -136,7 +248,8 @@ def walk(graph, ranks, lines, horizon_ms, cuts, caps, keys, numbers, stamp):  # 
         keys, numbers: of a `Known`, with `stamp` and STAMPS - 1 above it for each event.
 
     Returns:
-        Whether it was all decided, the room that the table of `Known` would have had to have, and what `Walked` is of.
+        Whether lines said everything that was asked, the room that the table of `Known` should have, and everything of
+        `Walked`, in its order.
     """
     return _walk(
         graph, ranks, lines, graph.nodes.slot, graph.slots.rows, graph.pool.time_ms, graph.pool.version, horizon_ms,
@@ -148,129 +261,54 @@ def walk(graph, ranks, lines, horizon_ms, cuts, caps, keys, numbers, stamp):  # 
 def _walk(  # type: ignore[no-untyped-def]
     graph, ranks, lines, heads, slots, times, there, horizon_ms, cuts, caps, keys, numbers, stamp
 ):
-    size = len(cuts)
+    size, room, b = len(cuts), len(keys) // 4, 0
     starts, nodes_of, ends = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64), np.zeros((size, 2), np.int32)
-    out_version, out_hop, out_label = np.empty(FIRST, np.int32), np.empty(FIRST, np.int8), np.empty(FIRST, np.int8)
-    out_src, out_dst, out_ms = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(FIRST, np.int64)
-    out_node = np.empty(FIRST, np.int32)
-    # one event's, in the order it comes upon them
-    found, hops, labels = np.empty(FIRST, np.int32), np.empty(FIRST, np.int8), np.empty(FIRST, np.int8)
-    src, dst, found_ms = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(FIRST, np.int64)
-    met, place = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32)
-    order, spare, counts = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(1 << DIGIT, np.int32)
-    chain, whose, cells = np.empty(FIRST, np.int32), np.empty(FIRST, np.int32), np.empty(FIRST, np.int32)
-    for b in range(size):
-        time_ms, owner, log, offset = cuts[b, TIME_MS], cuts[b, OWN], log_of(cuts, b), offset_of(cuts, b)
-        oldest = (stamp + STAMPS * b) * STAMP
-        edges, nodes = oldest, oldest + STAMP
-        used, known, several = 0, 0, False
-        for way in (SRC, DST):
-            node = cuts[b, way]
-            if node >= 0 and number(keys, numbers, oldest, nodes + node, known) == known:
-                met[known] = node
-                known += 1
-        begun = 0
-        for hop in range(len(caps)):
-            cap, reached, onward = caps[hop], known, hop + 1 < len(caps)
-            chain, whose, many = _slots_of(heads, slots, times, there, met[begun:reached], cap, chain, whose)
-            cells = _room(cells, 0, many)
-            _cells_of(slots, times, there, lines, chain, many, cap, time_ms, cells)
-            for at in range(many):
-                start, cell, taken = np.int64(slots[chain[at], START]) << SMALLEST, cells[at] - 1, 0
-                mine, more = begun + whose[at], min(cap, cells[at])
-                node = met[mine]
-                if used + more > len(found):
-                    found, hops, labels = _room(found, used, more), _room(hops, used, more), _room(labels, used, more)
-                    src, dst = _room(src, used, more), _room(dst, used, more)
-                    found_ms = _room(found_ms, used, more)
-                met = _room(met, known, more)
-                if 2 * (used + known + 2 * more) > len(keys):
-                    return False, 2 * len(keys), starts, out_version, out_hop, out_label, nodes_of, out_node, out_src, out_dst, ends, out_ms
-                while cell >= 0 and taken < cap:
-                    version, at_ms = there[start + cell], times[start + cell]
-                    cell -= 1
-                    counts_ = sees(lines, version, owner, at_ms < horizon_ms, time_ms, log, offset)
-                    if counts_ == ASK:
-                        if graph is None:
-                            return False, 0, starts, out_version, out_hop, out_label, nodes_of, out_node, out_src, out_dst, ends, out_ms
-                        else:
-                            counts_ = seen(graph, lines, version, horizon_ms, cuts, b)
-                    if counts_ == 0:
-                        continue
-                    taken += 1
-                    if number(keys, numbers, oldest, edges + version, used) != used:
-                        continue
-                    said = hears(lines, version, horizon_ms, time_ms, log, offset)
-                    if said == ASK:
-                        if graph is None:
-                            return False, 0, starts, out_version, out_hop, out_label, nodes_of, out_node, out_src, out_dst, ends, out_ms
-                        else:
-                            said = label(graph, lines, ranks, horizon_ms, version, cuts, b)
-                    several |= lines[version, KNOWN_MS] == ASK
-                    source, other = lines[version, ENDS] >> HALF, lines[version, ENDS] & LOW
-                    is_source = source == node
-                    if other == node:
-                        other = source
-                    theirs = number(keys, numbers, oldest, nodes + other, known)
-                    if theirs == known:
-                        met[known] = other
-                        known += 1
-                        if onward:
-                            prefetch(heads, other)
-                    found[used], hops[used], labels[used], found_ms[used] = version, hop + 1, said, at_ms
-                    src[used], dst[used] = (mine, theirs) if is_source else (theirs, mine)
-                    used += 1
-            begun = reached
+    versions, hops, labels = np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0, np.int8)
+    sources, targets, when = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64)
+    nodes = np.empty(0, np.int32)
+    edges, chain, counts = np.empty((room, WORDS), np.int64), np.empty((room, WORDS), np.int64), np.empty(DIGITS, np.int32)
+    met, place = np.empty(room, np.int32), np.empty(room, np.int32)
+    order, spare = np.empty(room, np.int32), np.empty(room, np.int32)
+    decided = True
+    while b < size:
+        used, known, several = _event(
+            graph, ranks, lines, heads, slots, times, there, horizon_ms, cuts, b, caps, keys, numbers,
+            (stamp + STAMPS * b) * STAMP, met, chain, edges,
+        )  # fmt: skip
+        if used == UNDECIDED:
+            decided = False
+            break
+        if used == NO_ROOM:
+            room *= 2
+            edges, chain = np.empty((room, WORDS), np.int64), np.empty((room, WORDS), np.int64)
+            met, place = np.empty(room, np.int32), np.empty(room, np.int32)
+            order, spare = np.empty(room, np.int32), np.empty(room, np.int32)
+            keys, numbers = np.zeros(4 * room, np.int64), np.empty(4 * room, np.int32)
+            continue
         if graph is not None:
-            if several:
-                kept = _newest(graph.places, graph.versions.place, lines, ranks, found, used)
-                for at in range(len(kept)):
-                    one = kept[at]
-                    found[at], hops[at], labels[at], found_ms[at] = found[one], hops[one], labels[one], found_ms[one]
-                    src[at], dst[at] = src[one], dst[one]
-                used = len(kept)
-        order, spare = _room(order, 0, used), _room(spare, 0, used)
-        at = 0
-        while at < used:
-            end = at + 1
-            while end < used and hops[end] == hops[at]:
-                end += 1
-            newest_first(found_ms, at, end, order, spare, counts)
-            at = end
-        # nodes: the source, the target, then as the edges name them
+            if several:  # of every other edge there is one version
+                used = _keep_newest(graph.places, graph.versions.place, lines, ranks, edges, used)
+        _sorted(edges, used, order, spare, counts)
         first, listed = starts[b], nodes_of[b]
-        if first + used > len(out_version):
-            out_version, out_hop, out_label = (
-                _room(out_version, first, used), _room(out_hop, first, used), _room(out_label, first, used)
-            )
-            out_src, out_dst, out_ms = (
-                _room(out_src, first, used), _room(out_dst, first, used), _room(out_ms, first, used)
-            )
-        out_node, place = _room(out_node, listed, known + 2), _room(place, 0, known)
+        if first + used > len(versions):
+            more = used if size == 1 else max(used, USUAL * size)
+            versions, hops, labels = _room(versions, first, more), _room(hops, first, more), _room(labels, first, more)
+            sources, targets = _room(sources, first, more), _room(targets, first, more)
+            when = _room(when, first, more)
+        if listed + known + 2 > len(nodes):
+            nodes = _room(nodes, listed, max(known + 2, USUAL * (size - 1)))
         place[:known] = -1
-        many, given = 0, 0
-        for way in range(2):
-            node = cuts[b, SRC + way]
-            if way and node == cuts[b, SRC]:
-                continue
-            out_node[listed + many], ends[b, way] = node, many
-            if node >= 0:
-                place[given] = many
-                given += 1
-            many += 1
+        many = _nodes_of(cuts, b, edges, used, order, met, place, nodes[listed:], ends)
         for at in range(used):
             one, to = order[at], first + at
-            out_version[to], out_hop[to], out_label[to], out_ms[to] = found[one], hops[one], labels[one], found_ms[one]
-            if place[src[one]] < 0:
-                place[src[one]], out_node[listed + many] = many, met[src[one]]
-                many += 1
-            if place[dst[one]] < 0:
-                place[dst[one]], out_node[listed + many] = many, met[dst[one]]
-                many += 1
-            out_src[to], out_dst[to] = place[src[one]], place[dst[one]]
+            said, both = edges[one, SAID], edges[one, NODES]
+            versions[to], when[to] = edges[one, VERSION], edges[one, MS]
+            hops[to], labels[to] = said >> SAID_BITS, (said & SAID_MASK) - 1
+            sources[to], targets[to] = place[both >> HALF], place[both & LOW]
         starts[b + 1], nodes_of[b + 1] = first + used, listed + many
-    total, nodes = starts[size], nodes_of[size]
+        b += 1
+    total = starts[b]
     return (
-        True, len(keys), starts, out_version[:total].copy(), out_hop[:total].copy(), out_label[:total].copy(),
-        nodes_of, out_node[:nodes].copy(), out_src[:total].copy(), out_dst[:total].copy(), ends, out_ms[:total].copy(),
+        decided, len(keys), starts, _cut(versions, total), _cut(hops, total), _cut(labels, total), nodes_of,
+        _cut(nodes, nodes_of[b]), _cut(sources, total), _cut(targets, total), ends, _cut(when, total),
     )  # fmt: skip
