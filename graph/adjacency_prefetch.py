@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-READ, KEEP, DATA = 0, 3, 1  # what for, how near, what of: https://llvm.org/docs/LangRef.html#llvm-prefetch-intrinsic
+READ, NEAR, DATA = 0, 2, 1  # what for, how near (the second cache is the quickest to fill), what of: https://llvm.org/docs/LangRef.html#llvm-prefetch-intrinsic
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
@@ -29,7 +29,7 @@ def prefetch(_context: Any, array: Any, _row: Any) -> Any:
         word = ir.IntType(32)
         hint = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word])
         function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")
-        builder.call(function, [at, word(READ), word(KEEP), word(DATA)])
+        builder.call(function, [at, word(READ), word(NEAR), word(DATA)])
         return context.get_dummy_value()
 
     return types.void(array, types.intp), code

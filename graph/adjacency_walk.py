@@ -20,6 +20,7 @@ from graph.adjacency_rule import DST, OWN, SRC, TIME_MS, label, later, log_of, o
 
 STAMPS = 2  # that an event uses, for edges and nodes
 BESIDE = 8  # times in a pool that lie within one fetch
+SOON = 4  # slots that are asked for before the first is looked at: their cells, and before that their lines
 AHEAD = 32  # edges of a slot that are asked for before the first is looked at
 USUAL = 256  # edges or nodes of a subgraph that there is room for at first, where there are many subgraphs
 NO_ROOM, UNDECIDED = -1, -2  # why a walk has to be done again
@@ -72,8 +73,8 @@ def _cut(array, used):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _slots_of(heads, slots, times, there, met, begun, known, cap, chain):  # type: ignore[no-untyped-def]
-    """The slots of the nodes begun..known in their order; their newest cells are asked for.
+def _slots_of(heads, slots, met, begun, known, chain):  # type: ignore[no-untyped-def]
+    """The slots of the nodes begun..known in their order.
 
     Returns:
         How many there are, NO_ROOM where `chain` is too short.
@@ -95,22 +96,27 @@ def _slots_of(heads, slots, times, there, met, begun, known, cap, chain):  # typ
             start, size = np.int64(slots[slot, START]) << SMALLEST, np.int64(slots[slot, SIZE])
             chain[many, FROM], chain[many, CELLS], chain[many, WHOSE] = start, size, at
             many += 1
-            for back in range(0, min(size, cap, AHEAD) + BESIDE, BESIDE):
-                cell = start + max(size - 1 - back, 0)
-                prefetch(times, cell)
-                prefetch(there, cell)
             slot = slots[slot, NEXT]
     return many
 
 
 @njit(cache=True)
-def _cells_of(times, there, lines, chain, many, cap, time_ms):  # type: ignore[no-untyped-def]
-    """How many cells of each slot are before the event; the lines of the newest are asked for."""
-    for at in range(many):
-        start = chain[at, FROM]
-        cells = chain[at, CELLS] = older(times, start, chain[at, CELLS], time_ms)
-        for cell in range(start + max(cells - min(cap, AHEAD), 0), start + cells):
-            prefetch(lines, there[cell])
+def _ask_cells(times, there, chain, at, cap):  # type: ignore[no-untyped-def]
+    """Ask for the newest cells of a slot."""
+    start, size = chain[at, FROM], chain[at, CELLS]
+    for back in range(0, min(size, cap, AHEAD) + BESIDE, BESIDE):
+        cell = start + max(size - 1 - back, 0)
+        prefetch(times, cell)
+        prefetch(there, cell)
+
+
+@njit(cache=True)
+def _ask_lines(times, there, lines, chain, at, cap, time_ms):  # type: ignore[no-untyped-def]
+    """Find how many cells of a slot are before the event, and ask for the lines of the newest."""
+    start = chain[at, FROM]
+    cells = chain[at, CELLS] = older(times, start, chain[at, CELLS], time_ms)
+    for cell in range(start + max(cells - min(cap, AHEAD), 0), start + cells):
+        prefetch(lines, there[cell])
 
 
 @njit(cache=True)
@@ -132,11 +138,18 @@ def _event(  # type: ignore[no-untyped-def]
             known += 1
     for hop in range(len(caps)):
         cap, reached, onward = caps[hop], known, hop + 1 < len(caps)
-        many = _slots_of(heads, slots, times, there, met, begun, reached, cap, chain)
+        many = _slots_of(heads, slots, met, begun, reached, chain)
         if many < 0:
             return NO_ROOM, 0, False
-        _cells_of(times, there, lines, chain, many, cap, time_ms)
+        for at in range(min(2 * SOON, many)):
+            _ask_cells(times, there, chain, at, cap)
+        for at in range(min(SOON, many)):
+            _ask_lines(times, there, lines, chain, at, cap, time_ms)
         for at in range(many):
+            if at + 2 * SOON < many:
+                _ask_cells(times, there, chain, at + 2 * SOON, cap)
+            if at + SOON < many:
+                _ask_lines(times, there, lines, chain, at + SOON, cap, time_ms)
             start, cells, mine, taken = chain[at, FROM], chain[at, CELLS], chain[at, WHOSE], 0
             if max(used, known) + min(cap, cells) > len(edges):
                 return NO_ROOM, 0, False
