@@ -10,60 +10,66 @@ import numpy as np
 from numba import njit
 
 FEW = 48  # edges up to which merging is as quick
-DIGIT = 8  # bits that are sorted by at once
-DIGITS = 1 << DIGIT
+DIGIT, MASK = 9, (1 << 9) - 1  # bits that are sorted by at once: an age of two years has four digits
+DIGITS = 7  # that 63 bits have
 
 
 @njit(cache=True)
-def newest_first(edges, first, last, order, spare, counts):  # type: ignore[no-untyped-def]
+def newest_first(edges, first, last, order, keys, counts):  # type: ignore[no-untyped-def]
     """Put the numbers first..last into `order[first:last]` as their times fall: an edge's first word is its time.
 
-    `spare` has as much room as `order`, `counts` one for each digit.
+    `order` is as long as `edges`; `keys` is [2, as long], `counts` [DIGITS, MASK + 1] of whatever.
     """
+    if last - first > FEW:
+        newest = oldest = edges[first, 0]
+        for at in range(first + 1, last):
+            newest, oldest = max(newest, edges[at, 0]), min(oldest, edges[at, 0])
+        low, bits = _bits(last), _bits(newest - oldest)
+        if low + bits < 64:
+            _by_digits(edges, newest, low, bits, first, last, order, keys, counts)
+            return
     for at in range(first, last):
         order[at] = at
-    if last - first <= FEW:
-        _merge(edges, first, last, order, spare)
-    else:
-        _by_digits(edges, first, last, order, spare, counts)
+    _merge(edges, first, last, order, keys[0])
 
 
 @njit(cache=True)
-def _by_digits(edges, first, last, order, spare, counts):  # type: ignore[no-untyped-def]
-    """Lowest digit of the age first, each time keeping the order of the one before."""
-    newest = oldest = edges[first, 0]
-    for at in range(first + 1, last):
-        newest, oldest = max(newest, edges[at, 0]), min(oldest, edges[at, 0])
-    shift, turned = 0, False
-    while shift < 64 and np.uint64(newest - oldest) >> np.uint64(shift) > 0:
-        if turned:
-            _by_digit(edges, newest, shift, first, last, spare, order, counts)
-        else:
-            _by_digit(edges, newest, shift, first, last, order, spare, counts)
-        shift, turned = shift + DIGIT, not turned
-    if turned:
+def _bits(of):  # type: ignore[no-untyped-def]
+    """How many bits a number has; 64 what is below 0, an age that 63 did not hold."""
+    bits = 0
+    while bits < 64 and np.uint64(of) >> np.uint64(bits) > 0:
+        bits += 1
+    return bits
+
+
+@njit(cache=True)
+def _by_digits(edges, newest, low, bits, first, last, order, keys, counts):  # type: ignore[no-untyped-def]
+    """By the lowest digit of the age first, each time keeping the order of the one before.
+
+    What is sorted is the age with the edge's own number in `low` bits below it.
+    """
+    digits = (bits + DIGIT - 1) // DIGIT
+    counts[:digits] = 0
+    for at in range(first, last):
+        age_ms = newest - edges[at, 0]
+        keys[0, at] = age_ms << low | at
+        for digit in range(digits):
+            counts[digit, age_ms & MASK] += 1
+            age_ms >>= DIGIT
+    one = 0
+    for digit in range(digits):
+        place = first
+        for value in range(MASK + 1):
+            counts[digit, value], place = place, place + counts[digit, value]
+        shift = low + digit * DIGIT
         for at in range(first, last):
-            order[at] = spare[at]
-
-
-@njit(cache=True)
-def _by_digit(edges, newest, shift, first, last, order, sorted_, counts):  # type: ignore[no-untyped-def]
-    for digit in range(DIGITS):
-        counts[digit] = 0
+            key = keys[one, at]
+            value = key >> shift & MASK
+            keys[1 - one, counts[digit, value]] = key
+            counts[digit, value] += 1
+        one = 1 - one
     for at in range(first, last):
-        counts[_digit(newest - edges[at, 0], shift)] += 1
-    place = first
-    for digit in range(DIGITS):
-        counts[digit], place = place, place + counts[digit]
-    for at in range(first, last):
-        digit = _digit(newest - edges[order[at], 0], shift)
-        sorted_[counts[digit]] = order[at]
-        counts[digit] += 1
-
-
-@njit(cache=True)
-def _digit(age_ms, shift):  # type: ignore[no-untyped-def]
-    return np.int64(np.uint64(age_ms) >> np.uint64(shift)) & (DIGITS - 1)
+        order[at] = keys[one, at] & (1 << low) - 1
 
 
 @njit(cache=True)
@@ -77,15 +83,15 @@ def _merge(edges, first, last, order, spare):  # type: ignore[no-untyped-def]
                 break
             end = _run(edges, order, middle, last)
             left, right, put = at, middle, first
-            while left < middle or right < end:
-                take_left = right == end or (left < middle and edges[order[left], 0] >= edges[order[right], 0])
+            while left < middle and right < end:  # which is taken is nothing to guess at: nothing hangs on it
+                take_left = edges[order[left], 0] >= edges[order[right], 0]
                 spare[put] = order[left] if take_left else order[right]
+                left += take_left
+                right += not take_left
                 put += 1
-                if take_left:
-                    left += 1
-                else:
-                    right += 1
-            for one in range(at, end):
+            for one in range(left, middle):
+                spare[put + one - left] = order[one]
+            for one in range(at, right):  # behind that they stand already
                 order[one] = spare[first + one - at]
             at = end
         if at == first:

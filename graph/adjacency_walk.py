@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from graph.adjacency_arrays import NEXT, SIZE, SMALLEST, START, Array
+from graph.adjacency_arrays import NEXT, NONE, SIZE, SMALLEST, START, Array
 from graph.adjacency_known import STAMP, number
 from graph.adjacency_lines import ASK, BITS, ENDS, HALF, KNOWN_MS, LOW, OWNER, hears, sees
-from graph.adjacency_newest import DIGITS, newest_first
+from graph.adjacency_newest import DIGITS, MASK, newest_first
 from graph.adjacency_prefetch import prefetch
 from graph.adjacency_rule import DST, OWN, SRC, TIME_MS, label, later, log_of, offset_of, older, seen
 
@@ -224,8 +224,8 @@ def _sorted(edges, used, order, spare, counts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _nodes_of(cuts, b, edges, used, order, met, place, nodes, ends):  # type: ignore[no-untyped-def]
-    """The nodes of a subgraph, its source, its target, then as the edges name them, and the place of each in that."""
+def _ends_of(cuts, b, place, nodes, ends):  # type: ignore[no-untyped-def]
+    """Begin a subgraph's nodes with its source and target; how many those are."""
     many, given = 0, 0
     for way in range(2):
         node = cuts[b, SRC + way]
@@ -236,12 +236,31 @@ def _nodes_of(cuts, b, edges, used, order, met, place, nodes, ends):  # type: ig
             place[given] = many
             given += 1
         many += 1
-    for at in range(used):
-        both = edges[order[at], NODES]
-        for one in (both >> HALF, both & LOW):
-            if place[one] < 0:
-                place[one], nodes[many] = many, met[one]
-                many += 1
+    return many
+
+
+@njit(cache=True)
+def _write(  # type: ignore[no-untyped-def]
+    edges, order, used, met, place, many, versions, hops, labels, when, nodes, sources, targets
+):
+    """Put a subgraph's edges where they belong, and number its nodes as the edges name them; how many nodes there are.
+
+    Whether a node is new is nothing a processor could guess, so nothing hangs on it.
+    """
+    for to in range(used):
+        one = order[to]
+        said, both = edges[one, SAID], edges[one, NODES]
+        src, dst = both >> HALF, both & LOW
+        versions[to], when[to] = edges[one, VERSION], edges[one, MS]
+        hops[to], labels[to] = said >> SAID_BITS, (said & SAID_MASK) - 1
+        nodes[many] = met[src]
+        at = place[src] = place[src] if place[src] >= 0 else many
+        many += at == many
+        sources[to] = at
+        nodes[many] = met[dst]
+        at = place[dst] = place[dst] if place[dst] >= 0 else many
+        many += at == many
+        targets[to] = at
     return many
 
 
@@ -279,9 +298,9 @@ def _walk(  # type: ignore[no-untyped-def]
     versions, hops, labels = np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0, np.int8)
     sources, targets, when = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64)
     nodes = np.empty(0, np.int32)
-    edges, chain, counts = np.empty((room, WORDS), np.int64), np.empty((room, WORDS), np.int64), np.empty(DIGITS, np.int32)
+    edges, chain, counts = np.empty((room, WORDS), np.int64), np.empty((room, WORDS), np.int64), np.empty((DIGITS, MASK + 1), np.int32)
     met, place = np.empty(room, np.int32), np.empty(room, np.int32)
-    order, spare = np.empty(room, np.int32), np.empty(room, np.int32)
+    order, spare = np.empty(room, np.int32), np.empty((2, room), np.int64)
     decided = True
     while b < size:
         used, known, several = _event(
@@ -295,7 +314,7 @@ def _walk(  # type: ignore[no-untyped-def]
             room *= 2
             edges, chain = np.empty((room, WORDS), np.int64), np.empty((room, WORDS), np.int64)
             met, place = np.empty(room, np.int32), np.empty(room, np.int32)
-            order, spare = np.empty(room, np.int32), np.empty(room, np.int32)
+            order, spare = np.empty(room, np.int32), np.empty((2, room), np.int64)
             keys, numbers = np.zeros(4 * room, np.int64), np.empty(4 * room, np.int32)
             continue
         if graph is not None:
@@ -308,16 +327,14 @@ def _walk(  # type: ignore[no-untyped-def]
             versions, hops, labels = _room(versions, first, more), _room(hops, first, more), _room(labels, first, more)
             sources, targets = _room(sources, first, more), _room(targets, first, more)
             when = _room(when, first, more)
-        if listed + known + 2 > len(nodes):
-            nodes = _room(nodes, listed, max(known + 2, USUAL * (size - 1)))
-        place[:known] = -1
-        many = _nodes_of(cuts, b, edges, used, order, met, place, nodes[listed:], ends)
-        for at in range(used):
-            one, to = order[at], first + at
-            said, both = edges[one, SAID], edges[one, NODES]
-            versions[to], when[to] = edges[one, VERSION], edges[one, MS]
-            hops[to], labels[to] = said >> SAID_BITS, (said & SAID_MASK) - 1
-            sources[to], targets[to] = place[both >> HALF], place[both & LOW]
+        if listed + known + 3 > len(nodes):
+            nodes = _room(nodes, listed, max(known + 3, USUAL * (size - 1)))
+        place[:known] = NONE
+        many = _ends_of(cuts, b, place, nodes[listed:], ends)
+        many = _write(
+            edges, order, used, met, place, many, versions[first:], hops[first:], labels[first:], when[first:],
+            nodes[listed:], sources[first:], targets[first:],
+        )  # fmt: skip
         starts[b + 1], nodes_of[b + 1] = first + used, listed + many
         b += 1
     total = starts[b]
