@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from graph.adjacency_arrays import (
     CLASSES,
+    EDGE,
     KEY,
     NONE,
     SIZE,
@@ -264,7 +265,7 @@ class Adjacency:
         if len(events) == 1:
             stamp = known.stamps(STAMPS)
             found = quick(
-                self._lines.rows, graph.nodes.slot, graph.slots.rows, graph.pool.time_ms, graph.pool.version,
+                self._lines.rows, graph.nodes.slot, graph.slots.rows, graph.pool.rows,
                 horizon_ms, cuts, per_hop, known.keys, known.numbers, stamp,
             )  # fmt: skip
             if found[0]:
@@ -332,7 +333,7 @@ class Adjacency:
             if why == NO_SLOT:
                 self._graph = graph._replace(slots=grown(graph.slots, len(graph.slots.rows) + 1))
             elif why == NO_CELLS:
-                self._graph = graph._replace(pool=grown(graph.pool, len(graph.pool.version) + 1))
+                self._graph = graph._replace(pool=grown(graph.pool, len(graph.pool.rows) + 1))
             elif why == TIE:
                 self._put_among_equals(*waiting[done].tolist())
                 done += 1
@@ -341,9 +342,9 @@ class Adjacency:
         """Edges of one time stand in the order of their version ids, as in every store."""
         time_ms = self._graph.versions.time_ms[number]
         slot, low, high = find(self._graph, self._free, node, key, time_ms)  # put_all made room
-        start, there = int(self._graph.slots.rows[slot, START]) << SMALLEST, self._graph.pool.version
+        start, there = int(self._graph.slots.rows[slot, START]) << SMALLEST, self._graph.pool.rows
         equals = range(low, high)
-        before = bisect_left(equals, self._id(number), key=lambda at: self._id(int(there[start + at])))
+        before = bisect_left(equals, self._id(number), key=lambda at: self._id(int(there[start + at, EDGE])))
         put(self._graph, slot, low + before, node, number)
 
     def _id(self, number: int) -> str:

@@ -82,11 +82,13 @@ class Slots(NamedTuple):
     rows: Array
 
 
-class Pool(NamedTuple):
-    """[K] cells of slots: an edge's time beside its version, so that a search stays in one place."""
+AT_MS, EDGE = range(2)  # of a cell's two words: four cells, the smallest segment, are what is fetched at once
 
-    time_ms: Array
-    version: Array
+
+class Pool(NamedTuple):
+    """[K, 2] cells of slots: an edge's time beside its version."""
+
+    rows: Array
 
 
 class Graph(NamedTuple):
@@ -108,7 +110,7 @@ DTYPES: dict[type, tuple[str, ...]] = {
     Nodes: ("i4", "i4"),
     Owners: ("i4", "i4"),
     Slots: ("8i4",),
-    Pool: ("i8", "i4"),
+    Pool: ("2i8",),
 }
 T = TypeVar("T", Places, Versions, Labels, Nodes, Owners, Slots, Pool)
 

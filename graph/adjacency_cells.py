@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from graph.adjacency_arrays import KEY, NEXT, ROOM, SIZE, SMALLEST, START, Array
+from graph.adjacency_arrays import AT_MS, EDGE, KEY, NEXT, ROOM, SIZE, SMALLEST, START, Array
 from graph.adjacency_rule import older
 
 DONE, NO_SLOT, NO_CELLS, TIE = 0, -1, -2, -3  # why putting stopped
@@ -33,10 +33,10 @@ def _segment(pool, free, size):  # type: ignore[no-untyped-def]
     """Where a segment of 2**size cells starts, or -1 when the pool has no room for it."""
     start = free.segment[size]
     if start >= 0:
-        free.segment[size] = pool.time_ms[start]
+        free.segment[size] = pool[start, AT_MS]
         return start
     start = free.counts[0]
-    if start + (1 << size) > len(pool.version):
+    if start + (1 << size) > len(pool):
         return -1
     free.counts[0] = start + (1 << size)
     return start
@@ -44,7 +44,7 @@ def _segment(pool, free, size):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _give_back(pool, free, start, size):  # type: ignore[no-untyped-def]
-    pool.time_ms[start] = free.segment[size]
+    pool[start, AT_MS] = free.segment[size]
     free.segment[size] = start
 
 
@@ -60,7 +60,7 @@ def _slot_of(graph, free, node, key):  # type: ignore[no-untyped-def]
     slot = free.counts[2]
     if slot < 0 and free.counts[1] == len(slots):
         return NO_SLOT
-    start = _segment(graph.pool, free, SMALLEST)
+    start = _segment(graph.pool.rows, free, SMALLEST)
     if start < 0:
         return NO_CELLS
     if slot >= 0:
@@ -85,30 +85,29 @@ def find(graph, free, node, key, time_ms):  # type: ignore[no-untyped-def]
     slot = _slot_of(graph, free, node, key)
     if slot < 0:
         return slot, 0, 0
-    slots, pool = graph.slots.rows, graph.pool
+    slots, pool = graph.slots.rows, graph.pool.rows
     start, size, room = np.int64(slots[slot, START]) << SMALLEST, slots[slot, SIZE], slots[slot, ROOM]
     if size == 1 << room:
         wider = _segment(pool, free, room + 1)
         if wider < 0:
             return NO_CELLS, 0, 0
-        pool.time_ms[wider : wider + size] = pool.time_ms[start : start + size]
-        pool.version[wider : wider + size] = pool.version[start : start + size]
+        pool[wider : wider + size] = pool[start : start + size]
         _give_back(pool, free, start, room)
         slots[slot, START], slots[slot, ROOM] = wider >> SMALLEST, room + 1
         start = wider
-    if size == 0 or pool.time_ms[start + size - 1] < time_ms:  # nearly always: edges come in the order of time
+    if size == 0 or pool[start + size - 1, AT_MS] < time_ms:  # nearly always: edges come in the order of time
         return slot, size, size
-    return slot, older(pool.time_ms, start, size, time_ms), older(pool.time_ms, start, size, time_ms + 1)
+    return slot, older(pool, start, size, time_ms), older(pool, start, size, time_ms + 1)
 
 
 @njit(cache=True)
 def put(graph, slot, at, node, version):  # type: ignore[no-untyped-def]
     """Put a version into a slot that has room, before the cell `at`."""
-    slots, pool = graph.slots.rows, graph.pool
+    slots, pool = graph.slots.rows, graph.pool.rows
     start, size = np.int64(slots[slot, START]) << SMALLEST, slots[slot, SIZE]
     for cell in range(start + size, start + at, -1):
-        pool.time_ms[cell], pool.version[cell] = pool.time_ms[cell - 1], pool.version[cell - 1]
-    pool.time_ms[start + at], pool.version[start + at] = graph.versions.time_ms[version], version
+        pool[cell, AT_MS], pool[cell, EDGE] = pool[cell - 1, AT_MS], pool[cell - 1, EDGE]
+    pool[start + at, AT_MS], pool[start + at, EDGE] = graph.versions.time_ms[version], version
     slots[slot, SIZE] = size + 1
     graph.nodes.cells[node] += 1
 
@@ -146,7 +145,7 @@ def take_out(graph, free, versions, slots):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _sift(graph, free, node, key):  # type: ignore[no-untyped-def]
     """Take what goes out of one slot, and the slot out of its node where nothing is left."""
-    nodes, slots, pool, going = graph.nodes, graph.slots.rows, graph.pool, graph.versions.going
+    nodes, slots, pool, going = graph.nodes, graph.slots.rows, graph.pool.rows, graph.versions.going
     before, slot = -1, nodes.slot[node]
     while slot >= 0 and slots[slot, KEY] != key:
         before, slot = slot, slots[slot, NEXT]
@@ -154,8 +153,8 @@ def _sift(graph, free, node, key):  # type: ignore[no-untyped-def]
         return
     start, kept = np.int64(slots[slot, START]) << SMALLEST, 0
     for cell in range(start, start + slots[slot, SIZE]):
-        if not going[pool.version[cell]]:
-            pool.time_ms[start + kept], pool.version[start + kept] = pool.time_ms[cell], pool.version[cell]
+        if not going[pool[cell, EDGE]]:
+            pool[start + kept, AT_MS], pool[start + kept, EDGE] = pool[cell, AT_MS], pool[cell, EDGE]
             kept += 1
     nodes.cells[node] -= slots[slot, SIZE] - kept
     slots[slot, SIZE] = kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from graph.adjacency_arrays import AT_MS
 from graph.adjacency_lines import BITS, OWNER, SOURCES, WINDOWED
 
 NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
@@ -101,16 +102,16 @@ def offset_of(cuts, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def older(times, start, size, time_ms):  # type: ignore[no-untyped-def]
+def older(pool, start, size, time_ms):  # type: ignore[no-untyped-def]
     """How many cells of a slot are strictly before a time; found from its end, where events nearly always are."""
     step, high = 1, size
-    while step <= high and times[start + high - step] >= time_ms:
+    while step <= high and pool[start + high - step, AT_MS] >= time_ms:
         high -= step
         step *= 2
     low = max(high - step + 1, 0)
     while low < high:
         middle = (low + high) // 2
-        if times[start + middle] < time_ms:
+        if pool[start + middle, AT_MS] < time_ms:
             low = middle + 1
         else:
             high = middle

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from graph.adjacency_arrays import KEY, NEXT, SIZE, SMALLEST, START
+from graph.adjacency_arrays import AT_MS, EDGE, KEY, NEXT, SIZE, SMALLEST, START
 from graph.adjacency_lines import ASK, hears, sees
 from graph.adjacency_rule import OWN, TIME_MS, label, log_of, offset_of, older, seen
 
@@ -28,7 +28,7 @@ def tally(graph, lines, ranks, horizon_ms, cuts, node, key, value, most, out):  
     BEFORE_FRAUD edges newer than the newest known fraud (all, where none is known). What a line can answer is asked of
     no function that takes all arrays: passing them costs more than a look.
     """
-    slots, times, there = graph.slots.rows, graph.pool.time_ms, graph.pool.version
+    slots, pool = graph.slots.rows, graph.pool.rows
     for b in range(node.shape[0]):
         time_ms, owner, log, offset = cuts[b, TIME_MS], cuts[b, OWN], log_of(cuts, b), offset_of(cuts, b)
         for s in range(node.shape[1]):
@@ -39,11 +39,11 @@ def tally(graph, lines, ranks, horizon_ms, cuts, node, key, value, most, out):  
             if slot < 0:
                 continue
             start = np.int64(slots[slot, START]) << SMALLEST
-            cell = start + older(times, start, slots[slot, SIZE], time_ms) - 1
+            cell = start + older(pool, start, slots[slot, SIZE], time_ms) - 1
             count, frauds, legits, before = 0, 0, 0, 0
             while cell >= start and count < most:
-                version, age_ms = there[cell], time_ms - times[cell]
-                hidden = times[cell] < horizon_ms
+                version, at_ms = pool[cell, EDGE], pool[cell, AT_MS]
+                hidden, age_ms = at_ms < horizon_ms, time_ms - at_ms
                 cell -= 1
                 counts = sees(lines, version, owner, hidden, time_ms, log, offset)
                 if counts == 0 or (counts == ASK and not seen(graph, lines, version, horizon_ms, cuts, b)):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from graph.adjacency_arrays import NEXT, NONE, SIZE, SMALLEST, START, Array
+from graph.adjacency_arrays import AT_MS, EDGE, NEXT, NONE, SIZE, SMALLEST, START, Array
 from graph.adjacency_known import STAMP, number
 from graph.adjacency_lines import ASK, BITS, ENDS, HALF, KNOWN_MS, LOW, OWNER, hears, sees
 from graph.adjacency_newest import DIGITS, MASK, newest_first
@@ -19,7 +19,6 @@ from graph.adjacency_prefetch import prefetch
 from graph.adjacency_rule import DST, OWN, SRC, TIME_MS, label, later, log_of, offset_of, older, seen
 
 STAMPS = 2  # that an event uses, for edges and nodes
-BESIDE = 8  # times in a pool that lie within one fetch
 SOON = 4  # slots that are asked for before the first is looked at: their cells, and before that their lines
 AHEAD = 32  # edges of a slot that are asked for before the first is looked at
 USUAL = 256  # edges or nodes of a subgraph that there is room for at first, where there are many subgraphs
@@ -101,27 +100,27 @@ def _slots_of(heads, slots, met, begun, known, chain):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _ask_cells(times, there, chain, at, cap):  # type: ignore[no-untyped-def]
-    """Ask for the newest cells of a slot."""
+def _ask_cells(pool, chain, at):  # type: ignore[no-untyped-def]
+    """Ask for the newest cells of a slot: eight, and the processor goes on by itself where more are looked at."""
     start, size = chain[at, FROM], chain[at, CELLS]
-    for back in range(0, min(size, cap, AHEAD) + BESIDE, BESIDE):
-        cell = start + max(size - 1 - back, 0)
-        prefetch(times, cell)
-        prefetch(there, cell)
+    end = start + size
+    prefetch(pool, end - 1)
+    prefetch(pool, max(end - 5, start))
+    prefetch(pool, max(end - 8, start))
 
 
 @njit(cache=True)
-def _ask_lines(times, there, lines, chain, at, cap, time_ms):  # type: ignore[no-untyped-def]
+def _ask_lines(pool, lines, chain, at, cap, time_ms):  # type: ignore[no-untyped-def]
     """Find how many cells of a slot are before the event, and ask for the lines of the newest."""
     start = chain[at, FROM]
-    cells = chain[at, CELLS] = older(times, start, chain[at, CELLS], time_ms)
+    cells = chain[at, CELLS] = older(pool, start, chain[at, CELLS], time_ms)
     for cell in range(start + max(cells - min(cap, AHEAD), 0), start + cells):
-        prefetch(lines, there[cell])
+        prefetch(lines, pool[cell, EDGE])
 
 
 @njit(cache=True)
 def _event(  # type: ignore[no-untyped-def]
-    graph, ranks, lines, heads, slots, times, there, horizon_ms, cuts, b, caps, keys, numbers, oldest, met, chain, edges
+    graph, ranks, lines, heads, slots, pool, horizon_ms, cuts, b, caps, keys, numbers, oldest, met, chain, edges
 ):
     """The edges that an event sees, hop by hop, in the order it comes upon them, and the nodes, each by its number here.
 
@@ -142,21 +141,21 @@ def _event(  # type: ignore[no-untyped-def]
         if many < 0:
             return NO_ROOM, 0, False
         for at in range(min(2 * SOON, many)):
-            _ask_cells(times, there, chain, at, cap)
+            _ask_cells(pool, chain, at)
         for at in range(min(SOON, many)):
-            _ask_lines(times, there, lines, chain, at, cap, time_ms)
+            _ask_lines(pool, lines, chain, at, cap, time_ms)
         for at in range(many):
             if at + 2 * SOON < many:
-                _ask_cells(times, there, chain, at + 2 * SOON, cap)
+                _ask_cells(pool, chain, at + 2 * SOON)
             if at + SOON < many:
-                _ask_lines(times, there, lines, chain, at + SOON, cap, time_ms)
+                _ask_lines(pool, lines, chain, at + SOON, cap, time_ms)
             start, cells, mine, taken = chain[at, FROM], chain[at, CELLS], chain[at, WHOSE], 0
             if max(used, known) + min(cap, cells) > len(edges):
                 return NO_ROOM, 0, False
             node, cell = met[mine], start + cells
             while cell > start and taken < cap:
                 cell -= 1
-                version, at_ms = there[cell], times[cell]
+                version, at_ms = pool[cell, EDGE], pool[cell, AT_MS]
                 counts = sees(lines, version, owner, at_ms < horizon_ms, time_ms, log, offset)
                 if counts == ASK:
                     if graph is None:
@@ -265,9 +264,9 @@ def _write(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def quick(lines, heads, slots, times, there, horizon_ms, cuts, caps, keys, numbers, stamp):  # type: ignore[no-untyped-def]
+def quick(lines, heads, slots, pool, horizon_ms, cuts, caps, keys, numbers, stamp):  # type: ignore[no-untyped-def]
     """`walk` as long as lines say everything: few arrays are handed over, which is most of what a small walk takes."""
-    return _walk(None, None, lines, heads, slots, times, there, horizon_ms, cuts, caps, keys, numbers, stamp)
+    return _walk(None, None, lines, heads, slots, pool, horizon_ms, cuts, caps, keys, numbers, stamp)
 
 
 @njit(cache=True)
@@ -284,14 +283,14 @@ def walk(graph, ranks, lines, horizon_ms, cuts, caps, keys, numbers, stamp):  # 
         `Walked`, in its order.
     """
     return _walk(
-        graph, ranks, lines, graph.nodes.slot, graph.slots.rows, graph.pool.time_ms, graph.pool.version, horizon_ms,
+        graph, ranks, lines, graph.nodes.slot, graph.slots.rows, graph.pool.rows, horizon_ms,
         cuts, caps, keys, numbers, stamp,
     )  # fmt: skip
 
 
 @njit(cache=True)
 def _walk(  # type: ignore[no-untyped-def]
-    graph, ranks, lines, heads, slots, times, there, horizon_ms, cuts, caps, keys, numbers, stamp
+    graph, ranks, lines, heads, slots, pool, horizon_ms, cuts, caps, keys, numbers, stamp
 ):
     size, room, b = len(cuts), len(keys) // 4, 0
     starts, nodes_of, ends = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64), np.zeros((size, 2), np.int32)
@@ -304,7 +303,7 @@ def _walk(  # type: ignore[no-untyped-def]
     decided = True
     while b < size:
         used, known, several = _event(
-            graph, ranks, lines, heads, slots, times, there, horizon_ms, cuts, b, caps, keys, numbers,
+            graph, ranks, lines, heads, slots, pool, horizon_ms, cuts, b, caps, keys, numbers,
             (stamp + STAMPS * b) * STAMP, met, chain, edges,
         )  # fmt: skip
         if used == UNDECIDED:
