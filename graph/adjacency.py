@@ -259,7 +259,7 @@ class Adjacency:
             self._known.clear(room)
         return Walked(*found)
 
-    def _walk(self, events: Sequence[Event], cuts: Array, per_hop: Array, horizon_ms: int) -> tuple[Any, ...]:
+    def _walk(self, events: Sequence[Event], cuts: Array, per_hop: Array, horizon_ms: int) -> Any:
         """A walk, by the lines alone where they are enough for a single event."""
         graph, known = self._graph, self._known
         if len(events) == 1:
@@ -271,9 +271,7 @@ class Adjacency:
             if found[0]:
                 return found
         stamp = known.stamps(STAMPS * len(events))  # which may make the table anew
-        return walk(
-            graph, self._ranks, self._lines.rows, horizon_ms, cuts, per_hop, known.keys, known.numbers, stamp
-        )
+        return walk(graph, self._ranks, self._lines.rows, horizon_ms, cuts, per_hop, known.keys, known.numbers, stamp)
 
     def _cuts(self, events: Sequence[Event]) -> Array:
         return np.array([self._cut(event) for event in events], np.int64).reshape(-1, 8)
@@ -413,4 +411,6 @@ def compile_walk() -> None:
     edge = EdgeUpsert("warm:1:up", "warm/0001", 0, "R", "A:1", "A:2", 0, {})
     adjacency = Adjacency()
     adjacency.add(Held(edge), windowed=False)
-    adjacency.walk([Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})], Caps((1,)), NEVER_MS)
+    event = Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})
+    for many in (1, 2):  # one alone is walked by code of its own
+        adjacency.walk([event] * many, Caps((1,)), NEVER_MS)

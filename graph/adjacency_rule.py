@@ -84,9 +84,7 @@ def seen(graph, lines, version, horizon_ms, cuts, b):  # type: ignore[no-untyped
         return False
     if owner >> BITS == cuts[b, OWN]:
         return False
-    return _counts(
-        graph.places, versions.place[version], versions.closed[version], versions.floored[version], cuts, b
-    )
+    return _counts(graph.places, versions.place[version], versions.closed[version], versions.floored[version], cuts, b)
 
 
 @njit(cache=True)
