@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,13 @@ from numpy.typing import NDArray
 
 from graph.adjacency_arrays import (
     CLASSES,
+    EDGE,
+    KEY,
     NONE,
+    SIZE,
+    SMALLEST,
+    START,
+    Array,
     Graph,
     Labels,
     Nodes,
@@ -28,17 +35,18 @@ from graph.adjacency_arrays import (
     grown,
     made,
 )
-from graph.adjacency_cells import Free, find, put, put_all, sift_all, take_out
+from graph.adjacency_cells import NO_CELLS, NO_SLOT, TIE, Free, find, put, put_all, take_out
+from graph.adjacency_known import Known
 from graph.adjacency_lines import Lines
+from graph.adjacency_rule import NO_PLACE
 from graph.adjacency_tally import SUMS, tally
-from graph.adjacency_walk import NO_PLACE, Cuts, Walked, read
+from graph.adjacency_walk import STAMPS, Walked, quick, walk
 from graph.horizons import NEVER_MS
 from graph.model import Caps, EdgeUpsert, Event, LabelUpsert, version_id
 from graph.numbers import Names, Numbers
 from graph.place import place_of
 from graph.versions import Held
 
-NO_ROOM, TIE = 1, 2  # why put_all stopped
 NEITHER = -2  # a target that is not in the graph, and is not the source, which is not there either
 
 
@@ -71,18 +79,19 @@ class Adjacency:
         self._waiting: list[tuple[int, int, int]] = []  # node, key and version of what is in no slot yet
         self._categories: dict[str, tuple[str, ...]] = {}
         self._lines = Lines()
-        self._stamp = 1
+        self._known = Known()
         self._lanes: list[Lane] = []
 
     @property
     def sizes(self) -> dict[str, int]:
         """How much of each thing is here."""
         self._flush()
-        slots = int(np.count_nonzero(self._graph.slots.key >= 0))
+        slots = self._graph.slots.rows[: self._free.counts[1]]
+        slots = slots[slots[:, KEY] >= 0]
         return {
             "edges": self._versions.taken, "labels": self._labels.taken, "places": self._places.taken,
-            "nodes": self._nodes.taken, "owners": self._owners.taken, "slots": slots,
-            "cells": int(self._graph.slots.size[self._graph.slots.key >= 0].sum()),
+            "nodes": self._nodes.taken, "owners": self._owners.taken, "slots": len(slots),
+            "cells": int(slots[:, SIZE].sum()),
         }  # fmt: skip
 
     # -- writing ------------------------------------------------------------------------------
@@ -99,12 +108,10 @@ class Adjacency:
         graph = self._graph = self._graph._replace(versions=grown(self._graph.versions, number + 1))
         src, dst, owner = self._node(edge.src), self._node(edge.dst), self._owner(edge.owner)
         relation = self._relations.number(edge.relation)
-        row = (
-            self._place(edge.pos, edge.known_ms), NONE, NONE, edge.time_ms, src, dst, relation, owner, windowed, 0
-        )  # fmt: skip
+        row = (self._place(edge.pos, edge.known_ms), NONE, NONE, edge.time_ms, relation, False)
         for column, value in zip(graph.versions, row, strict=True):
             column[number] = value
-        self._lines.edge(self._graph, number)
+        self._lines.edge(self._graph, number, (src, dst), owner, windowed)
         if number == len(self.held):
             self.held.append(held)
         else:
@@ -147,14 +154,12 @@ class Adjacency:
     def remove(self, gone: Iterable[Held]) -> None:
         """Let versions go, and the nodes and owners nothing speaks of any more."""
         held_ = [held for held in gone if held.number >= 0]
-        edges = [held for held in held_ if isinstance(held.op, EdgeUpsert)]
+        edges = [(held.number, held.op) for held in held_ if isinstance(held.op, EdgeUpsert)]
         if edges:
             self._flush()
-            self._stamp += 1
-            take_out(self._graph, self._free, np.array([held.number for held in edges], np.int32), self._stamp)
-            slots = [slot for held in edges for slot in self._value_slots(held.op)]
-            if slots:
-                sift_all(self._graph, self._free, np.array(slots, np.int32), self._stamp)
+            slots = dict.fromkeys(slot for _, edge in edges for slot in self._slots(edge))
+            versions = np.array([number for number, _ in edges], np.int32)
+            take_out(self._graph, self._free, versions, np.array(list(slots), np.int32))
         for held in held_:
             self._forget(held)
 
@@ -200,8 +205,7 @@ class Adjacency:
         if number < 0:
             number = self._nodes.number(key)
             self._graph = self._graph._replace(nodes=grown(self._graph.nodes, number + 1))
-            nodes = self._graph.nodes
-            nodes.slot[number], nodes.cells[number], nodes.mark[number] = NONE, 0, 0
+            self._graph.nodes.slot[number], self._graph.nodes.cells[number] = NONE, 0
             for lane in self._lanes:
                 lane.put_node(number, key)
         return number
@@ -247,28 +251,40 @@ class Adjacency:
 
     def walk(self, events: Sequence[Event], caps: Caps, horizon_ms: int) -> Walked:
         """The edges each event sees (see `GraphStore.subgraphs`); what is windowed and older than the horizon not."""
-        self._flush()
-        cuts, per_hop = self._cuts(events), np.array(caps.per_hop, np.int64)
-        self._stamp += 1
-        found = read(self._graph, self._lines.rows, self._ranks, horizon_ms, cuts, per_hop, self._stamp)
-        self._stamp += 2 * len(events)
+        if self._waiting:
+            self._flush()
+        cuts, per_hop = self._cuts(events), _per_hop(caps)
+        _, room, *found = self._walk(events, cuts, per_hop, horizon_ms)
+        if room > len(self._known.keys):
+            self._known.clear(room)
         return Walked(*found)
 
-    def _cuts(self, events: Sequence[Event]) -> Cuts:
-        size = len(events)
-        offset = np.zeros(size, np.uint64)
-        columns = np.zeros((7, size), np.int64)
-        for at, event in enumerate(events):
-            source, log, row = NO_PLACE, 0, 0
-            if event.pos:
-                place = place_of(event.pos)
-                source, log, row, offset[at] = self._sources.find(place.source), place.log, place.row, place.offset
-            columns[:, at] = (
-                *self._ends(event), self._owners.find(event.id), event.time_ms,
-                source if source >= 0 else NO_PLACE, log, row,
+    def _walk(self, events: Sequence[Event], cuts: Array, per_hop: Array, horizon_ms: int) -> Any:
+        """A walk, by the lines alone where they are enough for a single event."""
+        graph, known = self._graph, self._known
+        if len(events) == 1:
+            stamp = known.stamps(STAMPS)
+            found = quick(
+                self._lines.rows, graph.nodes.slot, graph.slots.rows, graph.pool.rows,
+                horizon_ms, cuts, per_hop, known.keys, known.numbers, stamp,
             )  # fmt: skip
-        src, dst, owner, time_ms, source_, log_, row_ = columns
-        return Cuts(src, dst, owner, time_ms, source_, log_, offset, row_)
+            if found[0]:
+                return found
+        stamp = known.stamps(STAMPS * len(events))  # which may make the table anew
+        return walk(graph, self._ranks, self._lines.rows, horizon_ms, cuts, per_hop, known.keys, known.numbers, stamp)
+
+    def _cuts(self, events: Sequence[Event]) -> Array:
+        return np.array([self._cut(event) for event in events], np.int64).reshape(-1, 8)
+
+    def _cut(self, event: Event) -> tuple[int, ...]:
+        source, log, offset, row = NO_PLACE, 0, 0, 0
+        if event.pos:
+            place = place_of(event.pos)
+            source, log, offset, row = self._sources.find(place.source), place.log, place.offset, place.row
+        return (
+            *self._ends(event), self._owners.find(event.id), event.time_ms,
+            source if source >= 0 else NO_PLACE, log, offset - (offset >> 63 << 64), row,
+        )  # fmt: skip
 
     def _ends(self, event: Event) -> tuple[int, int]:
         src, dst = self._nodes.find(event.src), self._nodes.find(event.dst)
@@ -311,25 +327,22 @@ class Adjacency:
         done = 0
         while done < len(waiting):
             done, why = put_all(self._graph, self._free, waiting, done)
-            if why == NO_ROOM:
-                self._make_room()
+            graph = self._graph
+            if why == NO_SLOT:
+                self._graph = graph._replace(slots=grown(graph.slots, len(graph.slots.rows) + 1))
+            elif why == NO_CELLS:
+                self._graph = graph._replace(pool=grown(graph.pool, len(graph.pool.rows) + 1))
             elif why == TIE:
                 self._put_among_equals(*waiting[done].tolist())
                 done += 1
-
-    def _make_room(self) -> None:
-        graph = self._graph
-        self._graph = graph._replace(
-            slots=grown(graph.slots, len(graph.slots.key) + 1), pool=grown(graph.pool, len(graph.pool.version) + 1)
-        )
 
     def _put_among_equals(self, node: int, key: int, number: int) -> None:
         """Edges of one time stand in the order of their version ids, as in every store."""
         time_ms = self._graph.versions.time_ms[number]
         slot, low, high = find(self._graph, self._free, node, key, time_ms)  # put_all made room
-        start, there = int(self._graph.slots.start[slot]), self._graph.pool.version
+        start, there = int(self._graph.slots.rows[slot, START]) << SMALLEST, self._graph.pool.rows
         equals = range(low, high)
-        before = bisect_left(equals, self._id(number), key=lambda at: self._id(int(there[start + at])))
+        before = bisect_left(equals, self._id(number), key=lambda at: self._id(int(there[start + at, EDGE])))
         put(self._graph, slot, low + before, node, number)
 
     def _id(self, number: int) -> str:
@@ -369,9 +382,12 @@ class Adjacency:
     def _values(self, edge: EdgeUpsert) -> list[int]:
         return [self._node(name) for name in self._value_names(edge) if name]
 
-    def _value_slots(self, edge: Any) -> list[tuple[int, int]]:
+    def _slots(self, edge: EdgeUpsert) -> Iterator[tuple[int, int]]:
+        """Node and key of every slot an edge is in."""
         key = 2 * self._relations.find(edge.relation)
-        return [(self._nodes.find(name), key) for name in self._value_names(edge) if name]
+        yield self._nodes.find(edge.src), key
+        yield self._nodes.find(edge.dst), key + 1
+        yield from ((self._nodes.find(name), key) for name in self._value_names(edge) if name)
 
     # -- beside -------------------------------------------------------------------------------
 
@@ -385,9 +401,16 @@ class Adjacency:
         self._lanes.append(lane)
 
 
+@lru_cache(maxsize=16)
+def _per_hop(caps: Caps) -> Array:
+    return np.array(caps.per_hop, np.int64)
+
+
 def compile_walk() -> None:
     """Compile what a walk needs, or load it where that was done before: some seconds that no event should wait for."""
     edge = EdgeUpsert("warm:1:up", "warm/0001", 0, "R", "A:1", "A:2", 0, {})
     adjacency = Adjacency()
     adjacency.add(Held(edge), windowed=False)
-    adjacency.walk([Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})], Caps((1,)), NEVER_MS)
+    event = Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})
+    for many in (1, 2):  # one alone is walked by code of its own
+        adjacency.walk([event] * many, Caps((1,)), NEVER_MS)

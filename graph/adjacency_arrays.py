@@ -1,7 +1,8 @@
 """The arrays behind an `Adjacency`, by what they are of: one named tuple each, as compiled code takes them.
 
 Letters: V versions of edges, L versions of labels, P places, N nodes, O owners, S slots. A slot is the list of one
-node's edges of one relation in one direction, oldest first; all slots lie in one pool of K cells. -1 is "none".
+node's edges of one relation in one direction, oldest first; all slots lie in one pool of K cells. -1 is "none". What
+else is asked of an edge stands in its line (graph/adjacency_lines.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 NONE = -1
 CLASSES = 40  # a slot has room for 2**class cells
+SMALLEST = 2  # and starts with room for 4
+FETCHED = 64  # bytes that a processor fetches at once: a row of as many should not lie in two of them
 
 
 class Places(NamedTuple):
@@ -28,18 +31,17 @@ class Places(NamedTuple):
 
 
 class Versions(NamedTuple):
-    """[V] edges. `place` is where the version was written, `closed` what ended it, `floored` what emptied its table."""
+    """[V] edges. `place` is where the version was written, `closed` what ended it, `floored` what emptied its table.
+
+    `going` is true only while a version is taken out of its slots.
+    """
 
     place: Array
     closed: Array
     floored: Array
     time_ms: Array
-    src: Array
-    dst: Array
     relation: Array
-    owner: Array
-    windowed: Array
-    mark: Array
+    going: Array
 
 
 class Labels(NamedTuple):
@@ -54,39 +56,39 @@ class Labels(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """[N] nodes: the first of its slots, how many cells they hold, and two scratch columns of a walk."""
+    """[N] nodes: the first of its slots, and how many cells they hold."""
 
     slot: Array
     cells: Array
-    mark: Array
-    local: Array
 
 
 class Owners(NamedTuple):
-    """[O] owners of edges, or events that labels speak of: the first label, how many refer to it, and scratch."""
+    """[O] owners of edges, or events that labels speak of: the first label, and how many refer to it."""
 
     label: Array
     uses: Array
-    mark: Array
-    best: Array
+
+
+KEY, START, SIZE, ROOM, NEXT = range(5)  # of a slot's eight words: half of what is fetched at once
 
 
 class Slots(NamedTuple):
-    """[S] slots. `key` is 2 * relation, + 1 where the node is the target; `next` is a further slot of the node."""
+    """[S, 8] slots.
 
-    key: Array
-    start: Array
-    size: Array
-    room: Array
-    next: Array
-    mark: Array
+    KEY is 2 * relation, + 1 where the node is the target (-1: a free slot); START in the pool, counted in the smallest
+    segments, of which all others are multiples; SIZE cells; ROOM for 2**ROOM; NEXT a further slot of the node.
+    """
+
+    rows: Array
+
+
+AT_MS, EDGE = range(2)  # of a cell's two words: four cells, the smallest segment, are what is fetched at once
 
 
 class Pool(NamedTuple):
-    """[K] cells of slots: an edge's time beside its version, so that a search stays in one place."""
+    """[K, 2] cells of slots: an edge's time beside its version."""
 
-    time_ms: Array
-    version: Array
+    rows: Array
 
 
 class Graph(NamedTuple):
@@ -103,19 +105,19 @@ class Graph(NamedTuple):
 
 DTYPES: dict[type, tuple[str, ...]] = {
     Places: ("i2", "i8", "u8", "i4", "i8"),
-    Versions: ("i4", "i4", "i4", "i8", "i4", "i4", "i2", "i4", "?", "i8"),
+    Versions: ("i4", "i4", "i4", "i8", "i2", "?"),
     Labels: ("i4", "i4", "i4", "i1", "?", "i4"),
-    Nodes: ("i4", "i4", "i8", "i4"),
-    Owners: ("i4", "i4", "i8", "i4"),
-    Slots: ("i4", "i8", "i4", "i4", "i4", "i8"),
-    Pool: ("i8", "i4"),
+    Nodes: ("i4", "i4"),
+    Owners: ("i4", "i4"),
+    Slots: ("8i4",),
+    Pool: ("2i8",),
 }
 T = TypeVar("T", Places, Versions, Labels, Nodes, Owners, Slots, Pool)
 
 
 def made(kind: type[T], room: int = 64) -> T:
     """Empty arrays of one kind."""
-    return kind(*(np.full(room, _nothing(code), code) for code in DTYPES[kind]))
+    return kind(*(aligned(room, code) for code in DTYPES[kind]))
 
 
 def grown(arrays: T, room: int) -> T:
@@ -123,13 +125,26 @@ def grown(arrays: T, room: int) -> T:
     have = len(arrays[0])
     if room <= have:
         return arrays
-    return type(arrays)(*_grown(arrays, max(room, 2 * have) - have))
+    return type(arrays)(*_grown(arrays, max(room, 2 * have)))
 
 
-def _grown(arrays: T, more: int) -> Iterator[Array]:
-    for array in arrays:
-        yield np.concatenate([array, np.full(more, _nothing(array.dtype.str), array.dtype)])
+def _grown(arrays: T, room: int) -> Iterator[Array]:
+    for array, code in zip(arrays, DTYPES[type(arrays)], strict=True):
+        yield wider(array, room, code)
 
 
-def _nothing(code: str) -> int:
-    return 0 if np.dtype(code).kind in "bu" else NONE
+def wider(array: Array, room: int, code: str) -> Array:
+    """The same rows at the start of a longer array."""
+    longer = aligned(room, code)
+    longer[: len(array)] = array
+    return longer
+
+
+def aligned(room: int, code: str) -> Array:
+    """Rows of a NumPy type, the first where a fetch starts. What they hold is any: rows are written before they are
+    read, and what was never written takes no memory.
+    """
+    dtype = np.dtype(code)
+    raw = np.empty(room * dtype.itemsize + FETCHED, np.uint8)
+    skipped = -raw.ctypes.data % FETCHED
+    return raw[skipped : skipped + room * dtype.itemsize].view(dtype.base).reshape(room, *dtype.shape)

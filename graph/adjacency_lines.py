@@ -1,4 +1,4 @@
-"""One line of memory for each edge with what a tally asks of it: where it and its label stand in the log.
+"""One line of memory for each edge with what a walk or a tally asks of it: its ends, and where it and its label stand.
 
 Nearly every edge has one version and one label, neither of them closed. Of those a line says everything, where the
 arrays of an `Adjacency` would be looked up in twenty places; of all others it says that they must be.
@@ -10,13 +10,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from graph.adjacency_arrays import NONE, Graph
+from graph.adjacency_arrays import NONE, Graph, aligned, wider
 
 WIDTH = 8  # 64 bytes, what a processor fetches at once
-KNOWN_MS, LOG, OFFSET, SAYS, SAID_MS, SAID_LOG, SAID_OFFSET, OWNER = range(WIDTH)
-SILENT, ASK = -1, -2  # in SAYS: no label; more than one, or one that was closed. KNOWN_MS of ASK: a closed edge
+ROW = f"{WIDTH}i8"
+KNOWN_MS, LOG, OFFSET, SAID_MS, SAID_LOG, SAID_OFFSET, OWNER, ENDS = range(WIDTH)
+SILENT, ASK = -1, -2  # what is said: no label; more than one, or one that was closed. KNOWN_MS of ASK: a closed edge
 SOURCES = 1 << 10  # beside a log's 52 bits
-WINDOWED, LABEL_WINDOWED = 2, 1  # bits below the owner's number
+LABEL_WINDOWED, WINDOWED, SAYS, BITS = 1, 2, 2, 4  # below the owner's number: two flags, and two bits of what is said
+SAID = 3 << SAYS
+HALF, LOW = 32, (1 << 32) - 1  # ENDS is the source in the upper half, and the target
 
 
 class Lines:
@@ -24,7 +27,7 @@ class Lines:
 
     def __init__(self) -> None:
         """None yet."""
-        self.rows: NDArray[np.int64] = np.full((64, WIDTH), ASK, np.int64)
+        self.rows: NDArray[np.int64] = aligned(64, ROW)
         self._version = np.full(64, NONE, np.int64)  # by owner: its one version; ASK where it has had several
 
     def owner(self, number: int) -> None:
@@ -33,13 +36,13 @@ class Lines:
             self._version = np.concatenate([self._version, np.full(number + 64, NONE, np.int64)])
         self._version[number] = NONE
 
-    def edge(self, graph: Graph, version: int) -> None:
+    def edge(self, graph: Graph, version: int, ends: tuple[int, int], owner: int, windowed: bool) -> None:
         """A version is new; its owner's earlier one is no longer alone."""
         if version >= len(self.rows):
-            more = np.full((version + 64, WIDTH), ASK, np.int64)
-            self.rows = np.concatenate([self.rows, more])
-        owner, row = int(graph.versions.owner[version]), self.rows[version]
-        before = int(self._version[owner])
+            self.rows = wider(self.rows, 2 * version, ROW)
+        row, before = self.rows[version], int(self._version[owner])
+        row[ENDS] = ends[0] << HALF | ends[1]
+        row[OWNER] = owner << BITS | WINDOWED * windowed
         if before != NONE:
             row[KNOWN_MS] = ASK
             if before != ASK:
@@ -47,9 +50,7 @@ class Lines:
             self._version[owner] = ASK
             return
         self._version[owner] = version
-        place = int(graph.versions.place[version])
-        row[KNOWN_MS], row[LOG], row[OFFSET] = _where(graph, place)
-        row[OWNER] = owner << 2 | WINDOWED * int(graph.versions.windowed[version])
+        row[KNOWN_MS], row[LOG], row[OFFSET] = _where(graph, int(graph.versions.place[version]))
         self.label(graph, owner)
 
     def closed(self, graph: Graph, version: int) -> None:
@@ -62,15 +63,13 @@ class Lines:
         version = int(self._version[owner])
         if version < 0:
             return
-        row, at, labels = self.rows[version], int(graph.owners.label[owner]), graph.labels
-        row[OWNER] &= ~LABEL_WINDOWED
-        if at == NONE:
-            row[SAYS] = SILENT
-        elif labels.next[at] != NONE or labels.closed[at] != NONE or labels.floored[at] != NONE:
-            row[SAYS] = ASK
-        else:
-            row[SAYS], row[OWNER] = labels.fraud[at], row[OWNER] | LABEL_WINDOWED * int(labels.windowed[at])
-            row[SAID_MS], row[SAID_LOG], row[SAID_OFFSET] = _where(graph, int(labels.place[at]))
+        row, at, labels, says, windowed = self.rows[version], int(graph.owners.label[owner]), graph.labels, SILENT, 0
+        if at != NONE:
+            says = ASK
+            if labels.next[at] == NONE and labels.closed[at] == NONE and labels.floored[at] == NONE:
+                says, windowed = int(labels.fraud[at]), LABEL_WINDOWED * int(labels.windowed[at])
+                row[SAID_MS], row[SAID_LOG], row[SAID_OFFSET] = _where(graph, int(labels.place[at]))
+        row[OWNER] = int(row[OWNER]) & ~(SAID | LABEL_WINDOWED) | says - ASK << SAYS | windowed
 
 
 def _where(graph: Graph, place: int) -> tuple[int, int, int]:
@@ -102,7 +101,7 @@ def sees(lines, version, owner, hidden, time_ms, log, offset):  # type: ignore[n
     """Whether an event sees an edge: 1 yes, 0 no, ASK the arrays. `hidden`: it lies behind the horizon."""
     if lines[version, KNOWN_MS] == ASK:
         return ASK
-    if lines[version, OWNER] >> 2 == owner or (hidden and lines[version, OWNER] & WINDOWED):
+    if lines[version, OWNER] >> BITS == owner or (hidden and lines[version, OWNER] & WINDOWED):
         return 0
     return stands(lines[version, KNOWN_MS], lines[version, LOG], lines[version, OFFSET], time_ms, log, offset)
 
@@ -110,10 +109,11 @@ def sees(lines, version, owner, hidden, time_ms, log, offset):  # type: ignore[n
 @njit(cache=True)
 def hears(lines, version, horizon_ms, time_ms, log, offset):  # type: ignore[no-untyped-def]
     """What an event knows of an edge it sees: 1 fraud, 0 not, SILENT nothing, ASK the arrays."""
-    said = lines[version, SAYS]
+    owner = lines[version, OWNER]
+    said = ((owner & SAID) >> SAYS) + ASK
     if lines[version, KNOWN_MS] == ASK or said == ASK:
         return ASK
-    if said == SILENT or (lines[version, OWNER] & LABEL_WINDOWED and lines[version, SAID_MS] < horizon_ms):
+    if said == SILENT or (owner & LABEL_WINDOWED and lines[version, SAID_MS] < horizon_ms):
         return SILENT
     told = stands(lines[version, SAID_MS], lines[version, SAID_LOG], lines[version, SAID_OFFSET], time_ms, log, offset)
     if told == ASK:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from graph.adjacency_arrays import AT_MS, EDGE, KEY, NEXT, SIZE, SMALLEST, START
 from graph.adjacency_lines import ASK, hears, sees
-from graph.adjacency_walk import _older, label, log_of, seen  # the same cut
+from graph.adjacency_rule import OWN, TIME_MS, label, log_of, offset_of, older, seen
 
 SUMS = 12
 (COUNT, FRAUDS, LEGITS, NEW_KNOWN, NEW_FRAUDS, MID_KNOWN, MID_FRAUDS, NEWEST_MS, OLDEST_MS, VALUE, FRAUD_VALUE,
@@ -27,25 +28,25 @@ def tally(graph, lines, ranks, horizon_ms, cuts, node, key, value, most, out):  
     BEFORE_FRAUD edges newer than the newest known fraud (all, where none is known). What a line can answer is asked of
     no function that takes all arrays: passing them costs more than a look.
     """
-    slots, times, there = graph.slots, graph.pool.time_ms, graph.pool.version
+    slots, pool = graph.slots.rows, graph.pool.rows
     for b in range(node.shape[0]):
-        time_ms, owner, log, offset = cuts.time_ms[b], cuts.owner[b], log_of(cuts, b), np.int64(cuts.offset[b])
+        time_ms, owner, log, offset = cuts[b, TIME_MS], cuts[b, OWN], log_of(cuts, b), offset_of(cuts, b)
         for s in range(node.shape[1]):
             out[b, s, NEWEST_MS], out[b, s, OLDEST_MS] = -1.0, -1.0
             slot = graph.nodes.slot[node[b, s]] if node[b, s] >= 0 else -1
-            while slot >= 0 and slots.key[slot] != key[b, s]:
-                slot = slots.next[slot]
+            while slot >= 0 and slots[slot, KEY] != key[b, s]:
+                slot = slots[slot, NEXT]
             if slot < 0:
                 continue
-            start = slots.start[slot]
-            cell = start + _older(graph.pool, start, slots.size[slot], time_ms) - 1
+            start = np.int64(slots[slot, START]) << SMALLEST
+            cell = start + older(pool, start, slots[slot, SIZE], time_ms) - 1
             count, frauds, legits, before = 0, 0, 0, 0
             while cell >= start and count < most:
-                version, age_ms = there[cell], time_ms - times[cell]
-                hidden = times[cell] < horizon_ms
+                version, at_ms = pool[cell, EDGE], pool[cell, AT_MS]
+                hidden, age_ms = at_ms < horizon_ms, time_ms - at_ms
                 cell -= 1
                 counts = sees(lines, version, owner, hidden, time_ms, log, offset)
-                if counts == 0 or (counts == ASK and not seen(graph, version, horizon_ms, cuts, b)):
+                if counts == 0 or (counts == ASK and not seen(graph, lines, version, horizon_ms, cuts, b)):
                     continue
                 if count == 0:
                     out[b, s, NEWEST_MS] = age_ms
@@ -54,7 +55,7 @@ def tally(graph, lines, ranks, horizon_ms, cuts, node, key, value, most, out):  
                 out[b, s, VALUE] += value[version]
                 fraud = hears(lines, version, horizon_ms, time_ms, log, offset)
                 if fraud == ASK:
-                    fraud = label(graph, ranks, horizon_ms, graph.versions.owner[version], cuts, b)
+                    fraud = label(graph, lines, ranks, horizon_ms, version, cuts, b)
                 if fraud != 1 and frauds == 0:
                     before += 1
                 if fraud < 0:

@@ -20,7 +20,7 @@ class Cut(msgspec.Struct, frozen=True):
     """The moment an event looks at the graph from. `source` is the prefix its positions share.
 
     What was written at a position and committed at a time was known then if that time is not after `time_ms` and the
-    position stands before `pos`, or in another source (`cypher._knows` and `adjacency_walk._before` ask that).
+    position stands before `pos`, or in another source (`cypher._knows` and `adjacency_rule._before` ask that).
     """
 
     time_ms: int

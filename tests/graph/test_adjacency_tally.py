@@ -10,7 +10,7 @@ from histories import changes, demo_mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.adjacency_lines import ASK
+from graph.adjacency_lines import ASK, KNOWN_MS
 from graph.adjacency_tally import (
     BEFORE_FRAUD,
     COUNT,
@@ -107,7 +107,7 @@ def test_lines_say_what_the_arrays_say(log: list[Change], late: int, rng: random
     mirror.sweep(rng.randrange(10))
     events = events_of(log)
     walks, sums = mirror.walk(events, Caps((3, 2)), lambda seen: seen), sums_of(mirror, events)
-    mirror._adjacent._lines.rows[:] = ASK
+    mirror._adjacent._lines.rows[:, KNOWN_MS] = ASK
     again = mirror.walk(events, Caps((3, 2)), lambda seen: seen)
     assert all(np.array_equal(one, other) for one, other in zip(walks, again, strict=True))
     assert np.array_equal(sums, sums_of(mirror, events))
