@@ -50,6 +50,10 @@ class Scorer(Protocol):
         """Score subgraphs, in their order."""
         ...
 
+    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
+        """Score events straight from the mirror's arrays, in their order; None where subgraphs have to be read."""
+        ...
+
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         """The strongest parts of the evidence of each, strongest first."""
         ...
@@ -125,7 +129,19 @@ class Engine:
         """
         if not subgraphs:
             return []
-        features, past, batch = self._read(subgraphs)
+        return self._scored(*self._read(subgraphs))
+
+    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
+        """See Scorer: what `score` says of the same subgraphs, which are never made."""
+        if self._sampler is None:
+            return None
+        if not events:
+            return []
+        features = compute(self._sampler.columns(events, self.caps), self.manifest.features)
+        past = self._sampler.past(events)
+        return self._scored(features, past, batch_of(features, past, self._topology))
+
+    def _scored(self, features: Features, past: Matrix, batch: GraphBatch) -> list[Scored]:
         with torch.inference_mode():
             logit = self.network(batch).double().numpy()
         if self._trees is not None:
@@ -186,6 +202,10 @@ class RuleEngine:
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
         """The rules' total of each; not a calibrated probability."""
         return [Scored(rules.total(rules.findings(subgraph, self._names)), self.model) for subgraph in subgraphs]
+
+    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
+        """See Scorer: rules read subgraphs alone."""
+        return None
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         """The rules that fired, by strength."""

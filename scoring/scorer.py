@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from graph.mirror import Mirror
 from graph.model import Caps, Event, Subgraph, row_of, split_key
-from scoring.engine import Scorer
-from scoring.score import Score
+from scoring.engine import Scored, Scorer
+from scoring.score import Contribution, Score
 
 
 class Reader(Protocol):
@@ -23,6 +24,15 @@ class Reader(Protocol):
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See graph.store.GraphStore.incomplete."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an engine thinks of events, their subgraphs where it read some, and the ids and positions that are amiss."""
+
+    scored: Sequence[Scored]
+    subgraphs: Sequence[Subgraph] | None = None
+    incomplete: Collection[tuple[str, str]] = ()
 
 
 class EventScorer:
@@ -48,29 +58,53 @@ class EventScorer:
         an alert: it costs several times the score itself.
         """
         there = [event for event in events if event.kind != "withdrawn"]
-        subgraphs = self._reader.subgraphs(there, self.engine.caps) if there else []
-        scored = self.engine.score(subgraphs) if subgraphs else []
-        attach = self.engine.thresholds.attach
-        shown = [sub for sub, found in zip(subgraphs, scored, strict=True) if found.probability >= attach]
-        evidence = iter(zip(shown, self.engine.explain(shown) if shown else [], strict=True))
-        incomplete = self._incomplete(subgraphs)
-        found_of = iter(scored)
+        found = self._found(there) if there else _Found([])
+        evidence, each = self._evidence(there, found), iter(found.scored)
         scores = []
         for event in events:
             if event.kind == "withdrawn":
                 probability, model = 0.0, self.engine.model
             else:
-                found = next(found_of)
-                probability, model = found.probability, found.model
-            amiss = (event.id, event.pos) in incomplete
+                scored = next(each)
+                probability, model = scored.probability, scored.model
+            amiss = (event.id, event.pos) in found.incomplete
             plain = Score(event, revision, provisional, probability, model, (), (), None, read_at, incomplete=amiss)
-            if event.kind != "withdrawn" and probability >= attach:
+            if event.kind != "withdrawn" and self._shown(probability):
                 subgraph, contributions = next(evidence)
                 plain = msgspec.structs.replace(
                     plain, reasons=self.engine.reasons(subgraph), contributions=contributions, subgraph=subgraph
                 )
             scores.append(plain)
         return scores
+
+    def _shown(self, probability: float) -> bool:
+        return probability >= self.engine.thresholds.attach
+
+    def _found(self, events: Sequence[Event]) -> _Found:
+        """What is thought of events that are there.
+
+        Where no row waits for anything, nobody has to know which rows are around an event, and the arrays of the
+        mirror say the rest: no subgraph is made, which would take longer than the score.
+        """
+        if isinstance(self._reader, Mirror) and not self._reader.marked(1):
+            quick = self.engine.score_events(events)
+            if quick is not None:
+                return _Found(quick)
+        subgraphs = self._reader.subgraphs(events, self.engine.caps)
+        return _Found(self.engine.score(subgraphs), subgraphs, self._incomplete(subgraphs))
+
+    def _evidence(
+        self, events: Sequence[Event], found: _Found
+    ) -> Iterator[tuple[Subgraph, tuple[Contribution, ...]]]:
+        """Subgraph and contributions of each event that somebody may look at."""
+        shown = [at for at, scored in enumerate(found.scored) if self._shown(scored.probability)]
+        if not shown:
+            return iter(())
+        if found.subgraphs is None:
+            subgraphs = self._reader.subgraphs([events[at] for at in shown], self.engine.caps)
+        else:
+            subgraphs = [found.subgraphs[at] for at in shown]
+        return zip(subgraphs, self.engine.explain(subgraphs), strict=True)
 
     def _incomplete(self, subgraphs: Sequence[Subgraph]) -> set[tuple[str, str]]:
         """The events, by id and position, in whose neighbourhood a row waits for a record that was refused."""

@@ -30,6 +30,9 @@ class ByAmount:
         self.batches.append(len(subgraphs))
         return [Scored(float(s.event.attributes["amount"] or 0) / 100, self.model) for s in subgraphs]
 
+    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
+        return None
+
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         self.explained += [subgraph.event.id for subgraph in subgraphs]
         return [(Contribution("feature", "amount", 1.0),)] * len(subgraphs)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flat_payments import write
 
-from graph.model import Caps
+from graph.model import Caps, Event, Incomplete
 from scoring import registry
 from scoring.baseline import Boosted, BoostSettings
 from scoring.core.backend import CPU
@@ -53,6 +53,39 @@ def test_a_hybrid_scores_live_what_it_scores_in_training(data: FlatSet, hybrid: 
     scores = EventScorer(Engine.of(loaded), data.mirror).score([data.events[at] for at in index])
     assert np.allclose([score.probability for score in scores], wanted, atol=1e-5)
     assert len(set(wanted)) > 10
+
+
+def test_a_score_needs_no_subgraph_until_somebody_may_look(
+    data: FlatSet, hybrid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Straight from the arrays it is what the subgraphs say; the events that are shown have theirs."""
+    engine, events = Engine.load(hybrid), data.events[-60:]
+    scorer = EventScorer(engine, data.mirror)
+    subgraphs = data.mirror.subgraphs(events, engine.caps)
+    wanted = [scored.probability for scored in engine.score(subgraphs)]
+    asked: list[Event] = []
+    read = data.mirror.subgraphs
+    monkeypatch.setattr(data.mirror, "subgraphs", lambda events, caps: asked.extend(events) or read(events, caps))
+    scores = scorer.score(events)
+    assert [score.probability for score in scores] == pytest.approx(wanted, abs=1e-6)
+    shown = [score.event for score in scores if score.probability >= engine.thresholds.attach]
+    assert asked == shown and 0 < len(shown) < 60
+    assert [score.subgraph for score in scores] == [
+        subgraph if subgraph.event in shown else None for subgraph in subgraphs
+    ]
+
+
+def test_where_a_row_waits_for_its_record_subgraphs_are_read(data: FlatSet, hybrid: Path) -> None:
+    """To see which events it is around; the score is the same."""
+    scorer, events = EventScorer(Engine.load(hybrid), data.mirror), data.events[-60:]
+    before = scorer.score(events)
+    row = events[-1].id.rpartition(":")[0]
+    data.mirror.apply([Incomplete(row, 1, True)])
+    after = scorer.score(events)
+    data.mirror.apply([Incomplete(row, 2, False)])
+    assert [score.incomplete for score in before] == [False] * 60
+    assert after[-1].incomplete
+    assert [s.probability for s in after] == pytest.approx([s.probability for s in before], abs=1e-6)
 
 
 def test_what_trees_found_is_said_by_name(data: FlatSet, hybrid: Path) -> None:
