@@ -13,6 +13,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.columns import Ints
 from scoring.features import Features
 from scoring.schema import FeatureSchema
 
@@ -82,17 +83,24 @@ def graph_matrix(features: Features) -> Matrix:
     """[B, V + 2 * 64 + 64 + 3 * A]: event, both ends, mean node; mean, maximum and known-fraud share of edges."""
     size = len(features.event)
     ends = features.nodes[features.ends].reshape(size, -1)
-    nodes = _means(features.nodes, features.graph, size)
-    edges = _means(features.edges, features.edge_graph, size)
-    top = np.zeros((size, features.edges.shape[1]), np.float32)
-    np.maximum.at(top, features.edge_graph, features.edges)
+    nodes, edges = _means(features.nodes, features.graph, size), _means(features.edges, features.edge_graph, size)
+    top = _by_group(np.maximum, features.edges, features.edge_graph, size, np.float32)
     return np.concatenate([features.event, ends, nodes, edges, top], axis=1, dtype=np.float32)
 
 
-def _means(rows: Matrix, group: NDArray[np.int64], size: int) -> Matrix:
+def _means(rows: Matrix, group: Ints, size: int) -> Matrix:
     count = np.maximum(np.bincount(group, minlength=size), 1)
-    sums = [np.bincount(group, rows[:, index], size) for index in range(rows.shape[1])]
-    return (np.stack(sums, axis=1) / count[:, None]).astype(np.float32)
+    return (_by_group(np.add, rows, group, size, np.float64) / count[:, None]).astype(np.float32)
+
+
+def _by_group(what: np.ufunc, rows: Matrix, group: Ints, size: int, kind: type) -> NDArray[Any]:
+    """Rows of each group put together; groups stand behind one another, and one without rows is 0: [size, C]."""
+    starts = np.searchsorted(group, np.arange(size))
+    there = np.flatnonzero(np.diff(starts, append=len(rows)))
+    found = np.zeros((size, rows.shape[1]), kind)
+    if len(there):
+        found[there] = what.reduceat(rows, starts[there], axis=0, dtype=kind)
+    return found
 
 
 class Boosted:
