@@ -97,7 +97,7 @@ def _by_group(what: np.ufunc, rows: Matrix, group: Ints, size: int, kind: type) 
     """Rows of each group put together; groups stand behind one another, and one without rows is 0: [size, C]."""
     starts = np.searchsorted(group, np.arange(size))
     there = np.flatnonzero(np.diff(starts, append=len(rows)))
-    found = np.zeros((size, rows.shape[1]), kind)
+    found: NDArray[Any] = np.zeros((size, rows.shape[1]), kind)
     if len(there):
         found[there] = what.reduceat(rows, starts[there], axis=0, dtype=kind)
     return found
