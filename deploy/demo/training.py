@@ -1,7 +1,7 @@
 """Train and evaluate on the demo bank: bank → mapping → mirror → subgraphs as of each event → models.
 
 The one place where training meets the truth, and only to evaluate. Run it with
-`python -m deploy.demo.training` (about three quarters of an hour and 5 GB).
+`python -m deploy.demo.training` (an hour and a half beside other work, and 7 GB).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from scoring.engine import Engine
 from scoring.registry import ModelRefused
 
 SHIPPED = ROOT.parent / "scoring/models/demo"
-DEMO, SECOND = "demo@746d7c09b79b", "second@746d7c09b79b"
+DEMO, SECOND = "demo@8a56e1da9a75", "second@8a56e1da9a75"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -78,7 +78,7 @@ def test_the_list_marks_the_promoted_model_and_shows_figures(run: Run, second: P
     head, first, other, now = out.splitlines()
     assert status == 0 and err == ""
     assert head.split() == ["model", "PR-AUC", "trained", "on", "events", "alert", "from", "mapping"]
-    assert first.startswith(f"*  {DEMO}    0.642 later, 0.601 unseen  demo bank   191,907  0.178       in use")
+    assert first.startswith(f"*  {DEMO}    0.683 later, 0.639 unseen  demo bank   382,131  0.199       in use")
     assert other.startswith(f"   {SECOND}  broken: baseline.txt has sha256")
     assert now.startswith(f"promoted: {DEMO} since")
 
@@ -93,7 +93,7 @@ def test_the_list_for_programs_has_the_same(run: Run, second: Path) -> None:
     assert found["promoted"] == DEMO and found["folder"] == str(Settings().registry)
     demo, broken = found["models"]
     assert (demo["model"], demo["promoted"], demo["broken"]) == (DEMO, True, None)
-    assert demo["pr_auc"] == {"later": 0.64241, "unseen": 0.60069}
+    assert demo["pr_auc"] == {"later": 0.68274, "unseen": 0.63918}
     assert broken["promoted"] is False and "manifest.sha256 can't be read" in broken["broken"]
 
 
@@ -102,7 +102,7 @@ def test_a_model_is_shown_with_its_history(run: Run) -> None:
     run("add", str(SHIPPED))
     run("promote", "demo", "--reason", "the first")
     out = run("show", "demo")[1]
-    for part in (DEMO, "demo bank, 191,907 events", "16 edges at hop 1", "hybrid.pr_auc@unseen", "UTC (the first)"):
+    for part in (DEMO, "demo bank, 382,131 events", "16 edges at hop 1", "hybrid.pr_auc@unseen", "UTC (the first)"):
         assert part in out
     found = json.loads(run("show", "demo", "--json")[1])
     assert found["manifest"]["thresholds"]["alert"] == registry.load(SHIPPED)[0].thresholds.alert
