@@ -1,0 +1,173 @@
+"""An event network whose whole forward pass is compiled loops and BLAS products: what scores fastest on a CPU.
+
+Shapes: B events; N nodes and E edges of all of them; F node features, V event features, H hidden, W readout's inputs.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor, nn
+
+from scoring.core.batch import GraphBatch
+from scoring.core.kernels import FAST, Array, Weights, convolve, sort_edges, told
+from scoring.core.network import EventNetwork
+from scoring.core.scaling import Standardise
+from scoring.core.serving import layers_of
+
+PIECE_NODES = 2_048  # 130 nodes an event: 16 events, whose states and messages (2 MB) stay in a core's cache
+
+
+class CompiledNetwork:
+    """Computes what an `EventNetwork` computes, in evaluation, on one CPU thread; its weights are copies.
+
+    BLAS takes as many threads as it is allowed (`threadpoolctl`); one is best.
+    """
+
+    def __init__(self, network: EventNetwork) -> None:
+        """Take the weights of a network.
+
+        Raises:
+            NotServable: the architecture has more than layers, see `serving`.
+        """
+        layers = layers_of(network)
+        self._relations = network.architecture.relations
+        self._nodes, self._attributes, self._event = (
+            _scaling(part) for part in (network.scale_nodes, network.scale_attributes, network.scale_event)
+        )
+        self._layers = [
+            Weights(
+                _plain(torch.cat([layer.nodes, layer.attributes], dim=1)),
+                *map(_plain, (layer.root, layer.bias, layer.norm.weight, layer.norm.bias)),
+                np.float32(layer.norm.eps),
+            )
+            for layer in layers
+        ]
+        first, last = (cast(nn.Linear, network.readout[at]) for at in (0, -1))
+        self._readout = _plain(first.weight.t()), _plain(first.bias), _plain(last.weight[0]), _plain(last.bias)
+
+    def logits(self, batch: GraphBatch) -> Tensor:
+        """Score a batch: [B].
+
+        Raises:
+            IndexError: an edge, an end or a node names what the batch does not have.
+        """
+        x, attributes, event = (_plain(part) for part in (batch.x, batch.attributes, batch.event))
+        edges, relation, ends, graph = (
+            np.ascontiguousarray(part.numpy()) for part in (batch.edges, batch.relation, batch.ends, batch.graph)
+        )
+        if not _within(edges, relation, ends, graph, (len(x), self._relations, len(event))):
+            raise IndexError(f"the batch names a node, a relation or an event it has not: {len(x)} nodes")
+        out = np.empty(len(event), np.float32)
+        at = _pieces(edges[0], edges[1], ends, graph, PIECE_NODES)  # [K + 1, 3]
+        for (b, n, e), (b2, n2, e2) in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):
+            slots = sort_edges(edges[0, e:e2] - n, edges[1, e:e2] - n, relation[e:e2], n2 - n, self._relations)
+            said = told(_standardise(attributes[e:e2], *self._attributes), slots)
+            row = np.empty((b2 - b, self._readout[0].shape[0]), np.float32)  # [B, W]
+            row[:, : event.shape[1]] = _standardise(event[b:b2], *self._event)
+            state, used = _standardise(x[n:n2], *self._nodes), event.shape[1]
+            for weights in self._layers:
+                used = _read_ends(state, ends[b:b2] - n, row, used)
+                state = convolve(state, said, slots, weights)
+            used = _read_ends(state, ends[b:b2] - n, row, used)
+            _pool(state, graph[n:n2] - b, row[:, used:])
+            _decide(row, *self._readout, out[b:b2])
+        return torch.from_numpy(out)
+
+
+def _plain(tensor: Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().numpy(), np.float32)
+
+
+def _scaling(part: Standardise) -> tuple[Array, Array]:
+    return _plain(part.mean), _plain(part.spread)
+
+
+@njit(cache=True)
+def _within(edges: Array, relation: Array, ends: Array, graph: Array, limits: tuple[int, int, int]) -> bool:
+    """Whether all numbers are below how many nodes, relations and events there are: compiled loops do not look."""
+    for part, limit in ((edges, limits[0]), (ends, limits[0])):
+        for value in part.flat:
+            if value < 0 or value >= limit:
+                return False
+    for line, limit in ((relation, limits[1]), (graph, limits[2])):
+        for value in line:
+            if value < 0 or value >= limit:
+                return False
+    return True
+
+
+@njit(cache=True)
+def _pieces(source: Array, target: Array, ends: Array, graph: Array, room: int) -> Array:
+    """Where to cut a batch into pieces of about this many nodes: the first event, node and edge of each, [K + 1, 3].
+
+    One piece where nodes or edges of events are not in the events' order.
+    """
+    cut, pieces, node, edge = np.zeros((len(ends) + 1, 3), np.int64), 0, 0, 0
+    for event in range(len(ends)):
+        while node < len(graph) and graph[node] == event:
+            node += 1
+        while edge < len(source) and graph[source[edge]] == event and graph[target[edge]] == event:
+            edge += 1
+        if graph[ends[event, 0]] != event or graph[ends[event, 1]] != event:
+            break
+        if node - cut[pieces, 1] >= room or event == len(ends) - 1:
+            pieces += 1
+            cut[pieces] = event + 1, node, edge
+    if cut[pieces, 0] < len(ends) or node < len(graph) or edge < len(source):
+        pieces = 1
+        cut[1] = len(ends), len(graph), len(source)
+    return cut[: pieces + 1]
+
+
+@njit(cache=True, fastmath=FAST)
+def _standardise(x: Array, mean: Array, spread: Array) -> Array:
+    """See `Standardise`: [*, F]."""
+    out, share = np.empty_like(x), np.float32(1) / spread
+    for row in range(len(x)):
+        for j in range(x.shape[1]):
+            value = (x[row, j] - mean[j]) * share[j]
+            out[row, j] = np.float32(8) if value > 8 else np.float32(-8) if value < -8 else value
+    return out
+
+
+@njit(cache=True)
+def _read_ends(state: Array, ends: Array, row: Array, at: int) -> int:
+    """Put what states say of both ends into the rows; returns where the next part begins."""
+    width = state.shape[1]
+    for event in range(len(ends)):
+        for side in range(2):
+            for j in range(width):
+                row[event, at + side * width + j] = state[ends[event, side], j]
+    return at + 2 * width
+
+
+@njit(cache=True, fastmath=FAST)
+def _pool(state: Array, graph: Array, out: Array) -> None:
+    """Mean and maximum of states [N, H], which are 0 and up, over each graph: into [B, 2H]."""
+    width, size = state.shape[1], np.zeros(len(out), np.float32)
+    out[:] = 0
+    for node in range(len(state)):
+        row, said = out[graph[node]], state[node]
+        size[graph[node]] += 1
+        for j in range(width):
+            row[j] += said[j]
+            row[width + j] = max(row[width + j], said[j])
+    for event in range(len(out)):
+        for j in range(width):
+            out[event, j] /= max(size[event], np.float32(1))
+
+
+@njit(cache=True, fastmath=FAST)
+def _decide(row: Array, first: Array, bias: Array, last: Array, base: Array, out: Array) -> None:
+    """The readout: two linear maps, a relu between them."""
+    middle = np.dot(row, first)
+    for event in range(len(row)):
+        total = base[0]
+        for j in range(len(bias)):
+            value = middle[event, j] + bias[j]
+            total += np.float32(0) if value < 0 else value * last[j]
+        out[event] = total
