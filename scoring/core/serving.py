@@ -125,6 +125,8 @@ class ServingForm(nn.Module):
     def _told(self, attributes: Tensor, slot: Tensor, share: Tensor, nodes: int) -> tuple[Tensor, ...]:
         """What edge attributes [E, A] add to each layer: [N, H] each."""
         width = attributes.shape[1]
+        if width == 0:
+            return (attributes.new_zeros(nodes, self.hidden),) * len(self.send)
         mean = attributes.new_zeros(nodes * self.relations, width)
         mean = mean.index_add(0, slot, torch.cat([attributes, attributes]) * share)
         return (mean.reshape(nodes, self.relations * width) @ self.told[0]).split(self.hidden, dim=1)
