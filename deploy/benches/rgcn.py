@@ -1,12 +1,13 @@
 """PyG's `RGCNConv` in the place of our convolutions: the yardstick of `ringwatch bench engine`, and no more.
 
-Both compute the same where there are no edge attributes, which `RGCNConv` does not read: mean per relation and direction,
-root weight, bias. Everything around the convolutions (scaling, norms, pools, readout) is the network's own in both.
+Both compute the same where there are no edge attributes, which `RGCNConv` does not read: mean per relation and
+direction, root weight, bias. All around the convolutions (scaling, norms, pools, readout) is the network's own in both.
 """
 
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,9 @@ class Rgcn:
         if network.architecture.attributes:
             raise ValueError("RGCNConv reads no edge attributes: give it a network made for none")
         self._network = copy.deepcopy(network)
-        self._network.body.convs = nn.ModuleList(_InPlace(conv) for conv in self._network.body.convs)  # type: ignore
+        self._network.body.convs = nn.ModuleList(
+            _InPlace(cast(RelationalConv, conv)) for conv in self._network.body.convs
+        )
 
     def logits(self, batch: GraphBatch) -> Tensor:
         """See InferenceEngine."""

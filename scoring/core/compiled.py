@@ -16,7 +16,7 @@ from scoring.core.batch import GraphBatch
 from scoring.core.kernels import FAST, Array, Weights, convolve, sort_edges, told
 from scoring.core.network import EventNetwork
 from scoring.core.scaling import Standardise
-from scoring.core.serving import layers_of
+from scoring.core.serving import Layer, layers_of
 
 PIECE_NODES = 2_048  # 130 nodes an event: 16 events, whose states and messages (2 MB) stay in a core's cache
 
@@ -38,14 +38,7 @@ class CompiledNetwork:
         self._nodes, self._attributes, self._event = (
             _scaling(part) for part in (network.scale_nodes, network.scale_attributes, network.scale_event)
         )
-        self._layers = [
-            Weights(
-                _plain(torch.cat([layer.nodes, layer.attributes], dim=1)),
-                *map(_plain, (layer.root, layer.bias, layer.norm.weight, layer.norm.bias)),
-                np.float32(layer.norm.eps),
-            )
-            for layer in layers
-        ]
+        self._layers = [_weights(layer) for layer in layers]
         first, last = (cast(nn.Linear, network.readout[at]) for at in (0, -1))
         self._readout = _plain(first.weight.t()), _plain(first.bias), _plain(last.weight[0]), _plain(last.bias)
 
@@ -76,6 +69,12 @@ class CompiledNetwork:
             _pool(state, graph[n:n2] - b, row[:, used:])
             _decide(row, *self._readout, out[b:b2])
         return torch.from_numpy(out)
+
+
+def _weights(layer: Layer) -> Weights:
+    relation = _plain(torch.cat([layer.nodes, layer.attributes], dim=1))  # [R, F + A, H]
+    root, bias, gain, shift = map(_plain, (layer.root, layer.bias, layer.norm.weight, layer.norm.bias))
+    return Weights(relation, root, bias, gain, shift, np.float32(layer.norm.eps))
 
 
 def _plain(tensor: Tensor) -> Array:
@@ -137,7 +136,7 @@ def _standardise(x: Array, mean: Array, spread: Array) -> Array:
 @njit(cache=True)
 def _read_ends(state: Array, ends: Array, row: Array, at: int) -> int:
     """Put what states say of both ends into the rows; returns where the next part begins."""
-    width = state.shape[1]
+    width: int = state.shape[1]
     for event in range(len(ends)):
         for side in range(2):
             for j in range(width):

@@ -141,7 +141,7 @@ def convolve(x: Array, said: Array, slots: Slots, weights: Weights) -> Array:
         np.dot(mean[: last - first], weights.relation[kind], product[: last - first])
         _add(product, slots.target[first:last], out)
     _normalise(out, weights)
-    return out
+    return out  # type: ignore[no-any-return]  # numpy types no BLAS product of Any
 
 
 @njit(cache=True)

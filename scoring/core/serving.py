@@ -118,7 +118,7 @@ class ServingForm(nn.Module):
         for send, root, bias, norm, said in zip(self.send, self.root, self.bias, self.norms, told, strict=True):
             sent = (states[-1] @ send).reshape(nodes * self.relations, self.hidden)  # [N*R, H]
             message = sent.index_select(0, source * self.relations + relation) * share  # [2E, H]
-            out = torch.addmm(bias, states[-1], root) + said
+            out = (torch.addmm(bias, states[-1], root) + said).to(x.dtype)  # sums in single precision, see `Backend`
             states.append(torch.relu(norm(out.index_add(0, target, message))))
         return self._read(states, event, ends, graph)
 
@@ -129,7 +129,8 @@ class ServingForm(nn.Module):
             return (attributes.new_zeros(nodes, self.hidden),) * len(self.send)
         mean = attributes.new_zeros(nodes * self.relations, width)
         mean = mean.index_add(0, slot, torch.cat([attributes, attributes]) * share)
-        return (mean.reshape(nodes, self.relations * width) @ self.told[0]).split(self.hidden, dim=1)
+        told: tuple[Tensor, ...] = (mean.reshape(nodes, self.relations * width) @ self.told[0]).split(self.hidden, 1)
+        return told
 
     def _read(self, states: list[Tensor], event: Tensor, ends: Tensor, graph: Tensor) -> Tensor:
         last, events = states[-1], event.shape[0]

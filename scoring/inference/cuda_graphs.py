@@ -56,7 +56,7 @@ class CudaGraphs:
 
     def _record(self, batch: GraphBatch) -> _Recorded:
         inputs, graph = tensors_of(batch.to(self._backend.device)), torch.cuda.CUDAGraph()
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch types no constructor of it
         side.wait_stream(torch.cuda.current_stream())
         with torch.inference_mode():
             with torch.cuda.stream(side):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import scipy.linalg.cython_blas  # noqa: F401  the BLAS the compiled loops call: its threads can be set once it is loaded
-from threadpoolctl import threadpool_limits
+# The BLAS that compiled loops call: its threads can be set once it is loaded. Neither ships types.
+import scipy.linalg.cython_blas  # type: ignore[import-untyped]  # noqa: F401
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from scoring.core.backend import CPU, Backend

@@ -6,7 +6,6 @@ Running needs onnxruntime alone; exporting needs onnx and onnxscript as well, IN
 from __future__ import annotations
 
 import importlib
-import io
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -46,13 +45,12 @@ def export(network: EventNetwork) -> bytes:
             form, example, dynamo=True, dynamic_shapes=sizes, input_names=INPUTS, opset_version=OPSET, verbose=False
         )
     assert program is not None  # without a file name it returns the program
-    found = io.BytesIO()
-    program.save(found)
-    return found.getvalue()
+    model: bytes = program.model_proto.SerializeToString()
+    return model
 
 
 def to_int8(model: bytes) -> bytes:
-    """The same with the weights of products in INT8, each column scaled by itself; what they meet is scaled as it comes.
+    """The same with the weights of products in INT8, each column on a scale of its own, and inputs scaled as they come.
 
     Raises:
         EngineUnavailable: onnx or onnxruntime is not installed.
