@@ -13,7 +13,7 @@ from numba import njit
 from torch import Tensor, nn
 
 from scoring.core.batch import GraphBatch
-from scoring.core.kernels import FAST, Array, Weights, convolve, sort_edges, told
+from scoring.core.kernels import FAST, Array, Slots, Weights, convolve, sort_edges, told
 from scoring.core.network import EventNetwork
 from scoring.core.scaling import Standardise
 from scoring.core.serving import Layer, layers_of
@@ -46,8 +46,10 @@ class CompiledNetwork:
         """Score a batch: [B].
 
         Raises:
+            ValueError: a part has another shape than the network or the rest of the batch has.
             IndexError: an edge, an end or a node names what the batch does not have.
         """
+        self._check(batch)
         x, attributes, event = (_plain(part) for part in (batch.x, batch.attributes, batch.event))
         edges, relation, ends, graph = (
             np.ascontiguousarray(part.numpy()) for part in (batch.edges, batch.relation, batch.ends, batch.graph)
@@ -59,16 +61,34 @@ class CompiledNetwork:
         for (b, n, e), (b2, n2, e2) in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):
             slots = sort_edges(edges[0, e:e2] - n, edges[1, e:e2] - n, relation[e:e2], n2 - n, self._relations)
             said = told(_standardise(attributes[e:e2], *self._attributes), slots)
-            row = np.empty((b2 - b, self._readout[0].shape[0]), np.float32)  # [B, W]
+            row = self._rows(x[n:n2], said, slots, ends[b:b2] - n, graph[n:n2] - b)
             row[:, : event.shape[1]] = _standardise(event[b:b2], *self._event)
-            state, used = _standardise(x[n:n2], *self._nodes), event.shape[1]
-            for weights in self._layers:
-                used = _read_ends(state, ends[b:b2] - n, row, used)
-                state = convolve(state, said, slots, weights)
-            used = _read_ends(state, ends[b:b2] - n, row, used)
-            _pool(state, graph[n:n2] - b, row[:, used:])
             _decide(row, *self._readout, out[b:b2])
         return torch.from_numpy(out)
+
+    def _rows(self, x: Array, said: Array, slots: Slots, ends: Array, graph: Array) -> Array:
+        """What the readout sees, the event's own features still left out: [B, W]."""
+        row = np.empty((len(ends), self._readout[0].shape[0]), np.float32)
+        state, used = _standardise(x, *self._nodes), len(self._event[0])
+        for weights in self._layers:
+            used = _read_ends(state, ends, row, used)
+            state = convolve(state, said, slots, weights)
+        used = _read_ends(state, ends, row, used)
+        _pool(state, graph, row[:, used:])
+        return row
+
+    def _check(self, batch: GraphBatch) -> None:
+        """Refuse shapes that do not fit: compiled loops would read and write beside their arrays."""
+        events, nodes, edges = len(batch), len(batch.x), len(batch.relation)
+        widths = (len(mean) for mean, _ in (self._nodes, self._attributes, self._event))
+        rows = ((nodes, batch.x), (edges, batch.attributes), (events, batch.event))
+        wanted: list[tuple[tuple[int, ...], tuple[int, ...]]]
+        wanted = [(tuple(part.shape), (many, width)) for (many, part), width in zip(rows, widths, strict=True)]
+        wanted += [(tuple(batch.edges.shape), (2, edges)), (tuple(batch.ends.shape), (events, 2))]
+        wanted += [(tuple(batch.graph.shape), (nodes,)), (tuple(batch.relation.shape), (edges,))]
+        for found, want in wanted:
+            if found != want:
+                raise ValueError(f"a part of the batch is {found}, it must be {want}: make it for this network")
 
 
 def _weights(layer: Layer) -> Weights:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from scoring.core.architecture import Architecture
 from scoring.core.backend import CPU, TOLERANCE, Backend, Precision
@@ -118,6 +119,17 @@ def test_what_a_batch_does_not_have_is_refused(part: str, value: int) -> None:
     batch = broken(random_batch(PLAIN, Shape(2, 4, 6), 4), part, value)
     with pytest.raises(IndexError, match="names a node, a relation or an event"):
         CompiledNetwork(made(PLAIN)).logits(batch)
+
+
+@pytest.mark.parametrize("part", ["x", "edges", "relation", "attributes", "event", "ends", "graph"])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_parts_that_do_not_fit_are_refused(part: str, axis: int) -> None:
+    """A row or a column too few; with the shape it must have."""
+    batch = random_batch(PLAIN, Shape(2, 4, 6), 4)
+    shorter: Tensor = getattr(batch, part)
+    shorter = shorter.narrow(axis, 0, shorter.shape[axis] - 1)
+    with pytest.raises(ValueError, match="it must be"):
+        CompiledNetwork(made(PLAIN)).logits(replace(batch, **{part: shorter}))
 
 
 @pytest.mark.parametrize("shape", [Shape(1, 2, 0), Shape(3, 20, 45), Shape(8, 8, 8)])
