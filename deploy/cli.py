@@ -172,6 +172,17 @@ def bench_sampler(
     raise typer.Exit(run_sampler_bench(edges, as_json=json))
 
 
+@bench_app.command("engine")
+def bench_engine(
+    json: Json = False,
+    for_: Annotated[str, typer.Option("--for", help="How long each batch is measured.", metavar="TIME")] = "6s",
+) -> None:
+    """The network's logits by each engine at batch 1, 16, 32 and 256, beside PyG's RGCNConv, in one process."""
+    from deploy.benches.engine import run_engine_bench
+
+    raise typer.Exit(run_engine_bench(seconds(for_) or 6.0, as_json=json))
+
+
 @bench_app.command("writers")
 def bench_writers(
     json: Json = False,
