@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -72,7 +73,13 @@ def head(bench: str, command: str) -> dict[str, Any]:
 
 def machine() -> dict[str, object]:
     """What a figure was measured on."""
-    return {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "gpu": None}
+    return {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "gpu": _gpu()}
+
+
+def _gpu() -> str | None:
+    """A CUDA device, where torch was loaded to compute on one."""
+    torch = sys.modules.get("torch")
+    return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else None
 
 
 def _cpu() -> str:
