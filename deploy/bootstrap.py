@@ -61,11 +61,11 @@ def engine(settings: Settings) -> Scorer:
     from scoring.engine import Engine, RuleEngine
 
     if not settings.pinned and (promoted := registry(settings).current()) is not None:
-        return Engine.of(promoted, settings.threads)
+        return Engine.of(promoted, settings.threads, settings.engine)
     if not (settings.model / "manifest.json").exists():
         log.warning("no model is promoted, the rules score", looked_in=[str(settings.registry), str(settings.model)])
         return RuleEngine()
-    network = Engine.load(settings.model, threads=settings.threads)
+    network = Engine.load(settings.model, settings.threads, settings.engine)
     if network.manifest.mapping == _digest(settings.mapping):
         return network
     if settings.pinned:

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     ingest_host: str = "127.0.0.1"
     ingest_port: int = Field(default=9464, ge=0, le=65_535)  # health and metrics; 0: none
     threads: int = Field(default=1, ge=1, le=64)
+    engine: Literal["auto", "compiled", "eager", "onnx"] = "compiled"  # what computes the network's logits
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

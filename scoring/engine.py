@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import structlog
 import torch
 from torch import Tensor
 
@@ -17,14 +18,22 @@ from graph.model import Caps, Event, Subgraph
 from scoring import registry, rules
 from scoring.baseline import Matrix
 from scoring.cells import Sampler
-from scoring.columns import Reader
+from scoring.columns import Floats, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
+from scoring.core.random_batch import Shape, random_batch
 from scoring.features import Features, compute
 from scoring.hybrid import HybridTrees
+from scoring.inference.choose import candidates, choose
+from scoring.inference.engines import InferenceEngine
 from scoring.registry import Manifest, Thresholds
 from scoring.rows import batch_of, rows_of
 from scoring.score import Contribution, strongest
+
+log = structlog.get_logger("engine")
+
+COMPILED, AUTO = "compiled", "auto"
+SIZES, AROUND = (1, 16, 64), (130, 200)  # batches that engines are compared on: events, and nodes and edges of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +82,12 @@ class Engine:
         names: rules.Names | None = None,
         trees: str | None = None,
         baseline: str | None = None,
+        inference: str = COMPILED,
     ) -> None:
         """Take what `registry.load` gave: with trees it is a hybrid, of which the baseline may be a member.
+
+        `inference` names what computes the network's logits, where it agrees with the network, which does so else;
+        `auto` is the fastest here for each size of batch (see `scoring.inference.choose`).
 
         Raises:
             ModelRefused: the trees are no trees, or read other columns than these features make.
@@ -85,24 +98,28 @@ class Engine:
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
         self._names = names
+        self._wanted = inference
+        self._inference: InferenceEngine | None = None  # made when it is first needed: explaining needs none
 
     @classmethod
-    def load(cls, folder: Path, threads: int = 1) -> Engine:
-        """Load a model folder; `threads` sets torch's threads for the whole process.
+    def load(cls, folder: Path, threads: int = 1, inference: str = COMPILED) -> Engine:
+        """Load a model folder; `threads` sets torch's threads for the whole process, `inference` as of `Engine`.
 
         Raises:
             ModelRefused: the folder is not what its manifest says.
         """
-        return cls.of(registry.load(folder), threads)
+        return cls.of(registry.load(folder), threads, inference)
 
     @classmethod
-    def of(cls, loaded: registry.Loaded, threads: int = 1) -> Engine:
-        """A model that was loaded; `threads` as of `load`."""
+    def of(cls, loaded: registry.Loaded, threads: int = 1, inference: str = COMPILED) -> Engine:
+        """A model that was loaded; `threads` and `inference` as of `load`."""
         torch.set_num_threads(threads)
-        return cls(loaded.manifest, loaded.network, trees=loaded.trees, baseline=loaded.baseline)
+        manifest, network = loaded.manifest, loaded.network
+        return cls(manifest, network, trees=loaded.trees, baseline=loaded.baseline, inference=inference)
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
+        self._logits(random_batch(self.network.architecture, Shape(1, *AROUND), 0))
         if self.manifest.features.past:
             self._sampler = Sampler(mirror, self.manifest.features)
             relation = self.manifest.features.relations[0].name
@@ -142,11 +159,24 @@ class Engine:
         return self._scored(features, past, batch_of(features, past, self._topology))
 
     def _scored(self, features: Features, past: Matrix, batch: GraphBatch) -> list[Scored]:
-        with torch.inference_mode():
-            logit = self.network(batch).double().numpy()
+        logit = self._logits(batch)
         if self._trees is not None:
             logit = self._trees.blend(rows_of(self.manifest.features, features, past), logit)
         return [Scored(float(p), self.model) for p in self.manifest.calibration.probability(logit)]
+
+    def _logits(self, batch: GraphBatch) -> Floats:
+        """What the network says of a batch [B], by whatever computes it here."""
+        if self._inference is None:
+            sample = [random_batch(self.network.architecture, Shape(size, *AROUND), 0) for size in SIZES]
+            makes = candidates(self.network, torch.get_num_threads())
+            if self._wanted == AUTO:  # exporting takes seconds, and compiled loops are faster
+                makes = {name: make for name, make in makes.items() if not name.startswith("onnx")}
+            only = None if self._wanted == AUTO else self._wanted
+            self._inference = choose(self.network, sample, self._say, makes, only)
+        return self._inference.logits(batch).double().numpy()
+
+    def _say(self, line: str) -> None:
+        log.warning(line, model=self.model)
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         """What each edge's messages, and each feature, add to the calibrated logit.

@@ -34,13 +34,13 @@ def export(network: EventNetwork) -> bytes:
 
     Raises:
         NotServable: the architecture has no serving form.
-        EngineUnavailable: onnx or onnxscript is not installed.
+        EngineUnavailable: onnx or onnxscript is not installed, or they can't express the network.
     """
     form = ServingForm(network)
     _needed("onnx"), _needed("onnxscript")
     example = tensors_of(random_batch(network.architecture, TRACED, 0))
     sizes = tuple({_SIZES[name]: _DYNAMIC} for name in INPUTS)
-    with _quiet():
+    with _quiet(), _or_unavailable("the network can't be exported"):
         program = torch.onnx.export(
             form, example, dynamo=True, dynamic_shapes=sizes, input_names=INPUTS, opset_version=OPSET, verbose=False
         )
@@ -53,10 +53,10 @@ def to_int8(model: bytes) -> bytes:
     """The same with the weights of products in INT8, each column on a scale of its own, and inputs scaled as they come.
 
     Raises:
-        EngineUnavailable: onnx or onnxruntime is not installed.
+        EngineUnavailable: onnx or onnxruntime is not installed, or they can't quantise the model.
     """
     onnx, quantization = _needed("onnx"), _needed("onnxruntime.quantization")
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, _quiet(), _or_unavailable("the model can't be put into INT8"):
         path = Path(folder) / "int8.onnx"
         quantization.quantize_dynamic(
             onnx.load_from_string(model), path, per_channel=True, weight_type=quantization.QuantType.QInt8
@@ -100,6 +100,15 @@ def _needed(name: str) -> Any:
     except ImportError as missing:
         package = name.split(".")[0]
         raise EngineUnavailable(f"{package} is not installed: pip install {package}") from missing
+
+
+@contextmanager
+def _or_unavailable(said: str) -> Iterator[None]:
+    """Errors of exporters and converters, which have no common base, as ours: another engine scores."""
+    try:
+        yield
+    except Exception as error:
+        raise EngineUnavailable(f"{said} ({type(error).__name__}: {error}); another engine scores") from error
 
 
 @contextmanager

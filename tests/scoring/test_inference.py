@@ -163,3 +163,9 @@ def test_a_package_that_is_missing_is_named(
     needs = {"onnx": lambda: to_int8(exported), "onnxscript": lambda: export(network)}
     with pytest.raises(EngineUnavailable, match=f"pip install {package}"):
         needs.get(package, lambda: OnnxRuntime(exported))()
+
+
+def test_what_can_not_be_converted_is_said() -> None:
+    """Whatever the converter makes of it, there is one kind of error, and another engine scores."""
+    with pytest.raises(EngineUnavailable, match="put into INT8"):
+        to_int8(b"no model")
