@@ -54,7 +54,7 @@ bench: .venv/installed ## latency of each stage on the real servers, as JSON
 faults: .venv/installed ## each fault 20 times on real servers (hours; goes on where it was interrupted; ARGS=--fresh begins anew)
 	@$(BIN)/ringwatch bench faults $(ARGS)
 
-train: .venv/installed ## train, evaluate and ship the demo bank's model (about 45 minutes)
+train: .venv/installed ## train, evaluate and ship the demo bank's model (an hour and a half)
 	@$(BIN)/python -m deploy.demo.training $(ARGS)
 
 compose-env: ## .env with random passwords for docker compose

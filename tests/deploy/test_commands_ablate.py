@@ -52,15 +52,19 @@ def test_ctrl_c_leaves_a_ledger_that_the_next_run_goes_on_from(
     asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Status 130, and in a line how far it came."""
-    add = Ledger.add
+    add, before_it = Ledger.add, signal.getsignal(signal.SIGINT)
 
     def interrupted(ledger: Ledger, variant: str, outcome: Outcome, took_s: float) -> None:
         add(ledger, variant, outcome, took_s)
         signal.raise_signal(signal.SIGINT)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "add", interrupted)
-        stopped = runner.invoke(app, asked)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs in the background ignore it
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "add", interrupted)
+            stopped = runner.invoke(app, asked)
+    finally:
+        signal.signal(signal.SIGINT, before_it)
     assert stopped.exit_code == 130 and "the same command goes on" in stopped.stderr
     before = finished(tmp_path)
     assert before == ["base"]
