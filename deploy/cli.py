@@ -172,6 +172,18 @@ def bench_sampler(
     raise typer.Exit(run_sampler_bench(edges, as_json=json))
 
 
+@bench_app.command("scorer")
+def bench_scorer(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 1_000,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 30,
+    json: Json = False,
+) -> None:
+    """An event through the mirror: sampling, features, network and trees, one at a time and 64 together."""
+    from deploy.benches.scorer import run_scorer_bench
+
+    raise typer.Exit(run_scorer_bench(users, days, as_json=json))
+
+
 @bench_app.command("engine")
 def bench_engine(
     json: Json = False,

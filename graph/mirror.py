@@ -65,6 +65,12 @@ class Mirror:
         """How many rows' edges and labels it holds."""
         return len(self._chains)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How much of each thing a walk reads is here: edges, labels, nodes and more."""
+        with self._lock:
+            return self._adjacent.sizes
+
     # -- writing ------------------------------------------------------------------------------
 
     def apply(self, upserts: Sequence[Upsert]) -> None:

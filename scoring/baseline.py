@@ -11,9 +11,9 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from scoring.columns import Ints
 from scoring.features import Features
 from scoring.schema import FeatureSchema
 
@@ -83,24 +83,33 @@ def graph_matrix(features: Features) -> Matrix:
     """[B, V + 2 * 64 + 64 + 3 * A]: event, both ends, mean node; mean, maximum and known-fraud share of edges."""
     size = len(features.event)
     ends = features.nodes[features.ends].reshape(size, -1)
-    nodes, edges = _means(features.nodes, features.graph, size), _means(features.edges, features.edge_graph, size)
-    top = _by_group(np.maximum, features.edges, features.edge_graph, size, np.float32)
+    nodes, _ = means_and_tops(features.nodes, features.graph, size)
+    edges, top = means_and_tops(features.edges, features.edge_graph, size)
     return np.concatenate([features.event, ends, nodes, edges, top], axis=1, dtype=np.float32)
 
 
-def _means(rows: Matrix, group: Ints, size: int) -> Matrix:
-    count = np.maximum(np.bincount(group, minlength=size), 1)
-    return (_by_group(np.add, rows, group, size, np.float64) / count[:, None]).astype(np.float32)
+@njit(cache=True)
+def means_and_tops(rows, group, size):  # type: ignore[no-untyped-def]
+    """Mean and maximum of the rows of each group, at least 0: [size, C] each; a group without rows has 0.
 
-
-def _by_group(what: np.ufunc, rows: Matrix, group: Ints, size: int, kind: type) -> NDArray[Any]:
-    """Rows of each group put together; groups stand behind one another, and one without rows is 0: [size, C]."""
-    starts = np.searchsorted(group, np.arange(size))
-    there = np.flatnonzero(np.diff(starts, append=len(rows)))
-    found: NDArray[Any] = np.zeros((size, rows.shape[1]), kind)
-    if len(there):
-        found[there] = what.reduceat(rows, starts[there], axis=0, dtype=kind)
-    return found
+    Groups stand behind one another: a row's is not below that of the row before.
+    """
+    width = rows.shape[1]
+    sums, means = np.zeros(width), np.zeros((size, width), np.float32)
+    tops, row = np.zeros((size, width), np.float32), 0
+    for at in range(size):
+        first = row
+        sums[:] = 0.0
+        while row < len(rows) and group[row] == at:
+            for column in range(width):
+                value = rows[row, column]
+                sums[column] += value
+                tops[at, column] = max(tops[at, column], value)
+            row += 1
+        if row > first:
+            for column in range(width):
+                means[at, column] = sums[column] / (row - first)
+    return means, tops
 
 
 class Boosted:

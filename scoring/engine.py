@@ -123,7 +123,7 @@ class Engine:
         if self.manifest.features.past:
             self._sampler = Sampler(mirror, self.manifest.features)
             relation = self.manifest.features.relations[0].name
-            self._sampler.past([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
+            self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
 
     def _read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
         """Features, everything with a long look back [B, P], and both as the network reads them."""

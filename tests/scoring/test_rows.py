@@ -7,6 +7,7 @@ import pytest
 from flat_payments import write
 
 from graph.model import Caps
+from scoring.baseline import means_and_tops
 from scoring.flat_set import FlatSet, read_flat
 from scoring.inputs import stream
 from scoring.rows import NETWORK, Rows, names_of, put_together, rows_of
@@ -43,3 +44,13 @@ def test_shuffled_rows_keep_the_events_own_and_take_all_else_from_another(rows: 
     assert np.array_equal(shuffled[:, :own], plain[:, :own]) and sorted(donor) == list(range(len(donor)))
     assert np.array_equal(shuffled[:, own:], plain[donor, own:]) and (donor != logit).all()
     assert np.array_equal(rows.kind[donor], rows.kind)
+
+
+def test_means_and_maxima_of_groups_some_of_them_empty() -> None:
+    """Of each group's rows; 0 where there are none, and a maximum is never below 0."""
+    rows = np.array([[1, -2], [3, -4], [5, 6]], np.float32)
+    means, tops = means_and_tops(rows, np.array([1, 1, 3]), 5)
+    assert means.tolist() == [[0, 0], [2, -3], [0, 0], [5, 6], [0, 0]]
+    assert tops.tolist() == [[0, 0], [3, 0], [0, 0], [5, 6], [0, 0]]
+    nothing = means_and_tops(rows[:0], np.zeros(0, np.int64), 2)
+    assert [part.tolist() for part in nothing] == [[[0, 0], [0, 0]]] * 2
