@@ -29,6 +29,7 @@ from scoring.inference.engines import InferenceEngine
 from scoring.registry import Manifest, Thresholds
 from scoring.rows import batch_of, rows_of
 from scoring.score import Contribution, strongest
+from scoring.words import RULE
 
 log = structlog.get_logger("engine")
 
@@ -240,7 +241,7 @@ class RuleEngine:
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         """The rules that fired, by strength."""
         found = (rules.findings(subgraph, self._names)[:top] for subgraph in subgraphs)
-        return [tuple(Contribution("feature", f"rule.{one.rule}", one.strength) for one in each) for each in found]
+        return [tuple(Contribution("feature", f"{RULE}{one.rule}", one.strength) for one in each) for each in found]
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         """What the rules say, strongest first."""

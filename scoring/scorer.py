@@ -12,6 +12,7 @@ from graph.mirror import Mirror
 from graph.model import Caps, Event, Subgraph, row_of, split_key
 from scoring.engine import Scored, Scorer
 from scoring.score import Contribution, Score
+from scoring.words import sentence
 
 
 class Reader(Protocol):
@@ -71,8 +72,10 @@ class EventScorer:
             plain = Score(event, revision, provisional, probability, model, (), (), None, read_at, incomplete=amiss)
             if event.kind != "withdrawn" and self._shown(probability):
                 subgraph, contributions = next(evidence)
+                weighed = sentence(contributions, event)
+                reasons = (*self.engine.reasons(subgraph), *([weighed] if weighed else []))
                 plain = msgspec.structs.replace(
-                    plain, reasons=self.engine.reasons(subgraph), contributions=contributions, subgraph=subgraph
+                    plain, reasons=reasons, contributions=contributions, subgraph=subgraph
                 )
             scores.append(plain)
         return scores

@@ -35,7 +35,7 @@ class ByAmount:
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         self.explained += [subgraph.event.id for subgraph in subgraphs]
-        return [(Contribution("feature", "amount", 1.0),)] * len(subgraphs)
+        return [(Contribution("feature", "event.value_0_log", 1.0),)] * len(subgraphs)
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         return (f"amount {subgraph.event.attributes['amount']}",)
@@ -82,7 +82,8 @@ def test_evidence_is_gathered_only_where_somebody_may_look(mirror: Mirror) -> No
     below, at = EventScorer(engine, mirror).score([event(1, 49), event(2, 50)])
     assert (below.subgraph, below.reasons, below.contributions) == (None, (), ())
     assert at.subgraph is not None and [e.owner for e in at.subgraph.edges] == ["transfers:0:transfer"]
-    assert at.reasons == ("amount 50",) and engine.explained == ["transfers:2:transfer"]
+    assert at.reasons == ("amount 50", "the model weighs the amount")
+    assert engine.explained == ["transfers:2:transfer"]
 
 
 def test_a_score_says_how_it_came_about(mirror: Mirror) -> None:
