@@ -25,8 +25,9 @@ def tally(graph, lines, ranks, horizon_ms, cuts, node, key, value, most, out):  
 
     COUNT edges, FRAUDS and LEGITS known among them; the same two of the newest 20 and 100 known; ages of the newest
     and the oldest edge in ms (-1: none); VALUE and FRAUD_VALUE sums of `value` over all and over known frauds;
-    BEFORE_FRAUD edges newer than the newest known fraud (all, where none is known). What a line can answer is asked of
-    no function that takes all arrays: passing them costs more than a look.
+    BEFORE_FRAUD edges newer than the newest known fraud (all, where none is known). Of an owner two versions may count,
+    where a new epoch read a row that was not closed yet: a subgraph shows the later, here are both. What a line can
+    answer is asked of no function that takes all arrays: passing them costs more than a look.
     """
     slots, pool = graph.slots.rows, graph.pool.rows
     for b in range(node.shape[0]):
