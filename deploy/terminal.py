@@ -89,7 +89,10 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
         def tick(running: Demo) -> None:
             status = running.status()
             text = line(status, running.progress.alerts)
-            ticker.show(text if running.live_s else f"reading {options.history_days} days of history … {text}")
+            if not running.live_s:
+                what = f"reading {options.history_days} days of history"
+                text = f"{what if running.worker else 'compiling, once on this machine: about half a minute'} … {text}"
+            ticker.show(text)
 
         def started(running: Demo) -> None:
             greeting(running.progress.url, running.token, running.progress.link)
