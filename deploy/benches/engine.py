@@ -23,12 +23,12 @@ from rich.console import Console
 from deploy.benches.rgcn import Rgcn
 from deploy.figures import Figure, figure, report
 from scoring.core.architecture import Architecture
-from scoring.core.backend import CPU
+from scoring.core.backend import CPU, difference
 from scoring.core.batch import GraphBatch
 from scoring.core.metrics import pr_auc
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
-from scoring.inference.choose import EAGER, LIMITS, candidates, choose, difference
+from scoring.inference.choose import EAGER, LIMITS, candidates, choose
 from scoring.inference.engines import Eager, InferenceEngine
 
 WIDE = Architecture(nodes=64, attributes=17, event=201, relations=5)

@@ -6,7 +6,7 @@ Shapes: B events.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -145,14 +145,16 @@ def parity_gate(
         except BackendMissing as missing:
             say(str(missing))
             continue
-        apart = _apart([backend.logits(placed, batch) for batch in sample], truth)
+        apart = difference([backend.logits(placed, batch) for batch in sample], truth)
         if apart <= limit:
             return Admitted(backend, placed, apart)
         say(f"{backend} differs from the CPU by {apart:.3g} of a logit, {limit:g} at most: it does not score")
     return Admitted(CPU, own, 0.0)
 
 
-def _apart(found: list[Tensor], truth: list[Tensor]) -> float:
-    """Largest difference; infinite where one is no number."""
-    pairs = [(a - b).abs() for a, b in zip(found, truth, strict=True) if len(a)]
-    return max((float(pair.max().nan_to_num(torch.inf)) for pair in pairs), default=0.0)
+def difference(found: Sequence[Tensor], truth: Sequence[Tensor]) -> float:
+    """Largest of a logit; infinite where there are not as many, or one alone is no number."""
+    if any(a.shape != b.shape for a, b in zip(found, truth, strict=True)):
+        return float("inf")
+    pairs = [(a - b).abs().nan_to_num(torch.inf) for a, b in zip(found, truth, strict=True) if len(a)]
+    return max((float(pair.max()) for pair in pairs), default=0.0)

@@ -14,7 +14,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from scoring.core.backend import TOLERANCE, Backend, BackendMissing
+from scoring.core.backend import TOLERANCE, Backend, BackendMissing, difference
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
@@ -136,14 +136,6 @@ def _admitted(
         else:
             say(f"{name} does not score: it differs from the network by {apart:.3g} of a logit, {limit:g} at most")
     return admitted
-
-
-def difference(found: Sequence[Tensor], truth: Sequence[Tensor]) -> float:
-    """Largest of a logit; infinite where there are not as many, or one alone is no number."""
-    if any(a.shape != b.shape for a, b in zip(found, truth, strict=True)):
-        return float("inf")
-    pairs = [(a - b).abs().nan_to_num(torch.inf) for a, b in zip(found, truth, strict=True) if len(a)]
-    return max((float(pair.max()) for pair in pairs), default=0.0)
 
 
 def _fastest(engines: Mapping[str, InferenceEngine], batches: Sequence[GraphBatch]) -> Chosen:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from scoring.core.architecture import Architecture
-from scoring.core.backend import Backend
+from scoring.core.backend import Backend, difference
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
 from scoring.core.serving import NotServable
-from scoring.inference.choose import LIMITS, candidates, difference
+from scoring.inference.choose import LIMITS, candidates
 from scoring.inference.cuda_graphs import CudaGraphs
 from scoring.inference.engines import Compiled, Eager, EngineUnavailable, InferenceEngine
 from scoring.inference.onnx_runtime import OnnxRuntime, export, to_int8
