@@ -76,6 +76,14 @@ def demo_stack(
     raise typer.Exit(run_on_stack(StackOptions(seed, users, days, per_s, seconds(for_)), as_json=json))
 
 
+@app.command("compile")
+def compile_() -> None:
+    """Compile what walking and scoring take, which else the first start on a machine does: about half a minute."""
+    from deploy.compiling import compile_all
+
+    compile_all()
+
+
 @app.command()
 def ingest(
     worker: Annotated[
