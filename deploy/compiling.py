@@ -7,6 +7,7 @@ from pathlib import Path
 import scoring
 from graph.adjacency import compile_walk
 from graph.mirror import Mirror
+from graph.model import EdgeUpsert, Event
 from scoring.engine import Engine
 from scoring.scorer import EventScorer
 
@@ -20,4 +21,9 @@ def compile_all() -> None:
         ModelRefused: the model that ships is not what its manifest says.
     """
     compile_walk()
-    EventScorer(Engine.load(SHIPPED), Mirror())
+    engine, mirror = Engine.load(SHIPPED), Mirror()
+    scorer, relation = EventScorer(engine, mirror), engine.manifest.features.relations[0].name
+    for number in (1, 2):  # two of one time take a way of their own into the arrays
+        pos = f"warm/0001.1.00000000.{number:016x}.000000"
+        mirror.apply([EdgeUpsert(f"warm:{number}:up", pos, 1, relation, "A:1", "A:2", 1, {})])
+    scorer.score([Event("warm:3:up", "new", "", 2, relation, "A:1", "A:2", 2, {})])

@@ -72,7 +72,7 @@ class Cells:
             seen.nodes_of, starts, self._node_labels(events, seen), src, dst, relation,
             np.repeat(time_ms, np.diff(starts)) - edge_ms, label, hop, self.value[version], self.words[version],
             seen.ends, np.array([self._relations.get(event.relation, UNKNOWN) for event in events], np.int16), time_ms,
-            np.array([value for value, _ in says]).reshape(len(events), self.schema.slots),
+            np.array([value for value, _ in says], np.float64).reshape(len(events), self.schema.slots),
             np.array([words for _, words in says], np.int64),
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Horizon
+from graph.model import Caps, EdgeUpsert, Event, Horizon
 from ingest.events import Change
 from scoring.cells import Sampler
 from scoring.columns import Columns, Reader
@@ -85,3 +85,14 @@ def test_whatever_comes_later_changes_nothing_that_is_read(log: list[Change], ca
     after = compute(sampler.columns(events, caps), SCHEMA)
     for name in before.__slots__:
         assert np.array_equal(getattr(before, name), getattr(after, name)), name
+
+
+def test_amounts_are_floats_whatever_the_events_have() -> None:
+    """Whole amounts alone were whole numbers once, which compiled code took for another kind, and was compiled anew."""
+    edge = EdgeUpsert("paid:1:x", "b/1", 1, "PAID", "A:1", "A:2", 1, {"amount": 5})
+    mirror = Mirror()
+    mirror.apply([edge])
+    schema = schema_of({"PAID": ("A", "A", ("amount",))}, ("A",))
+    asked = Event("paid:2:x", "new", "", 2, "PAID", "A:1", "A:2", 2, {"amount": 7})
+    found = Sampler(mirror, schema).columns([asked], Caps())
+    assert found.amount.dtype == np.float64 and found.amount.tolist() == [[7.0]]
