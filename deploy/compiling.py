@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import scoring
+from deploy.config import SHIPPED
 from graph.adjacency import compile_walk
 from graph.mirror import Mirror
 from graph.model import EdgeUpsert, Event
 from scoring.engine import Engine
 from scoring.scorer import EventScorer
-
-SHIPPED = Path(scoring.__file__).parent / "models" / "demo"
 
 
 def compile_all() -> None:

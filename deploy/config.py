@@ -17,6 +17,7 @@ from deploy.stack.layout import Layout, Memory, Ports
 
 PREFIX = "RINGWATCH_"
 ROOT = Path(__file__).parent
+SHIPPED = ROOT.parent / "scoring" / "models" / "demo"  # the demo bank's model
 
 
 KEY_LENGTH = 16  # characters of a contact key at least
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
 
     mapping: Path = ROOT / "demo" / "mapping.toml"
     models: Path | None = None  # the registry
-    model: Path = ROOT.parent / "scoring" / "models" / "demo"  # where nothing is promoted; set, it wins over that
+    model: Path = SHIPPED  # where nothing is promoted; set, it wins over that
     contact_key: SecretStr | None = None
     tenant: str = Field(default="bank", min_length=1, max_length=64)
 

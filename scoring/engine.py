@@ -18,7 +18,7 @@ from graph.model import Caps, Event, Subgraph
 from scoring import registry, rules
 from scoring.baseline import Matrix
 from scoring.cells import Sampler
-from scoring.columns import Floats, Reader
+from scoring.columns import Columns, Floats, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
@@ -120,16 +120,20 @@ class Engine:
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
-        self._logits(random_batch(self.network.architecture, Shape(1, *AROUND), 0))
         if self.manifest.features.past:
             self._sampler = Sampler(mirror, self.manifest.features)
             relation = self.manifest.features.relations[0].name
             self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
+        else:
+            self._logits(random_batch(self.network.architecture, Shape(1, *AROUND), 0))
 
     def _read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
+        """What `_computed` makes of subgraphs."""
+        return self._computed(self._reader.read(subgraphs), [subgraph.event for subgraph in subgraphs])
+
+    def _computed(self, columns: Columns, events: Sequence[Event]) -> tuple[Features, Matrix, GraphBatch]:
         """Features, everything with a long look back [B, P], and both as the network reads them."""
-        features = compute(self._reader.read(subgraphs), self.manifest.features)
-        past = self._past([subgraph.event for subgraph in subgraphs])
+        features, past = compute(columns, self.manifest.features), self._past(events)
         return features, past, batch_of(features, past, self._topology)
 
     def _past(self, events: Sequence[Event]) -> Matrix:
@@ -155,9 +159,7 @@ class Engine:
             return None
         if not events:
             return []
-        features = compute(self._sampler.columns(events, self.caps), self.manifest.features)
-        past = self._sampler.past(events)
-        return self._scored(features, past, batch_of(features, past, self._topology))
+        return self._scored(*self._computed(self._sampler.columns(events, self.caps), events))
 
     def _scored(self, features: Features, past: Matrix, batch: GraphBatch) -> list[Scored]:
         logit = self._logits(batch)

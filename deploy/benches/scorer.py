@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.config import SHIPPED
 from deploy.demo.bank import Bank
 from deploy.demo.settings import BankSettings
-from deploy.demo.training import MODEL, change_of, demo_mapping
+from deploy.demo.training import change_of, demo_mapping
 from deploy.figures import Figure, figure, report
 from graph.mirror import Mirror
 from graph.model import Event
@@ -32,7 +33,7 @@ PER_S, P99_MS = 3_000.0, 3.0  # issue 6: sampling, tensors and inference; an eve
 def run_scorer_bench(users: int, days: int, as_json: bool) -> int:
     """Score a bank of so many customers and days; returns the exit status."""
     mirror, events = _bank(users, days)
-    engine = Engine.load(MODEL)
+    engine = Engine.load(SHIPPED)
     scorer = EventScorer(engine, mirror)
     last = events[-min(len(events), 10 * ALONE) :]
     figures = [figure("edges", mirror.sizes["edges"], "edges"), figure("events", len(last), "events")]

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
+from deploy.config import SHIPPED
 from deploy.demo.bank import Bank
 from deploy.demo.bar import bar_lines, bar_rows
 from deploy.demo.change import RowChange
@@ -39,7 +40,6 @@ from scoring.telling import Told
 from scoring.train import Card, TrainingData, TrainSettings, ship, train
 
 MAPPING = Path(__file__).with_name("mapping.toml")
-MODEL = Path(__file__).parents[2] / "scoring" / "models" / "demo"
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 COMMAND = "python -m deploy.demo.training"
 EPOCHS = 3
@@ -269,7 +269,7 @@ def evaluate_demo(folder: Path, plan: Plan, seed: int | None = None) -> list[Mea
 def main() -> None:
     """Train the demo model, compare it with its baselines, write both."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=MODEL, help="the model folder to write")
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="the model folder to write")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where demo-bank.json and .md go")
     parser.add_argument("--users", type=int, default=Plan().users, help="customers of each bank")
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds each model is trained with")
