@@ -53,6 +53,9 @@ class Alert(Base):
     model: Mapped[str]
     provisional: Mapped[bool]
     incomplete: Mapped[bool]
+    threshold: Mapped[float] = mapped_column(server_default="0.5")  # of alerts from before it was kept
+    alert_by: Mapped[str | None]
+    remarks: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     position: Mapped[str]
     revision: Mapped[int]
     read_at: Mapped[str]

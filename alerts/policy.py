@@ -51,23 +51,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Alerts by threshold.
+    """Alerts by threshold, and by rules that ask for one whatever the model says.
 
     Attributes:
-        threshold: probability from which an event is an alert.
-        attach_from: probability from which the scorer attaches reasons and subgraph; at most `threshold`.
+        threshold: probability from which an event is an alert; None: what each score's own model asks for, so that
+            one that is promoted brings its threshold along.
     """
 
-    threshold: float
-    attach_from: float
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
-        """Raises BadSettings: the two are not 0 ≤ attach_from ≤ threshold ≤ 1."""
-        if not 0 <= self.attach_from <= self.threshold <= 1:
-            raise BadSettings(
-                f"policy: attach_from {self.attach_from:g} and threshold {self.threshold:g} have to keep "
-                "0 <= attach_from <= threshold <= 1, or alerts would lack their evidence"
-            )
+        """Raises BadSettings: the threshold is no probability."""
+        if self.threshold is not None and not 0 < self.threshold <= 1:
+            raise BadSettings(f"policy: threshold {self.threshold:g} is no probability above 0")
 
     def step(self, score: Score, known: Known | None) -> Step:
         """What to do with `score`, given what is stored of its event.
@@ -91,9 +87,12 @@ class Policy:
         if score.event.kind == "withdrawn":
             return False, "the bank deleted the row behind the event"
         kind = "provisional" if score.provisional else "final"
-        above = score.probability >= self.threshold
-        place = "at or above" if above else "below"
-        return above, f"{kind} score {score.probability:.3f} is {place} the threshold {self.threshold:.3f}"
+        limit = score.threshold if self.threshold is None else self.threshold
+        above = score.probability >= limit
+        why = f"{kind} score {score.probability:.3f} is {'at or above' if above else 'below'} the threshold {limit:.3f}"
+        if score.alert_by is not None:
+            return True, f"the rule {score.alert_by!r} asks for an alert; {why}"
+        return above, why
 
     def _none(self, score: Score, why: str) -> Step:
         supersedes = score.revision > 1 or score.event.kind != "new"

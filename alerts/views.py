@@ -30,6 +30,9 @@ class Summary(msgspec.Struct, frozen=True):
     model: str
     provisional: bool
     incomplete: bool
+    threshold: float
+    alert_by: str | None
+    remarks: list[str]
     position: str
     revision: int
     reasons: list[str]
@@ -70,10 +73,12 @@ class FeedItem(msgspec.Struct, frozen=True):
 
 def summary(row: Alert) -> Summary:
     """The row as people and the API see it."""
-    plain = {name: getattr(row, name) for name in Summary.__struct_fields__ if name not in ("event", "amount")}
+    made = ("event", "amount", "remarks")
+    plain = {name: getattr(row, name) for name in Summary.__struct_fields__ if name not in made}
     return Summary(
         event=words.event(row.relation, row.src, row.dst, row.attributes),
         amount=words.amount_of(row.attributes),
+        remarks=row.remarks or [],  # of an alert from before they were kept
         **plain,
     )
 

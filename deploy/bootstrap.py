@@ -111,22 +111,11 @@ def _digest(path: Path) -> str:
         raise ConfigError(f"{PREFIX}MAPPING={path}: can't be read ({error.strerror}); name a mapping file") from error
 
 
-def policy(settings: Settings, scorer: Scorer) -> Policy:
-    """Alerts by threshold: as set, else the model's own.
-
-    Raises:
-        BadSettings: the threshold is below what the model attaches evidence from.
-    """
-    from alerts.errors import BadSettings
+def policy(settings: Settings) -> Policy:
+    """Alerts by threshold: as set, else what each score's own model asks for."""
     from alerts.policy import Policy
 
-    threshold, attach = settings.threshold or scorer.thresholds.alert, scorer.thresholds.attach
-    if threshold < attach:
-        raise BadSettings(
-            f"{PREFIX}THRESHOLD={threshold:g}: {scorer.model} attaches evidence from {attach:g} on, so alerts below it "
-            f"would have none; set {attach:g} or more"
-        )
-    return Policy(threshold, attach)
+    return Policy(settings.threshold)
 
 
 def auth(settings: Settings, token: str) -> AuthSettings:

@@ -67,7 +67,7 @@ class Demo:
         """Checks what can be checked before anything is started.
 
         Raises:
-            MappingError, ModelRefused, BadSettings, PortTaken: what is wrong, and the mend.
+            MappingError, ModelRefused, PortTaken: what is wrong, and the mend.
         """
         self.settings, self.options = settings, options
         self.mapping = bootstrap.mapping(settings)
@@ -110,7 +110,7 @@ class Demo:
         folder.mkdir(parents=True)
         return AlertsSettings(
             url=f"sqlite:///{folder / 'alerts.db'}",
-            policy=bootstrap.policy(self.settings, self.engine),
+            policy=bootstrap.policy(self.settings),
             auth=bootstrap.auth(self.settings, self.token),
             tenant=self.settings.tenant,
             publish=self._label,
@@ -149,7 +149,7 @@ class Demo:
     def _ingest(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         try:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
-            scorer = EventScorer(self.engine, self.mirror, self.mapping.schema.tables)
+            scorer = EventScorer(self.engine, self.mirror, self.mapping.schema.tables, self.settings.threshold)
             self.publisher = LocalPublisher(scorer, services.intake, loop, letters, self.stages)
             compile_walk()
             self._replay = self._records()

@@ -66,7 +66,7 @@ def run_scorer(group: str) -> None:
         datadir = settings().state_dir / "faust"
         datadir.mkdir(parents=True, exist_ok=True)
         chosen = ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir), broker_options=broker_options)
-        app = build(chosen, EventScorer(engine, mirror, schema.tables), mirror, feed)
+        app = build(chosen, EventScorer(engine, mirror, schema.tables, settings().threshold), mirror, feed)
         log.info("scoring", model=engine.model, mirror=mirror.owners)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
@@ -98,7 +98,7 @@ async def _alerts(chosen: Settings) -> bool:
         AlertsSettings(
             url=at.sql_url,
             redis_url=at.redis_url,
-            policy=bootstrap.policy(chosen, bootstrap.engine(chosen)),
+            policy=bootstrap.policy(chosen),
             auth=bootstrap.auth(chosen, chosen.token()),
             tenant=chosen.tenant,
             publish=_to_kafka(publisher),

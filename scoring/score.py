@@ -31,6 +31,15 @@ def _ranked(kind: Literal["edge", "feature"], parts: Iterable[tuple[str, float]]
     return [Contribution(kind, name, value) for name, value in ranked[:top]]
 
 
+# What an analyst has to know of how a score came about (the words for it are in alerts/words.py).
+Remark = Literal[
+    "fallback",  # the network failed or drifted: the model's boosted trees alone gave it
+    "rules",  # those failed too, or there is no model: the rules gave it
+    "smaller",  # the scorer was behind: it read less of the neighbourhood
+    "unseen",  # the event's own change had not come to the reader in time
+]
+
+
 class Score(msgspec.Struct, frozen=True):
     """The score of one version of an event.
 
@@ -47,6 +56,9 @@ class Score(msgspec.Struct, frozen=True):
         contributions: strongest first; empty when nobody will look.
         subgraph: as scored; only where the probability may raise an alert.
         incomplete: a row of the event's neighbourhood is in the dead letters.
+        threshold: probability from which the model asks for an alert.
+        alert_by: the rule that asks for one whatever the probability; None: none does.
+        remarks: how it came about, where that is out of the ordinary.
         read_at: the watermark (a position token) of the store when it was read, empty if unknown.
     """
 
@@ -60,6 +72,9 @@ class Score(msgspec.Struct, frozen=True):
     subgraph: Subgraph | None
     read_at: str
     incomplete: bool = False
+    threshold: float = 0.5  # of a record that was written before there was one
+    alert_by: str | None = None
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def id(self) -> str:

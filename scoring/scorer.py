@@ -42,11 +42,24 @@ class EventScorer:
     Whether a score is incomplete is no part of that: it says what is amiss at the moment of scoring.
     """
 
-    def __init__(self, engine: Scorer, reader: Reader, tables: Mapping[str, Sequence[str]] | None = None) -> None:
-        """The engine's caps decide how much of a neighbourhood is read; `tables` names, by label, those whose
-        rows say something of its nodes (`GraphSchema.tables`).
+    def __init__(
+        self,
+        engine: Scorer,
+        reader: Reader,
+        tables: Mapping[str, Sequence[str]] | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        """The engine's caps decide how much of a neighbourhood is read.
+
+        Args:
+            engine: says what it thinks.
+            reader: where neighbourhoods are read.
+            tables: by label, those whose rows say something of its nodes (`GraphSchema.tables`).
+            threshold: probability from which an event is an alert, where that is set; else the engine's own. From it
+                on there is evidence, however high the engine's own bar for that is.
         """
         self.engine, self._reader, self._tables = engine, reader, tables or {}
+        self._threshold = threshold
         if isinstance(reader, Mirror):
             engine.read_from(reader)
 
@@ -69,7 +82,9 @@ class EventScorer:
                 scored = next(each)
                 probability, model = scored.probability, scored.model
             amiss = (event.id, event.pos) in found.incomplete
-            plain = Score(event, revision, provisional, probability, model, (), (), None, read_at, incomplete=amiss)
+            plain = Score(
+                event, revision, provisional, probability, model, (), (), None, read_at, amiss, self._alert_from
+            )
             if event.kind != "withdrawn" and self._shown(probability):
                 subgraph, contributions = next(evidence)
                 weighed = sentence(contributions, event)
@@ -80,8 +95,12 @@ class EventScorer:
             scores.append(plain)
         return scores
 
+    @property
+    def _alert_from(self) -> float:
+        return self.engine.thresholds.alert if self._threshold is None else self._threshold
+
     def _shown(self, probability: float) -> bool:
-        return probability >= self.engine.thresholds.attach
+        return probability >= min(self.engine.thresholds.attach, self._alert_from)
 
     def _found(self, events: Sequence[Event]) -> _Found:
         """What is thought of events that are there.

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.errors import BadSettings
 from deploy import bootstrap
 from deploy.config import ROOT, ConfigError, Settings
-from scoring.engine import RuleEngine
 
 SHIPPED = ROOT.parent / "scoring/models/demo"
 
@@ -53,21 +51,6 @@ def test_a_mapping_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """With the variable."""
     with pytest.raises(ConfigError, match=r"RINGWATCH_MAPPING=.*none\.toml"):
         bootstrap.engine(Settings(state_dir=tmp_path, mapping=tmp_path / "none.toml"))
-
-
-def test_a_threshold_below_what_evidence_is_attached_from_is_refused(tmp_path: Path) -> None:
-    """Its alerts would have no evidence (docs/DECISIONS.md, 10)."""
-    with pytest.raises(BadSettings, match=r"RINGWATCH_THRESHOLD=0\.29: rules attaches evidence from 0\.3 on"):
-        bootstrap.policy(Settings(state_dir=tmp_path, threshold=0.29), RuleEngine())
-
-
-@pytest.mark.parametrize(("threshold", "used"), [(None, 0.6), (0.3, 0.3), (0.9, 0.9)])
-def test_the_policy_has_the_threshold_and_the_scorer_s_attach(
-    tmp_path: Path, threshold: float | None, used: float
-) -> None:
-    """As set, else the model's own."""
-    found = bootstrap.policy(Settings(state_dir=tmp_path, threshold=threshold), RuleEngine())
-    assert (found.threshold, found.attach_from) == (used, 0.3)
 
 
 def test_a_store_needs_no_contact_key(tmp_path: Path) -> None:

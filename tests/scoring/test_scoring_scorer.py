@@ -134,3 +134,10 @@ def test_marks_change_no_probability_and_no_subgraph(mirror: Mirror) -> None:
     mirror.apply([Incomplete("transfers:1", 3, True)])
     after = EventScorer(ByAmount(), mirror).score([event(1, 90)])[0]
     assert after.incomplete and (after.probability, after.subgraph) == (before.probability, before.subgraph)
+
+
+def test_a_threshold_that_is_set_has_its_evidence(mirror: Mirror) -> None:
+    """Below the engine's own bar for evidence too; the score says the threshold."""
+    low, high = EventScorer(ByAmount(), mirror, threshold=0.3).score([event(1, 29), event(2, 30)])
+    assert low.subgraph is None and high.subgraph is not None and high.threshold == 0.3
+    assert EventScorer(ByAmount(), mirror).score([event(1, 29)])[0].threshold == 0.9
