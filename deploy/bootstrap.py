@@ -23,8 +23,10 @@ from ingest.records import LABELS
 if TYPE_CHECKING:  # they bring torch and more, 300 MB that an ingest process has no use for
     from alerts.auth import AuthSettings
     from alerts.policy import Policy
+    from graph.mirror import Mirror
     from scoring.engine import Scorer
     from scoring.model_store import Registry
+    from scoring.online.duty import Duty
 
 log = structlog.get_logger("ringwatch")
 
@@ -79,6 +81,34 @@ def engine(settings: Settings) -> Scorer:
         mapping=str(settings.mapping),
     )
     return RuleEngine()
+
+
+def duty(settings: Settings, mirror: Mirror | None) -> Duty:
+    """Who scores, and who is compared: what is promoted later takes over by itself.
+
+    Raises:
+        ModelRefused, RegistryError, ConfigError: as `engine`, for whoever is to score now.
+    """
+    from scoring.engine import Engine
+    from scoring.online.duty import Duty, Watched
+    from scoring.online.guard import Guard
+    from scoring.promotions import Role
+
+    models = registry(settings)
+    watches: dict[Role, Watched] = {"shadow": models.watch("shadow")}
+    if not settings.pinned:
+        watches["main"] = models.watch("main")
+
+    def load(role: Role) -> Scorer | None:
+        if role == "main":
+            found: Scorer = engine(settings)
+        elif (beside := models.current(role)) is None:
+            return None
+        else:
+            found = Engine.of(beside, settings.threads, settings.engine)
+        return Guard(found) if isinstance(found, Engine) else found
+
+    return Duty(load, mirror, watches)
 
 
 def registry(settings: Settings) -> Registry:

@@ -105,7 +105,7 @@ def ingest(
 @app.command()
 def score(group: Annotated[str, typer.Option(help="Consumer group of graph.events.")] = "scorer") -> None:
     """Score events: graph.events → fraud.scores, reading neighbourhoods from an in-memory mirror."""
-    from deploy.services import run_scorer
+    from deploy.scoring_process import run_scorer
 
     run_scorer(group)
 

@@ -1,4 +1,4 @@
-"""Ringwatch's own processes on a stack: ingest, scorer, alerts. Each runs until it is told to stop."""
+"""The alert service, and the graph's constraints. Ingest and scorer have files of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 from contextlib import suppress
 
-import faust
 import structlog
 
 from alerts.api import create_app
@@ -16,22 +15,14 @@ from alerts.outbox import Publish
 from alerts.services import AlertsSettings, open_services
 from deploy import bootstrap
 from deploy.config import ConfigError, Settings, settings
-from deploy.faust_options import faust_options
 from deploy.ports import listen
-from deploy.signals import patiently
 from deploy.web import Web
-from graph.mirror import Mirror
 from ingest.deadletter import DeadLetter
-from ingest.events import Transient
 from ingest.kafka import KafkaPublisher
 from ingest.records import Message, Record
-from scoring.app import ScorerSettings, build
-from scoring.feed import MirrorFeed
-from scoring.scorer import EventScorer
 
 log = structlog.get_logger("ringwatch")
 
-SWEEPER_ENDS_S = 5.0  # a chunk of the sweep takes 50 ms
 LOOK_S = 1.0  # how often the alert service looks whether its consumer lives
 
 
@@ -42,36 +33,6 @@ def init_graph(chosen: Settings) -> str:
         store.init()
         store.check()
     return f"The graph has the constraints and indexes of {chosen.mapping.name}"
-
-
-def run_scorer(group: str) -> None:
-    """One scorer process: hydrates its mirror, then follows the events.
-
-    Raises:
-        ConfigError: Faust has no word for one of the Kafka options.
-    """
-    bootstrap.logs(settings())
-    at, broker_options = bootstrap.connections(settings()), faust_options(settings().kafka_options)
-    engine = bootstrap.engine(settings())
-    with bootstrap.driver(settings()) as bolt:
-        store = bootstrap.store(settings(), bolt)
-        patiently(store.check)
-        schema = bootstrap.schema(settings())
-        mirror = Mirror(schema.windowed)
-        feed = MirrorFeed(at.kafka_bootstrap, store, mirror, settings().kafka_options)
-        feed.start()
-        while not feed.ready.wait(1.0):
-            if feed.failed is not None:
-                raise Transient(f"the mirror could not be hydrated: {feed.failed}")
-        datadir = settings().state_dir / "faust"
-        datadir.mkdir(parents=True, exist_ok=True)
-        chosen = ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir), broker_options=broker_options)
-        app = build(chosen, EventScorer(engine, mirror, schema.tables, settings().threshold), mirror, feed)
-        log.info("scoring", model=engine.model, mirror=mirror.owners)
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False, quiet=True)
-        worker.execute_from_commandline()  # ends the process
 
 
 def run_alerts() -> None:

@@ -6,9 +6,12 @@ Read once when an edge comes, not each time an event sees it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from msgspec import json
 from numpy.typing import NDArray
 
 from graph.adjacency_walk import Walked
@@ -105,6 +108,23 @@ class Sampler:
         sums = self._mirror.tally(events, lambda: self._cells.log_value, tallies.LOOK_BACK)
         far = tallies.tallies(sums, near.amount[:, 0])
         return np.concatenate([history.history(near), far], axis=1)
+
+
+_shared: WeakKeyDictionary[Mirror, dict[bytes, Sampler]] = WeakKeyDictionary()
+_sharing = Lock()
+
+
+def shared(mirror: Mirror, schema: FeatureSchema) -> Sampler:
+    """The one sampler of a mirror for this schema: models that read the same need not keep it twice.
+
+    The first of a schema reads every edge that is there, at some microseconds each, while the mirror is locked.
+    """
+    with _sharing:
+        of = _shared.setdefault(mirror, {})
+        key = json.encode(schema)
+        if key not in of:
+            of[key] = Sampler(mirror, schema)
+        return of[key]
 
 
 def past_names(schema: FeatureSchema) -> tuple[str, ...]:

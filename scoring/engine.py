@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -17,18 +18,19 @@ from graph.mirror import Mirror
 from graph.model import Caps, Event, Subgraph
 from scoring import registry, rules
 from scoring.baseline import Matrix
-from scoring.cells import Sampler
+from scoring.cells import Sampler, shared
 from scoring.columns import Columns, Floats, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
 from scoring.core.random_batch import Shape, random_batch
 from scoring.features import Features, compute
-from scoring.hybrid import HybridTrees
+from scoring.hybrid import HybridTrees, parsed
 from scoring.inference.choose import candidates, choose
 from scoring.inference.engines import InferenceEngine
+from scoring.manifest import BASELINE
 from scoring.registry import Manifest, Thresholds
-from scoring.rows import batch_of, rows_of
-from scoring.score import Contribution, strongest
+from scoring.rows import batch_of, names_of, rows_of
+from scoring.score import Contribution, Remark, strongest
 from scoring.words import RULE
 
 log = structlog.get_logger("engine")
@@ -37,12 +39,26 @@ COMPILED, AUTO = "compiled", "auto"
 SIZES, AROUND = (1, 16, 64), (130, 200)  # batches that engines are compared on: events, and nodes and edges of each
 
 
+Watched = Callable[[Callable[[], Matrix], Floats], None]  # a batch's rows, made when asked for, and its probabilities
+
+
+class NetworkFailed(Exception):
+    """A network gave no number for an event: score it by something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A calibrated probability (0 to 1) and the model, name@version, that gave it."""
+    """A calibrated probability (0 to 1) and the model, name@version, that gave it.
+
+    Attributes:
+        remark: what is out of the ordinary.
+        alert: probability from which an alert is due, where that is not the model's own threshold.
+    """
 
     probability: float
     model: str
+    remark: Remark | None = None
+    alert: float | None = None
 
 
 class Scorer(Protocol):
@@ -60,8 +76,11 @@ class Scorer(Protocol):
         """Score subgraphs, in their order."""
         ...
 
-    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
-        """Score events straight from the mirror's arrays, in their order; None where subgraphs have to be read."""
+    def score_events(self, events: Sequence[Event], caps: Caps | None = None) -> list[Scored] | None:
+        """Score events straight from the mirror's arrays, in their order; None where subgraphs have to be read.
+
+        `caps` are other ones than the model's, for a scorer that is behind.
+        """
         ...
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
@@ -99,6 +118,9 @@ class Engine:
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
         self._names = names
+        columns = len(names_of(manifest.features)) - 1
+        self._baseline = None if baseline is None else parsed(manifest, BASELINE, baseline, columns)
+        self.watched: Watched | None = None  # told of each batch, to compare it with what the model was trained on
         self._wanted = inference
         self._inference: InferenceEngine | None = None  # made when it is first needed: explaining needs none
 
@@ -121,7 +143,7 @@ class Engine:
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
         if self.manifest.features.past:
-            self._sampler = Sampler(mirror, self.manifest.features)
+            self._sampler = shared(mirror, self.manifest.features)
             relation = self.manifest.features.relations[0].name
             self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
         else:
@@ -143,29 +165,43 @@ class Engine:
             raise RuntimeError(f"{self.model} reads a long past: call read_from with the mirror before it scores")
         return self._sampler.past(events)
 
-    def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
-        """Score subgraphs, in their order.
+    def score(self, subgraphs: Sequence[Subgraph], fallback: bool = False) -> list[Scored]:
+        """Score subgraphs, in their order; by the baseline's trees alone where `fallback` says so.
 
         Raises:
             FeatureError: a subgraph breaks its contract.
+            NetworkFailed: the network gave no number, or there is no baseline to fall back to.
         """
         if not subgraphs:
             return []
-        return self._scored(*self._read(subgraphs))
+        return self._scored(*self._read(subgraphs), fallback)
 
-    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
+    def score_events(
+        self, events: Sequence[Event], caps: Caps | None = None, fallback: bool = False
+    ) -> list[Scored] | None:
         """See Scorer: what `score` says of the same subgraphs, which are never made."""
         if self._sampler is None:
             return None
         if not events:
             return []
-        return self._scored(*self._computed(self._sampler.columns(events, self.caps), events))
+        return self._scored(*self._computed(self._sampler.columns(events, caps or self.caps), events), fallback)
 
-    def _scored(self, features: Features, past: Matrix, batch: GraphBatch) -> list[Scored]:
+    def _scored(self, features: Features, past: Matrix, batch: GraphBatch, fallback: bool) -> list[Scored]:
+        made = cache(partial(rows_of, self.manifest.features, features, past))  # not every model needs them
+        if fallback:
+            if self._baseline is None:
+                raise NetworkFailed(f"{self.model} has no baseline to fall back to")
+            by_trees = self.manifest.baseline_calibration.probability(self._baseline.logit(made().graph))
+            return [Scored(float(p), self.model, "fallback") for p in by_trees]
         logit = self._logits(batch)
+        if not np.isfinite(logit).all():
+            raise NetworkFailed(f"{self.model} gave no number for {int((~np.isfinite(logit)).sum())} of {len(logit)}")
         if self._trees is not None:
-            logit = self._trees.blend(rows_of(self.manifest.features, features, past), logit)
-        return [Scored(float(p), self.model) for p in self.manifest.calibration.probability(logit)]
+            logit = self._trees.blend(made(), logit)
+        found = self.manifest.calibration.probability(logit)
+        if self.watched is not None:
+            self.watched(lambda: made().graph, found)
+        return [Scored(float(p), self.model) for p in found]
 
     def _logits(self, batch: GraphBatch) -> Floats:
         """What the network says of a batch [B], by whatever computes it here."""
@@ -236,7 +272,7 @@ class RuleEngine:
         """The rules' total of each; not a calibrated probability."""
         return [Scored(rules.total(rules.findings(subgraph, self._names)), self.model) for subgraph in subgraphs]
 
-    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
+    def score_events(self, events: Sequence[Event], caps: Caps | None = None) -> list[Scored] | None:
         """See Scorer: rules read subgraphs alone."""
         return None
 

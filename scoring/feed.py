@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from graph.adjacency import compile_walk
 from graph.mirror import Mirror
-from graph.model import Upsert, Watermark
+from graph.model import Event, Upsert, Watermark
 from graph.store import StoreRefused
 from graph.wire import unpacked
 from ingest.records import CHANGES
@@ -50,6 +50,7 @@ class MirrorFeed(threading.Thread):
         self.ready, self.stopping = threading.Event(), threading.Event()
         self.failed: BaseException | None = None
         self.applied = 0
+        self.heard: Callable[[Sequence[Upsert]], None] = lambda upserts: None  # told of what was applied, in its thread
         self._store, self._mirror = store, mirror
         self._marks: Watermarks | None = None
         self._consumer = Consumer(
@@ -68,6 +69,15 @@ class MirrorFeed(threading.Thread):
     def through(self) -> str:
         """The position the mirror has passed on every partition; empty while unknown."""
         return self._marks.through(time.monotonic()) if self._marks else ""
+
+    def arrived(self, event: Event) -> bool:
+        """Whether an event's own change is in the mirror, or will not be, however long one waits."""
+        return self._mirror.holds(event.id, event.pos) or self._mirror.forgot(event.id, event.time_ms)
+
+    def check(self) -> None:
+        """Raises RuntimeError: it has ended, and why."""
+        if self.failed is not None:
+            raise RuntimeError("the mirror stopped") from self.failed
 
     def run(self) -> None:
         """Hydrate, then follow until `stopping` is set."""
@@ -140,6 +150,8 @@ class MirrorFeed(threading.Thread):
         for at in range(0, len(upserts), BATCH):
             self._take(upserts[at : at + BATCH])
         self.applied += len(upserts)
+        if upserts and self.ready.is_set():
+            self.heard(upserts)
         for worker, partition, pos in marks:  # behind the upserts they speak of
             if self._marks is not None:
                 self._marks.put(worker, partition, pos, time.monotonic())

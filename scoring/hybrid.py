@@ -30,10 +30,10 @@ class HybridTrees:
         """
         self._slope, self._blend = manifest.calibration.slope, manifest.blend
         self._columns = names_of(manifest.features)
-        self._trees = _parsed(manifest, TREES, trees, len(self._columns))
+        self._trees = parsed(manifest, TREES, trees, len(self._columns))
         self._baseline = None
         if self._blend.baseline:
-            self._baseline = _parsed(manifest, BASELINE, baseline or "", len(self._columns) - 1)
+            self._baseline = parsed(manifest, BASELINE, baseline or "", len(self._columns) - 1)
 
     def blend(self, rows: Rows, logit: Floats) -> Floats:
         """Raw scores of events with these rows and this logit [B] of the network: [B]."""
@@ -61,7 +61,12 @@ class HybridTrees:
         return explained
 
 
-def _parsed(manifest: Manifest, name: str, text: str, columns: int) -> Boosted:
+def parsed(manifest: Manifest, name: str, text: str, columns: int) -> Boosted:
+    """Trees of a model folder that read so many columns.
+
+    Raises:
+        ModelRefused: they can't be read, or read other columns.
+    """
     try:
         trees = Boosted.parse(text)
     except Exception as error:  # LightGBM's own

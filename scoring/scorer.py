@@ -11,7 +11,7 @@ import msgspec
 from graph.mirror import Mirror
 from graph.model import Caps, Event, Subgraph, row_of, split_key
 from scoring.engine import Scored, Scorer
-from scoring.score import Contribution, Score
+from scoring.score import Contribution, Remark, Score
 from scoring.words import sentence
 
 
@@ -25,6 +25,27 @@ class Reader(Protocol):
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See graph.store.GraphStore.incomplete."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How events are to be scored, and what their scores say of it.
+
+    Attributes:
+        revision, provisional, read_at, remarks: see `Score`.
+        caps: how much of a neighbourhood is read, where that is not what the model asks for.
+        evidence: whether reasons, contributions and subgraph are gathered for those somebody may look at.
+    """
+
+    revision: int = 1
+    provisional: bool = False
+    read_at: str = ""
+    remarks: tuple[Remark, ...] = ()
+    caps: Caps | None = None
+    evidence: bool = True
+
+
+PLAINLY = Asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,67 +84,66 @@ class EventScorer:
         if isinstance(reader, Mirror):
             engine.read_from(reader)
 
-    def score(
-        self, events: Sequence[Event], revision: int = 1, provisional: bool = False, read_at: str = ""
-    ) -> list[Score]:
+    def score(self, events: Sequence[Event], asked: Asked = PLAINLY) -> list[Score]:
         """One Score per event, in their order.
 
         Evidence (reasons, contributions, subgraph) is gathered only where the probability may raise
         an alert: it costs several times the score itself.
         """
         there = [event for event in events if event.kind != "withdrawn"]
-        found = self._found(there) if there else _Found([])
-        evidence, each = self._evidence(there, found), iter(found.scored)
+        found = self._found(there, asked) if there else _Found([])
+        evidence, each = self._evidence(there, found, asked), iter(found.scored)
         scores = []
         for event in events:
-            if event.kind == "withdrawn":
-                probability, model = 0.0, self.engine.model
-            else:
-                scored = next(each)
-                probability, model = scored.probability, scored.model
-            amiss = (event.id, event.pos) in found.incomplete
-            plain = Score(
-                event, revision, provisional, probability, model, (), (), None, read_at, amiss, self._alert_from
-            )
-            if event.kind != "withdrawn" and self._shown(probability):
-                subgraph, contributions = next(evidence)
-                weighed = sentence(contributions, event)
-                reasons = (*self.engine.reasons(subgraph), *([weighed] if weighed else []))
-                plain = msgspec.structs.replace(
-                    plain, reasons=reasons, contributions=contributions, subgraph=subgraph
-                )
+            scored = Scored(0.0, self.engine.model) if event.kind == "withdrawn" else next(each)
+            plain = self._plain(event, scored, (event.id, event.pos) in found.incomplete, asked)
+            if event.kind != "withdrawn" and self._shown(scored, asked):
+                plain = self._shown_with(plain, *next(evidence))
             scores.append(plain)
         return scores
 
-    @property
-    def _alert_from(self) -> float:
-        return self.engine.thresholds.alert if self._threshold is None else self._threshold
+    def _plain(self, event: Event, scored: Scored, amiss: bool, asked: Asked) -> Score:
+        remarks = asked.remarks if scored.remark is None else (*asked.remarks, scored.remark)
+        return Score(
+            event, asked.revision, asked.provisional, scored.probability, scored.model, (), (), None, asked.read_at,
+            amiss, self._alert_from(scored), None, remarks,
+        )  # fmt: skip
 
-    def _shown(self, probability: float) -> bool:
-        return probability >= min(self.engine.thresholds.attach, self._alert_from)
+    def _shown_with(self, score: Score, subgraph: Subgraph, contributions: tuple[Contribution, ...]) -> Score:
+        weighed = sentence(contributions, score.event)
+        reasons = (*self.engine.reasons(subgraph), *([weighed] if weighed else []))
+        return msgspec.structs.replace(score, reasons=reasons, contributions=contributions, subgraph=subgraph)
 
-    def _found(self, events: Sequence[Event]) -> _Found:
+    def _alert_from(self, scored: Scored) -> float:
+        if self._threshold is not None:
+            return self._threshold
+        return self.engine.thresholds.alert if scored.alert is None else scored.alert
+
+    def _shown(self, scored: Scored, asked: Asked) -> bool:
+        return asked.evidence and scored.probability >= min(self.engine.thresholds.attach, self._alert_from(scored))
+
+    def _found(self, events: Sequence[Event], asked: Asked) -> _Found:
         """What is thought of events that are there.
 
         Where no row waits for anything, nobody has to know which rows are around an event, and the arrays of the
         mirror say the rest: no subgraph is made, which would take longer than the score.
         """
         if isinstance(self._reader, Mirror) and not self._reader.marked(1):
-            quick = self.engine.score_events(events)
+            quick = self.engine.score_events(events, asked.caps)
             if quick is not None:
                 return _Found(quick)
-        subgraphs = self._reader.subgraphs(events, self.engine.caps)
+        subgraphs = self._reader.subgraphs(events, asked.caps or self.engine.caps)
         return _Found(self.engine.score(subgraphs), subgraphs, self._incomplete(subgraphs))
 
     def _evidence(
-        self, events: Sequence[Event], found: _Found
+        self, events: Sequence[Event], found: _Found, asked: Asked
     ) -> Iterator[tuple[Subgraph, tuple[Contribution, ...]]]:
         """Subgraph and contributions of each event that somebody may look at."""
-        shown = [at for at, scored in enumerate(found.scored) if self._shown(scored.probability)]
+        shown = [at for at, scored in enumerate(found.scored) if self._shown(scored, asked)]
         if not shown:
             return iter(())
         if found.subgraphs is None:
-            subgraphs = self._reader.subgraphs([events[at] for at in shown], self.engine.caps)
+            subgraphs = self._reader.subgraphs([events[at] for at in shown], asked.caps or self.engine.caps)
         else:
             subgraphs = [found.subgraphs[at] for at in shown]
         return zip(subgraphs, self.engine.explain(subgraphs), strict=True)

@@ -11,7 +11,7 @@ from graph.model import Caps, EdgeUpsert, Event, Incomplete, Subgraph
 from scoring.engine import RuleEngine, Scored
 from scoring.registry import Thresholds
 from scoring.score import Contribution
-from scoring.scorer import EventScorer
+from scoring.scorer import Asked, EventScorer
 
 
 class ByAmount:
@@ -30,7 +30,7 @@ class ByAmount:
         self.batches.append(len(subgraphs))
         return [Scored(float(s.event.attributes["amount"] or 0) / 100, self.model) for s in subgraphs]
 
-    def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
+    def score_events(self, events: Sequence[Event], caps: Caps | None = None) -> list[Scored] | None:
         return None
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
@@ -88,8 +88,10 @@ def test_evidence_is_gathered_only_where_somebody_may_look(mirror: Mirror) -> No
 
 def test_a_score_says_how_it_came_about(mirror: Mirror) -> None:
     """Revision, provisional or not, and how far the graph was read."""
-    for score in EventScorer(ByAmount(), mirror).score([event(1, 1), event(2, 99)], 2, True, pos(7)):
+    asked = Asked(2, True, pos(7), ("unseen",))
+    for score in EventScorer(ByAmount(), mirror).score([event(1, 1), event(2, 99)], asked):
         assert (score.revision, score.provisional, score.read_at) == (2, True, pos(7))
+        assert score.remarks == ("unseen",)
         assert score.id == f"{score.event.id}@{score.event.pos}#2"
 
 
