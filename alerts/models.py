@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only where the type is spelt INTEGER.
@@ -79,6 +91,7 @@ class Superseded(Base):
     event_id: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[str]
     revision: Mapped[int]
+    provisional: Mapped[bool] = mapped_column(server_default=false())  # of those from before it was kept
     at_us: Mapped[int] = mapped_column(index=True)
 
 

@@ -92,16 +92,20 @@ class Intake:
         known: dict[str, Known] = {}
         ids: dict[str, int] = {}
         for part in _parts(events):
-            seen = select(Superseded.event_id, Superseded.position, Superseded.revision).where(
+            seen = select(
+                Superseded.event_id, Superseded.position, Superseded.revision, Superseded.provisional
+            ).where(
                 Superseded.tenant == self.tenant, Superseded.event_id.in_(part)
             )
-            for event, position, revision in await session.execute(seen):
-                known[event] = Known(position, revision, None)
-            there = select(Alert.event_id, Alert.id, Alert.position, Alert.revision, Alert.state).where(
+            for event, position, revision, provisional in await session.execute(seen):
+                known[event] = Known(position, revision, None, provisional)
+            there = select(
+                Alert.event_id, Alert.id, Alert.position, Alert.revision, Alert.state, Alert.provisional
+            ).where(
                 Alert.tenant == self.tenant, Alert.event_id.in_(part)
             )
-            for event, id, position, revision, state in await session.execute(there):
-                known[event] = Known(position, revision, State(state))
+            for event, id, position, revision, state, provisional in await session.execute(there):
+                known[event] = Known(position, revision, State(state), provisional)
                 ids[event] = id
         return known, ids
 
@@ -138,7 +142,8 @@ class Intake:
 
     def _superseded(self, score: Score) -> dict[str, Any]:
         name = {"tenant": self.tenant, "event_id": score.event.id}
-        return name | {"position": score.event.pos, "revision": score.revision, "at_us": self.clock_us()}
+        said = {"position": score.event.pos, "revision": score.revision, "provisional": score.provisional}
+        return name | said | {"at_us": self.clock_us()}
 
     def _count(self, newest: dict[str, Score], steps: dict[str, Step]) -> None:
         now_s = self.clock_us() / 1e6
@@ -154,7 +159,7 @@ def _newest(scores: Sequence[Score]) -> dict[str, Score]:
     for score in scores:
         check(score)
         held = newest.get(score.event.id)
-        if held is None or (held.event.pos, held.revision) < (score.event.pos, score.revision):
+        if held is None or held.rank < score.rank:
             newest[score.event.id] = score
     return newest
 

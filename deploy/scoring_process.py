@@ -49,7 +49,7 @@ def run_scorer(group: str) -> None:
         datadir.mkdir(parents=True, exist_ok=True)
         worker = WorkerSettings(at.kafka_bootstrap, group, str(datadir), broker_options=broker_options)
         log.info("scoring", model=duty.take()[0].model, mirror=mirror.owners)
-        _follow(build(worker, Work(scorer, duty, feed)))
+        follow(build(worker, Work(scorer, duty, feed)))
 
 
 def _hydrated(chosen: Settings, store: Neo4jStore, mirror: Mirror) -> MirrorFeed:
@@ -66,7 +66,7 @@ def _hydrated(chosen: Settings, store: Neo4jStore, mirror: Mirror) -> MirrorFeed
     return feed
 
 
-def _follow(app: faust.App) -> None:
+def follow(app: faust.App) -> None:
     """Until the process is told to end."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

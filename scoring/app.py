@@ -36,6 +36,7 @@ log = structlog.get_logger("scorer")
 LARGEST = 16_000_000  # bytes: a dead letter holds its record in base64; the topics have limits of their own
 LARGEST_EVENT = 4_000_000  # bytes of a record: twice that, as a score repeats it, fits into the topic
 LARGEST_SCORE = 8_000_000  # bytes of a score: beyond it goes without its evidence
+SILENT_S = 10.0  # a worker that is not heard of for so long loses its partitions (Faust: 60 s without a score)
 CRASHED = 70  # exit status EX_SOFTWARE: start me again
 _decoder = msgspec.json.Decoder(Event)
 _encode = msgspec.json.Encoder().encode
@@ -83,6 +84,9 @@ def build(settings: WorkerSettings, work: Work) -> faust.App:
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
+        broker_session_timeout=SILENT_S,
+        broker_heartbeat_interval=SILENT_S / 3,
+        broker_rebalance_timeout=SILENT_S,
         producer_acks=-1,
         producer_max_request_size=LARGEST,
         stream_wait_empty=False,

@@ -44,8 +44,12 @@ class Dumped(Protocol):
 class MirrorFeed(threading.Thread):
     """Reads every partition of `graph.changes` into a mirror. If it fails, `failed` holds why and it ends."""
 
-    def __init__(self, bootstrap: str, store: Dumped, mirror: Mirror, extra: Mapping[str, str] | None = None) -> None:
-        """`extra` are librdkafka settings (TLS, credentials)."""
+    def __init__(
+        self, bootstrap: str, store: Dumped, mirror: Mirror, extra: Mapping[str, str] | None = None,
+        look_back: int = LOOK_BACK,
+    ) -> None:  # fmt: skip
+        """`extra` are librdkafka settings (TLS, credentials); `look_back` records of each partition are read again."""
+        self._look_back = look_back
         super().__init__(name="mirror-feed", daemon=True)
         self.ready, self.stopping = threading.Event(), threading.Event()
         self.failed: BaseException | None = None
@@ -98,7 +102,7 @@ class MirrorFeed(threading.Thread):
         if not parts:
             raise RuntimeError(f"topic {CHANGES!r} does not exist: `ringwatch connect register` makes it")
         self._marks = Watermarks(len(parts))
-        starts = {part: max(low, end - LOOK_BACK) for part, (low, end) in self._ends(parts).items()}
+        starts = {part: max(low, end - self._look_back) for part, (low, end) in self._ends(parts).items()}
         self._consumer.assign([TopicPartition(CHANGES, part, start) for part, start in starts.items()])
         compile_walk()
         upserts = self._store.dump()
