@@ -1,0 +1,54 @@
+"""RuleSet: the rules of a file, under the bank's own names, asked of subgraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from graph.model import Caps, Event, Subgraph
+from scoring.rules.fields import Names
+from scoring.rules.finding import Finding, demanded, ranked
+from scoring.rules.rule import Rule
+from scoring.rules.view import View
+
+Read = Callable[[Sequence[Event], Caps], list[Subgraph]]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules whose relations are called as the bank calls them."""
+
+    names: Names
+    rules: tuple[Rule, ...]
+
+    def findings(self, subgraph: Subgraph) -> tuple[Finding, ...]:
+        """What the rules find, strongest first. Reads the subgraph alone."""
+        view = View(subgraph, self.names)
+        relation = view.event.relation
+        asked = (rule for rule in self.rules if not rule.events or relation in rule.events)
+        return ranked(finding for rule in asked if (finding := rule.find(view)) is not None)
+
+    @property
+    def demanding(self) -> RuleSet | None:
+        """Only the rules that raise an alert by themselves; None where there are none."""
+        rules = tuple(rule for rule in self.rules if rule.alert)
+        return RuleSet(self.names, rules) if rules else None
+
+    def asks(self, event: Event) -> bool:
+        """Whether a rule is asked of such events at all."""
+        return any(not rule.events or event.relation in rule.events for rule in self.rules)
+
+    def caps(self, caps: Caps) -> Caps:
+        """As much of a neighbourhood as these rules look at: fewer hops where they look no further."""
+        hops = max((rule.hops for rule in self.rules), default=0)
+        return Caps(caps.per_hop[:hops]) if hops < caps.hops else caps
+
+    def demands(self, events: Sequence[Event], read: Read, caps: Caps) -> list[str | None]:
+        """For each event the rule that asks for an alert, whatever the model says. None: none does.
+
+        Subgraphs are read only of events that a rule is asked of, and only as far as these rules look.
+        """
+        asked = [event for event in events if event.kind != "withdrawn" and self.asks(event)]
+        found = iter(read(asked, self.caps(caps)) if asked else [])
+        wanted = {(sub.event.id, sub.event.pos): demanded(self.findings(sub)) for sub in found}
+        return [wanted.get((event.id, event.pos)) for event in events]
