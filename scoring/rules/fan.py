@@ -12,7 +12,7 @@ from scoring.rules import words
 from scoring.rules.fields import Length, Name, Names
 from scoring.rules.finding import Finding
 from scoring.rules.rule import Graded
-from scoring.rules.view import View
+from scoring.rules.view import Edge, View
 
 
 class Fan(Graded):
@@ -36,7 +36,7 @@ class Fan(Graded):
         part = self.graded(len(senders))
         if not part:
             return None
-        left = [event, *view.at(self.relation, event.src, "out", self.within_ms)]
+        left: list[Edge] = [event, *view.at(self.relation, event.src, "out", self.within_ms)]
         sent, leaves = sum(map(view.amount, came)), sum(map(view.amount, left))
         if leaves < self.share * sent:
             return None

@@ -34,8 +34,13 @@ def length_ms(text: object) -> int:
     return int(found[1]) * LENGTHS_MS[found[2]]
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else (value,)
+def tupled(value: object) -> object:
+    """A TOML array as what can't be changed."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _some(value: object) -> object:
+    return tupled([value] if isinstance(value, str) else value)
 
 
 def _printable(text: str) -> str:
@@ -58,7 +63,7 @@ def misplaced(text: str, places: Collection[str]) -> str | None:
 
 
 Name = Annotated[str, Field(pattern=IDENTIFIER)]
-Relations = Annotated[tuple[Name, ...], BeforeValidator(_tuple, json_schema_input_type=str | list[str])]
+Relations = Annotated[tuple[Name, ...], BeforeValidator(_some, json_schema_input_type=str | list[str])]
 Length = Annotated[int, BeforeValidator(length_ms, json_schema_input_type=str)]  # held in milliseconds
 Strength = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]

@@ -14,7 +14,7 @@ from graph.schema import Relation
 from graph.toml_file import Problem, TomlError, listed, problems_of, read_toml
 from graph.toml_lines import Loc
 from scoring.rules.fan import Fan
-from scoring.rules.fields import KINDS, Names, Part
+from scoring.rules.fields import KINDS, Names, Part, tupled
 from scoring.rules.gathering import Gathering
 from scoring.rules.reported import Reported
 from scoring.rules.rule_set import RuleSet
@@ -31,16 +31,12 @@ class RulesError(Exception):
     """A rules file can't be used. Says file, line, field and what was expected."""
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 class RulesFile(Part):
     """The whole file: what the bank calls its relations, and the rules as they are written."""
 
     names: Names = Names()
     rule: Annotated[
-        tuple[Annotated[Kind, Field(discriminator="kind")], ...], BeforeValidator(_tuple), Field(min_length=1)
+        tuple[Annotated[Kind, Field(discriminator="kind")], ...], BeforeValidator(tupled), Field(min_length=1)
     ]
 
     @property
@@ -48,9 +44,21 @@ class RulesFile(Part):
         """The rules, under the bank's names."""
         return RuleSet(self.names, tuple(rule.named(self.names) for rule in self.rule))
 
+    def called(self, names: Names) -> RulesFile:
+        """The same rules for a bank that calls its relations differently."""
+        return self.model_copy(update={"names": names})
 
-def read(path: Path, relations: Iterable[Relation] | None = None) -> RulesFile:
+    def lacking(self, relations: Iterable[Relation]) -> set[str]:
+        """The words and relations its rules speak of that a mapping has not: rules that ask for them are silent."""
+        known = {relation.name for relation in relations}
+        named = {word for rule in self.rule for _, word in rule.relations()}
+        return {word for word in named if self.names.relation(word) not in known}
+
+
+def read(path: Path, relations: Iterable[Relation] | None = None, names: Names | None = None) -> RulesFile:
     """Read and validate rules; `relations` are those of the mapping they are for, where it is known.
+
+    With `names` the rules are for a bank that calls its relations so, whatever the file says.
 
     Raises:
         RulesError: it can't be read, is no rules file, or names a relation or an amount that the mapping has not;
@@ -64,6 +72,7 @@ def read(path: Path, relations: Iterable[Relation] | None = None) -> RulesFile:
         file = RulesFile.model_validate(data)
     except ValidationError as error:
         raise RulesError(listed(path, lines, [_placed(each) for each in problems_of(error)])) from error
+    file = file if names is None else file.called(names)
     wrong = [*_repeated(file), *(unknown(file, relations) if relations is not None else ())]
     if wrong:
         raise RulesError(listed(path, lines, wrong))

@@ -9,17 +9,13 @@ from pydantic import BeforeValidator, Field
 
 from graph.toml_lines import Loc
 from scoring.rules import words
-from scoring.rules.fields import Length, Names
+from scoring.rules.fields import Length, Names, tupled
 from scoring.rules.finding import Finding
 from scoring.rules.rule import Rule, asked_of
-from scoring.rules.step import Edge, Step
-from scoring.rules.view import View
+from scoring.rules.step import Step
+from scoring.rules.view import Edge, View
 
 Chain = tuple[Edge, ...]
-
-
-def _steps(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class Sequence(Rule):
@@ -34,7 +30,7 @@ class Sequence(Rule):
 
     kind: Literal["sequence"]
     within_ms: Length | None = Field(default=None, alias="within")
-    step: Annotated[tuple[Step, ...], BeforeValidator(_steps), Field(min_length=2, max_length=8)]
+    step: Annotated[tuple[Step, ...], BeforeValidator(tupled), Field(min_length=2, max_length=8)]
 
     def find(self, view: View) -> Finding | None:
         """See Rule: of several owners the one who has come farthest."""

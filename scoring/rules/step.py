@@ -6,12 +6,9 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from graph.model import Event, SubgraphEdge
 from scoring.rules import words
 from scoring.rules.fields import Count, Length, Name, Part, Strength, Text, Way, misplaced
-from scoring.rules.view import View
-
-Edge = SubgraphEdge | Event
+from scoring.rules.view import Edge, View
 
 
 class Step(Part):

@@ -7,13 +7,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from graph.model import Event, SubgraphEdge
 from graph.toml_lines import Loc
 from scoring.rules import words
 from scoring.rules.fields import End, Length, Name, Names, Way
 from scoring.rules.finding import Finding
 from scoring.rules.rule import Graded, asked_of
-from scoring.rules.view import View
+from scoring.rules.view import Edge, View
 
 Times = Annotated[float, Field(gt=1, le=1_000)]
 
@@ -59,7 +58,7 @@ class Velocity(Graded):
             return None
         event = view.event
         own = event.relation == relation and (event.src if way == "out" else event.dst) == node
-        counted: Sequence[SubgraphEdge | Event] = [*recent, event] if own else recent
+        counted: Sequence[Edge] = [*recent, event] if own else recent
         number = self._number(view, counted)
         share = self.graded(number) if self.measure == "count" else self._filled(number)
         usual = self._usual(view, edges[len(recent) :] if len(edges) > len(recent) else [])
@@ -67,23 +66,21 @@ class Velocity(Graded):
             return None
         return self.found(share, self._said(view, node, counted, usual))
 
-    def _number(self, view: View, edges: Sequence[SubgraphEdge | Event]) -> int:
+    def _number(self, view: View, edges: Sequence[Edge]) -> int:
         return len(edges) if self.measure == "count" else sum(map(view.amount, edges))
 
     def _filled(self, number: int) -> float:
         """Of a sum: how near it is to `full`, from `at_least` on."""
         return 0.0 if number < self.at_least else min(1.0, number / (self.full or self.at_least))
 
-    def _usual(self, view: View, older: Sequence[SubgraphEdge]) -> float:
+    def _usual(self, view: View, older: Sequence[Edge]) -> float:
         """What as long a time brought on average before the window, since the oldest edge in view; 0: nothing did."""
         if self.times_usual is None or not older:
             return 0.0
         past_ms = max(view.age_ms(edge) for edge in older) - self.within_ms
         return self._number(view, older) / max(1.0, past_ms / self.within_ms)
 
-    def _said(
-        self, view: View, node: str, edges: Sequence[SubgraphEdge | Event], usual: float
-    ) -> dict[str, str]:
+    def _said(self, view: View, node: str, edges: Sequence[Edge], usual: float) -> dict[str, str]:
         what = words.event(view.names.word(edges[0].relation))
         return {
             "count": str(len(edges)), "events": words.counted(len(edges), what), "node": words.node(node),

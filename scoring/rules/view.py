@@ -10,6 +10,8 @@ from graph.model import Event, Subgraph, SubgraphEdge
 from scoring.rules import words
 from scoring.rules.fields import End, Names, Way
 
+Edge = SubgraphEdge | Event
+
 
 class View:
     """The event and what was known before it. `now_ms` is the event's time; nothing else tells the time."""
@@ -50,16 +52,16 @@ class View:
             return self.users
         return (self.event.src if which == "source" else self.event.dst,)
 
-    def amount(self, edge: SubgraphEdge | Event) -> int:
+    def amount(self, edge: Edge) -> int:
         """Its amount, minor units; 0 where it has none."""
         value = edge.attributes.get(self.names.amount)
         return int(abs(value)) if isinstance(value, int | float) and isfinite(value) else 0
 
-    def money(self, amount: int, edges: Iterable[SubgraphEdge | Event]) -> str:
+    def money(self, amount: int, edges: Iterable[Edge]) -> str:
         """An amount in words, with the currency of the edges it is the sum of."""
         return words.money(amount, [edge.attributes.get(self.names.currency) for edge in edges])
 
-    def age_ms(self, edge: SubgraphEdge | Event) -> int:
+    def age_ms(self, edge: Edge) -> int:
         """How long before the event it was."""
         return self.now_ms - edge.time_ms
 
