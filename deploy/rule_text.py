@@ -49,7 +49,7 @@ def trial_json(found: Trial, command: str) -> str:
     """One JSON object, with figures in the one form."""
     told = head("rules", command) | {
         "bank": asdict(found.bank) | {"warm": WARM},
-        "figures": [msgspec.to_builtins(each) for each in figures(found)],
+        "figures": [_row(each) for each in figures(found)],
         "rules": [_fields(found, tally) for tally in found.tallies],
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
@@ -67,6 +67,11 @@ def figures(found: Trial) -> Iterator[Figure]:
         for what, value in (("precision", tally.precision), ("recall", found.recall(tally))):
             if value is not None:
                 yield figure(f"{what}@{name}", value, "share", better="higher")
+
+
+def _row(each: Figure) -> dict[str, object]:
+    row: dict[str, object] = msgspec.to_builtins(each)
+    return row | {"bar": each.bar, "better": each.better, "ok": each.ok}
 
 
 def _fields(found: Trial, tally: Tally) -> dict[str, object]:

@@ -64,6 +64,11 @@ class Fan(Graded):
         """The source's own edges."""
         return 1
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """See Rule."""
+        return frozenset((self.relation,))
+
     def relations(self) -> Iterator[tuple[Loc, str]]:
         """See Rule."""
         yield from super().relations()

@@ -62,6 +62,11 @@ class Gathering(Graded):
         """The target's own edges."""
         return 1
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """See Rule."""
+        return frozenset((self.relation,))
+
     def relations(self) -> Iterator[tuple[Loc, str]]:
         """See Rule."""
         yield from super().relations()

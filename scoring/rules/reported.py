@@ -47,6 +47,11 @@ class Reported(Rule):
             "ago": words.ago(min(view.age_ms(edge) for edge in bad)),
         })  # fmt: skip
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """See Rule: who is busy shows only in everything."""
+        return frozenset()
+
     def told(self, names: Names) -> str:
         """See Rule."""
         when = f" within {words.span(self.within_ms)}" if self.within_ms else ""

@@ -57,6 +57,14 @@ class Rule(Part):
         """How many hops from the event it looks."""
         return 2
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """The relations it has to see, beside owners and known frauds, to find whatever it would find; None: any.
+
+        It may find more where it sees nothing else: whoever reads no more asks again with everything.
+        """
+        return None
+
     def relations(self) -> Iterator[tuple[Loc, str]]:
         """The relations it names, and the field each stands in."""
         for at, relation in enumerate(self.on):

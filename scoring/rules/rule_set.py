@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graph.model import Caps, Event, Subgraph
 from scoring.rules.fields import Names
-from scoring.rules.finding import Finding, demanded, ranked
+from scoring.rules.finding import Finding, ranked
 from scoring.rules.rule import Rule
 from scoring.rules.view import View
-
-Read = Callable[[Sequence[Event], Caps], list[Subgraph]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,14 @@ class RuleSet:
         rules = tuple(rule for rule in self.rules if rule.alert)
         return RuleSet(self.names, rules) if rules else None
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """The relations these rules look at first, beside known frauds; None: any (see `Rule.reads`)."""
+        each = [rule.reads for rule in self.rules]
+        if any(relations is None for relations in each):
+            return None
+        return frozenset((self.names.owns,)).union(*(relations for relations in each if relations is not None))
+
     def asks(self, event: Event) -> bool:
         """Whether a rule is asked of such events at all."""
         return any(not rule.events or event.relation in rule.events for rule in self.rules)
@@ -42,13 +47,3 @@ class RuleSet:
         """As much of a neighbourhood as these rules look at: fewer hops where they look no further."""
         hops = max((rule.hops for rule in self.rules), default=0)
         return Caps(caps.per_hop[:hops]) if hops < caps.hops else caps
-
-    def demands(self, events: Sequence[Event], read: Read, caps: Caps) -> list[str | None]:
-        """For each event the rule that asks for an alert, whatever the model says. None: none does.
-
-        Subgraphs are read only of events that a rule is asked of, and only as far as these rules look.
-        """
-        asked = [event for event in events if event.kind != "withdrawn" and self.asks(event)]
-        found = iter(read(asked, self.caps(caps)) if asked else [])
-        wanted = {(sub.event.id, sub.event.pos): demanded(self.findings(sub)) for sub in found}
-        return [wanted.get((event.id, event.pos)) for event in events]

@@ -103,6 +103,11 @@ class Sequence(Rule):
         """See Rule: without `on`, events that may be one of its steps."""
         return self.on or tuple(dict.fromkeys(step.relation for step in self.step))
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """See Rule: the last step can only be the event."""
+        return frozenset(step.relation for step in self.step[:-1])
+
     def relations(self) -> Iterator[tuple[Loc, str]]:
         """See Rule."""
         yield from super().relations()

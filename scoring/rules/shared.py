@@ -72,6 +72,11 @@ class Shared(Rule):
             f"{words.span(self.within_ms)}"
         )
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """See Rule."""
+        return frozenset((self.relation,))
+
     def relations(self) -> Iterator[tuple[Loc, str]]:
         """See Rule."""
         yield from super().relations()

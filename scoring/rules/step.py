@@ -72,10 +72,10 @@ class Step(Part):
     def said(self, view: View, edge: Edge, user: str) -> str:
         """The step in words: whose edge it is, to what, and how long ago."""
         form = self.says or (self.FIRST if self.first else self.SAYS)
-        field = edge.attributes.get(view.names.field)
+        field, amount = edge.attributes.get(view.names.field), view.amount(edge)
         return form.format_map({
             "user": words.node(user), "node": words.node(self._own(edge)), "end": words.node(self._other(edge)),
-            "ago": words.ago(view.age_ms(edge)), "amount": view.money(view.amount(edge), [edge]),
+            "ago": words.ago(view.age_ms(edge)), "amount": view.money(amount, [edge]) if amount else "money",
             "field": field[:40] if isinstance(field, str) and field else "contact",
             "event": words.event(view.names.word(self.relation)),
         })  # fmt: skip

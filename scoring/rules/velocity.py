@@ -104,6 +104,11 @@ class Velocity(Graded):
         """An end's own edges are one hop away."""
         return 2 if self.of == "user" else 1
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """See Rule."""
+        return None if self.relation is None else frozenset((self.relation,))
+
     def relations(self) -> Iterator[tuple[Loc, str]]:
         """See Rule."""
         yield from super().relations()

@@ -34,9 +34,15 @@ class View:
         return [edge for edge in edges if edge.time_ms >= since_ms]
 
     def at(self, relation: str, node: str, way: Way, window_ms: int | None = None) -> list[SubgraphEdge]:
-        """Those that leave a node, or come in to it."""
+        """Those that leave a node, or come in to it.
+
+        Of the event's own ends those that were read from there: what the rest of the neighbourhood shows of them
+        beside that is left out, so that a finding is the same however far from the event was read.
+        """
         edges = self.within(relation, window_ms)
-        return [e for e in edges if e.src == node] if way == "out" else [e for e in edges if e.dst == node]
+        edges = [e for e in edges if e.src == node] if way == "out" else [e for e in edges if e.dst == node]
+        own = node in (self.event.src, self.event.dst)
+        return [edge for edge in edges if edge.hop == 1] if own else edges
 
     @property
     def users(self) -> tuple[str, ...]:
