@@ -22,7 +22,7 @@ def check(
 ) -> None:
     """Validate rules against a mapping; each rule in a sentence, or every problem with its line (status 2)."""
     from deploy.config import settings
-    from deploy.rule_text import sentence
+    from deploy.rule_text import sentence, summary
     from graph.mapping import Mapping
     from scoring.rules import read
 
@@ -30,10 +30,7 @@ def check(
     found = read(path, Mapping.load(chosen, settings().contacts_key()).relations)
     for rule in found.rules.rules:
         typer.echo(sentence(rule, found.names))
-    alerts = sum(rule.alert for rule in found.rule)
-    typer.echo(
-        f"{path.name}: {len(found.rule)} rules, {alerts or 'none'} of them an alert by itself; it fits the mapping"
-    )
+    typer.echo(summary(path.name, found))
 
 
 @rules_app.command("try")

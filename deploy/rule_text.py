@@ -9,14 +9,21 @@ import msgspec
 
 from deploy.figures import Figure, figure, head
 from deploy.rule_trial import WARM, Tally, Trial
-from scoring.rules import Names
+from scoring.rules import Names, RulesFile
 from scoring.rules.rule import Rule
+from scoring.rules.words import counted
 
 
 def sentence(rule: Rule, names: Names) -> str:
     """What a rule asks, and what comes of it."""
     alert = "; an alert by itself" if rule.alert else ""
     return f"{rule.name} ({rule.kind}, strength {rule.strength:g}{alert}): {rule.told(names)}"
+
+
+def summary(name: str, file: RulesFile) -> str:
+    """How many there are, once they fit."""
+    number, alerts = counted(len(file.rule), "rule"), sum(rule.alert for rule in file.rule)
+    return f"{name}: {number}, {alerts or 'none'} of them an alert by itself; it fits the mapping"
 
 
 def table(found: Trial) -> Iterator[str]:

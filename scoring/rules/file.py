@@ -24,7 +24,8 @@ from scoring.rules.velocity import Velocity
 
 SHIPPED = Path(__file__).with_name("default.toml")
 Kind = Velocity | Shared | Sequence | Fan | Gathering | Reported
-KIND_NAMES = tuple(get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(Kind))
+KIND_CLASSES = get_args(Kind)
+KIND_NAMES = tuple(get_args(kind.model_fields["kind"].annotation)[0] for kind in KIND_CLASSES)
 
 
 class RulesError(Exception):
@@ -130,6 +131,4 @@ def _placed(problem: Problem) -> Problem:
         return (*loc[:2], "kind"), f"is {given}: expected one of {', '.join(KIND_NAMES)}"
     if not inside and "extract tag" in said:
         return (*loc[:2], "kind"), f"is missing; give one of {', '.join(KIND_NAMES)}"
-    if not inside and said.startswith("says "):
-        return (*loc[:2], "says"), said.removeprefix("says ")
     return (*loc[:2], *inside), said

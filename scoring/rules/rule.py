@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from graph.toml_lines import Loc
 from scoring.rules import words
@@ -33,11 +33,12 @@ class Rule(Part):
     on: Relations = ()
     says: Text | None = None
 
-    @model_validator(mode="after")
-    def _sayable(self) -> Self:
-        if self.says is not None and (wrong := misplaced(self.says, self.PLACES)):
-            raise ValueError(f"says {wrong}")
-        return self
+    @field_validator("says")
+    @classmethod
+    def _sayable(cls, says: str | None) -> str | None:
+        if says is not None and (wrong := misplaced(says, cls.PLACES)):
+            raise ValueError(wrong)
+        return says
 
     def find(self, view: View) -> Finding | None:
         """What it finds; None where nothing is odd."""

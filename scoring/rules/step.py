@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from scoring.rules import words
 from scoring.rules.fields import Count, Length, Name, Part, Strength, Text, Way, misplaced
@@ -32,11 +32,12 @@ class Step(Part):
     strength: Strength | None = None
     says: Text | None = None
 
-    @model_validator(mode="after")
-    def _sayable(self) -> Self:
-        if self.says is not None and (wrong := misplaced(self.says, self.PLACES)):
-            raise ValueError(f"says {wrong}")
-        return self
+    @field_validator("says")
+    @classmethod
+    def _sayable(cls, says: str | None) -> str | None:
+        if says is not None and (wrong := misplaced(says, cls.PLACES)):
+            raise ValueError(wrong)
+        return says
 
     def matches(self, view: View, who: frozenset[str]) -> list[Edge]:
         """The edges that may be this step, oldest first, the event itself last."""

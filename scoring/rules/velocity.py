@@ -106,8 +106,9 @@ class Velocity(Graded):
 
     @property
     def reads(self) -> frozenset[str] | None:
-        """See Rule."""
-        return None if self.relation is None else frozenset((self.relation,))
+        """See Rule: without a relation those of its events."""
+        counted = (self.relation,) if self.relation is not None else self.on
+        return frozenset(counted) if counted else None
 
     def relations(self) -> Iterator[tuple[Loc, str]]:
         """See Rule."""
