@@ -8,6 +8,7 @@ from dataclasses import asdict
 import msgspec
 
 from deploy.figures import Figure, figure, head
+from deploy.rule_cost import TOGETHER
 from deploy.rule_trial import WARM, Tally, Trial
 from scoring.rules import Names, RulesFile
 from scoring.rules.rule import Rule
@@ -45,7 +46,11 @@ def table(found: Trial) -> Iterator[str]:
         if tally.example:
             yield f"{tally.name}: {tally.example}"
     whole, asking = found.us_per_event
-    yield f"{whole:.0f} µs an event, {asking:.0f} of them to ask the rules; simulated data promise nothing of yours"
+    yield f"{whole:.0f} µs an event, {asking:.0f} of them to ask the rules"
+    if found.alert_us is not None:
+        alone, together = found.alert_us
+        yield f"the alerts alone: {alone:.0f} µs an event, {together:.0f} in batches of {TOGETHER}"
+    yield "simulated data promise nothing of yours"
 
 
 def _share(value: float | None) -> str:
@@ -68,6 +73,8 @@ def figures(found: Trial) -> Iterator[Figure]:
     yield figure("frauds", found.frauds, "events")
     yield figure("us_per_event", found.us_per_event[0], "us")
     yield figure("us_per_event_asking", found.us_per_event[1], "us")
+    for size, took_us in zip((1, TOGETHER), found.alert_us or (), strict=False):
+        yield figure(f"us_per_event_alerting@{size}", took_us, "us")
     for tally in found.tallies:
         name = tally.name.replace(" ", "_")
         yield figure(f"fired@{name}", tally.fired, "events")

@@ -15,9 +15,10 @@ from pathlib import Path
 from deploy.demo import bank as demo
 from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.demo.training import change_of, demo_mapping
+from deploy.rule_cost import cost_us
 from graph.mapping import Mapping
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph
+from graph.model import Caps, Event
 from scoring.rules import Finding, Names, RuleSet, demanded, read, total
 
 WARM = 21  # days before the rules are asked: devices are known, and frauds are reported late
@@ -61,7 +62,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of it. `us_per_event` is the processor time of asking one event, subgraph included, and without."""
+    """What came of it.
+
+    Attributes:
+        us_per_event: processor time of asking all rules of one event, reading its subgraph included, and without.
+        alert_us: of asking only those that raise alerts by themselves, alone and in batches; see `deploy.rule_cost`.
+    """
 
     bank: Bank
     events: int
@@ -69,6 +75,7 @@ class Trial:
     episodes: int
     tallies: tuple[Tally, ...]
     us_per_event: tuple[float, float]
+    alert_us: tuple[float, float] | None
 
     def recall(self, tally: Tally) -> float | None:
         """Of the events that were fraud, the share a rule fired on; None where none was."""
@@ -84,9 +91,13 @@ def tried(path: Path, bank: Bank) -> Trial:
     mapping = demo_mapping()
     rules = read(path, mapping.relations, Names()).rules
     simulated = demo.Bank(BankSettings(seed=bank.seed, users=bank.users, days=WARM + bank.days))
-    clock = _Clock()
-    asked = list(_asked(simulated, mapping, rules, clock))
-    return _counted(bank, rules, asked, _truth(simulated, mapping), clock)
+    mirror, clock = Mirror(), _Clock()
+    asked = list(_asked(simulated, mapping, _Asking(rules, mirror, clock)))
+    tallies, frauds = _counted(rules, asked, _truth(simulated, mapping))
+    each = 1e6 / max(1, len(asked))
+    took = ((clock.reading_s + clock.asking_s) * each, clock.asking_s * each)
+    alerting = cost_us(rules, mirror, [event for event, _ in asked])
+    return Trial(bank, len(asked), frauds.total(), len(frauds), tallies, took, alerting)
 
 
 @dataclass(slots=True)
@@ -97,28 +108,39 @@ class _Clock:
     asking_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The rules, where they read, and the clock that is kept."""
+
+    rules: RuleSet
+    mirror: Mirror
+    clock: _Clock
+
+    def findings(self, event: Event) -> tuple[Finding, ...]:
+        """What they find of an event."""
+        if not self.rules.asks(event):
+            return ()
+        started = time.thread_time()
+        subgraph = self.mirror.subgraphs([event], self.rules.caps(Caps()))[0]
+        read_s = time.thread_time()
+        found = self.rules.findings(subgraph)
+        self.clock.reading_s += read_s - started
+        self.clock.asking_s += time.thread_time() - read_s
+        return found
+
+
 Asked = tuple[Event, tuple[Finding, ...]]
 
 
-def _asked(simulated: demo.Bank, mapping: Mapping, rules: RuleSet, clock: _Clock) -> Iterator[Asked]:
+def _asked(simulated: demo.Bank, mapping: Mapping, asking: _Asking) -> Iterator[Asked]:
     """Each new event behind the warm days, and what the rules found."""
-    mirror, caps, since_ms = Mirror(), rules.caps(Caps()), simulated.settings.start_ms + WARM * DAY_MS
+    since_ms = simulated.settings.start_ms + WARM * DAY_MS
     for number, row in enumerate(simulated.changes(), 1):
         plan = mapping.plan(change_of(row, number))
-        mirror.apply(plan.upserts)
+        asking.mirror.apply(plan.upserts)
         for event in plan.events:
             if event.kind == "new" and event.time_ms >= since_ms:
-                yield event, _findings(event, mirror, rules, caps, clock) if rules.asks(event) else ()
-
-
-def _findings(event: Event, mirror: Mirror, rules: RuleSet, caps: Caps, clock: _Clock) -> tuple[Finding, ...]:
-    started = time.thread_time()
-    subgraph: Subgraph = mirror.subgraphs([event], caps)[0]
-    read_s = time.thread_time()
-    found = rules.findings(subgraph)
-    clock.reading_s += read_s - started
-    clock.asking_s += time.thread_time() - read_s
-    return found
+                yield event, asking.findings(event)
 
 
 def _truth(simulated: demo.Bank, mapping: Mapping) -> dict[str, str]:
@@ -127,7 +149,8 @@ def _truth(simulated: demo.Bank, mapping: Mapping) -> dict[str, str]:
     return {f"{row.event_table}:{row.event_id}:{roles[row.event_table]}": row.episode for row in simulated.truth}
 
 
-def _counted(bank: Bank, rules: RuleSet, asked: Sequence[Asked], truth: dict[str, str], clock: _Clock) -> Trial:
+def _counted(rules: RuleSet, asked: Sequence[Asked], truth: dict[str, str]) -> tuple[tuple[Tally, ...], Counter[str]]:
+    """What each rule did, and what they come to together; and the frauds there were, by episode."""
     tallies = {rule.name: Tally(rule.name, rule.alert) for rule in rules.rules}
     together = [Tally("any of them", False), Tally(f"together from {ALERT_FROM:g}", False), Tally("alerts", True)]
     for event, found in asked:
@@ -138,8 +161,5 @@ def _counted(bank: Bank, rules: RuleSet, asked: Sequence[Asked], truth: dict[str
         for tally, held in zip(together, holds, strict=True):
             if held:
                 tally.count(episode)
-    frauds = Counter(truth[event.id] for event, _ in asked if event.id in truth)
-    each = 1e6 / max(1, len(asked))
-    took = ((clock.reading_s + clock.asking_s) * each, clock.asking_s * each)
     shown = together if rules.demanding else together[:-1]
-    return Trial(bank, len(asked), frauds.total(), len(frauds), (*tallies.values(), *shown), took)
+    return (*tallies.values(), *shown), Counter(truth[event.id] for event, _ in asked if event.id in truth)

@@ -49,6 +49,11 @@ class Rule(Part):
         raise NotImplementedError
 
     @property
+    def plain(self) -> str:
+        """The sentence it has where the file gives none."""
+        return self.SAYS
+
+    @property
     def events(self) -> tuple[str, ...]:
         """Relations whose events it is asked of; none: every event."""
         return self.on
@@ -81,7 +86,7 @@ class Rule(Part):
 
     def found(self, share: float, said: Mapping[str, str]) -> Finding:
         """A finding: the share of the rule's strength that it has, and what its sentence's places hold."""
-        return Finding(self.name, self.strength * share, (self.says or self.SAYS).format_map(said), self.alert)
+        return Finding(self.name, self.strength * share, (self.says or self.plain).format_map(said), self.alert)
 
 
 class Graded(Rule):

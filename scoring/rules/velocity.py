@@ -100,6 +100,11 @@ class Velocity(Graded):
         )
 
     @property
+    def plain(self) -> str:
+        """See Rule: a sum says what it comes to."""
+        return self.SAYS if self.measure == "count" else "{events} of {node} come to {sum} within {within}"
+
+    @property
     def hops(self) -> int:
         """An end's own edges are one hop away."""
         return 2 if self.of == "user" else 1

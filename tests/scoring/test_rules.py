@@ -144,8 +144,8 @@ def test_a_takeover_names_the_device_the_contact_and_the_money(build: Build) -> 
     ]  # fmt: skip
     paid = {"amount": 98_700, "currency": "CZK"}
     assert by_name(build("TRANSFER", "Account:A", "Account:9", rows, paid))["takeover"].sentence == (
-        "user 7 logged in on device 2 for the first time 5 hours ago, then changed the phone to contact 012345678…bcdef "
-        "30 minutes ago, and now sends 987.00 CZK to account 9"
+        "user 7 logged in on device 2 for the first time 5 hours ago, then changed the phone to contact "
+        "012345678…bcdef 30 minutes ago, and now sends 987.00 CZK to account 9"
     )
 
 

@@ -37,7 +37,7 @@ def alerts(folder: Path, text: str) -> RuleSet:
 
 @pytest.mark.parametrize("kind", ["velocity", "shared", "sequence", "fan", "gathering", "reported", ""])
 def test_what_is_demanded_is_what_the_whole_subgraph_says(tmp_path: Path, kind: str) -> None:
-    """Each kind alone, and all of them: reading less changes no alert. Also of edges that came after the first asking."""
+    """Each kind alone, and all of them: reading less changes no alert. Some edges come after the reader is made."""
     rules = alerts(tmp_path, EVERY.replace("at_least = 3", "at_least = 2"))
     rules = RuleSet(rules.names, tuple(rule for rule in rules.rules if kind in ("", rule.kind)))
     fired = 0

@@ -73,9 +73,9 @@ def test_velocity_of_another_relation_does_not_count_the_event(ask: Ask) -> None
 
 def test_velocity_adds_up_minor_units(ask: Ask) -> None:
     """100.00 three times and 50.00 are 350.00."""
-    text = VELOCITY.replace("at_least = 3", 'at_least = 35_000\nmeasure = "sum"\nsays = "{sum} from {node}"')
+    text = VELOCITY.replace("at_least = 3", 'at_least = 35_000\nmeasure = "sum"')
     event = ("TRANSFER", "Account:A", "Account:B", {"amount": 5_000})
-    assert ask(text, paid(3), event)[0].sentence == "350.00 from account A"
+    assert ask(text, paid(3), event)[0].sentence == "4 transfers of account A come to 350.00 within 1 hour"
     assert ask(text, paid(2), event) == []
 
 

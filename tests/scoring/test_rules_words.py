@@ -13,7 +13,8 @@ MINUTE_MS = 60_000
 @pytest.mark.parametrize(
     ("age_ms", "said"),
     [
-        (0, "just now"), (59_999, "less than a minute ago"), (MINUTE_MS, "1 minute ago"), (40 * MINUTE_MS, "40 minutes ago"),
+        (0, "just now"), (59_999, "less than a minute ago"), (MINUTE_MS, "1 minute ago"),
+        (40 * MINUTE_MS, "40 minutes ago"),
         (119 * MINUTE_MS, "119 minutes ago"), (120 * MINUTE_MS, "2 hours ago"), (71 * 60 * MINUTE_MS, "71 hours ago"),
         (72 * 60 * MINUTE_MS, "3 days ago"),
     ],
@@ -25,7 +26,10 @@ def test_ages_have_their_unit(age_ms: int, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "said"),
-    [("1h", "1 hour"), ("24h", "24 hours"), ("1d", "24 hours"), ("3d", "3 days"), ("90m", "90 minutes"), ("30s", "30 seconds")],
+    [
+        ("1h", "1 hour"), ("24h", "24 hours"), ("1d", "24 hours"), ("3d", "3 days"), ("90m", "90 minutes"),
+        ("30s", "30 seconds"),
+    ],
 )  # fmt: skip
 def test_a_window_is_said_as_it_is_written(written: str, said: str) -> None:
     """A day of it as hours: a calendar's day it is not."""
