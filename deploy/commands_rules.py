@@ -22,14 +22,17 @@ def check(
 ) -> None:
     """Validate rules against a mapping; each rule in a sentence, or every problem with its line (status 2)."""
     from deploy.config import settings
-    from deploy.rule_text import sentence, summary
+    from deploy.rule_text import hints, sentence, summary
     from graph.mapping import Mapping
     from scoring.rules import read
 
     path, chosen = file or settings().rules, mapping or settings().mapping
-    found = read(path, Mapping.load(chosen, settings().contacts_key()).relations)
+    bank = Mapping.load(chosen, settings().contacts_key())
+    found = read(path, bank.relations)
     for rule in found.rules.rules:
         typer.echo(sentence(rule, found.names))
+    for hint in hints(found.rules, bank):
+        typer.echo(f"hint: {hint}")
     typer.echo(summary(path.name, found))
 
 

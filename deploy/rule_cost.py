@@ -14,13 +14,13 @@ ALONE, TOGETHER = 2_000, 64  # events asked one by one; events in a micro-batch 
 MOST = 10_000  # events asked in batches
 
 
-def cost_us(rules: RuleSet, mirror: Mirror, events: Sequence[Event]) -> tuple[float, float] | None:
-    """Microseconds an event alone, and in batches; None where no rule raises alerts by itself, or nobody could ask."""
+def cost_us(rules: RuleSet, mirror: Mirror, events: Sequence[Event]) -> dict[int, float]:
+    """Microseconds an event by how many are asked together; none where no rule raises alerts by itself."""
     if rules.demanding is None or not events:
-        return None
+        return {}
     demands = Demands(rules, mirror, Caps())
     demands.of(events[:TOGETHER])  # compiles what it takes
-    return _us(demands, events[-ALONE:], 1), _us(demands, events[-MOST:], TOGETHER)
+    return {1: _us(demands, events[-ALONE:], 1), TOGETHER: _us(demands, events[-MOST:], TOGETHER)}
 
 
 def _us(demands: Demands, events: Sequence[Event], size: int) -> float:

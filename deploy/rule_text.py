@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from deploy.figures import Figure, figure, head
-from deploy.rule_cost import TOGETHER
-from deploy.rule_trial import WARM, Tally, Trial
-from scoring.rules import Names, RulesFile
+from graph.mapping import Mapping
+from scoring.rules import Names, RuleSet, RulesFile
 from scoring.rules.rule import Rule
 from scoring.rules.words import counted
+
+if TYPE_CHECKING:  # they bring torch, which checking a file has no use for
+    from deploy.rule_trial import Tally, Trial
 
 
 def sentence(rule: Rule, names: Names) -> str:
     """What a rule asks, and what comes of it."""
     alert = "; an alert by itself" if rule.alert else ""
     return f"{rule.name} ({rule.kind}, strength {rule.strength:g}{alert}): {rule.told(names)}"
+
+
+def hints(rules: RuleSet, mapping: Mapping) -> Iterator[str]:
+    """Rules that are never asked: the mapping scores no events of theirs."""
+    scored = {edge.relation for table in mapping.file.tables.values() for edge in table.edges if edge.event}
+    for rule in rules.rules:
+        if rule.events and scored.isdisjoint(rule.events):
+            yield (
+                f"{rule.name} is asked of {', '.join(rule.events)} alone, which the mapping does not score "
+                f"(event = true: {', '.join(sorted(scored))}), so it never fires"
+            )
 
 
 def summary(name: str, file: RulesFile) -> str:
@@ -31,7 +45,7 @@ def table(found: Trial) -> Iterator[str]:
     """A line for each rule, and one of its sentences."""
     bank = found.bank
     yield (
-        f"bank {bank.seed}: {bank.users:,} customers, {bank.days} days behind {WARM} to warm up: {found.events:,} "
+        f"bank {bank.seed}: {bank.users:,} customers, {bank.days} days behind {bank.warm} to warm up: {found.events:,} "
         f"events, {found.frauds:,} of them fraud, in {found.episodes:,} episodes"
     )
     width = max(len(tally.name) for tally in found.tallies)
@@ -47,9 +61,8 @@ def table(found: Trial) -> Iterator[str]:
             yield f"{tally.name}: {tally.example}"
     whole, asking = found.us_per_event
     yield f"{whole:.0f} µs an event, {asking:.0f} of them to ask the rules"
-    if found.alert_us is not None:
-        alone, together = found.alert_us
-        yield f"the alerts alone: {alone:.0f} µs an event, {together:.0f} in batches of {TOGETHER}"
+    for size, took_us in found.alert_us.items():
+        yield f"rules that are alerts: {took_us:.0f} µs an event, {size} asked together"
     yield "simulated data promise nothing of yours"
 
 
@@ -60,7 +73,7 @@ def _share(value: float | None) -> str:
 def trial_json(found: Trial, command: str) -> str:
     """One JSON object, with figures in the one form."""
     told = head("rules", command) | {
-        "bank": asdict(found.bank) | {"warm": WARM},
+        "bank": asdict(found.bank),
         "figures": [_row(each) for each in figures(found)],
         "rules": [_fields(found, tally) for tally in found.tallies],
     }
@@ -73,7 +86,7 @@ def figures(found: Trial) -> Iterator[Figure]:
     yield figure("frauds", found.frauds, "events")
     yield figure("us_per_event", found.us_per_event[0], "us")
     yield figure("us_per_event_asking", found.us_per_event[1], "us")
-    for size, took_us in zip((1, TOGETHER), found.alert_us or (), strict=False):
+    for size, took_us in found.alert_us.items():
         yield figure(f"us_per_event_alerting@{size}", took_us, "us")
     for tally in found.tallies:
         name = tally.name.replace(" ", "_")

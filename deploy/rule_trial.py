@@ -27,11 +27,12 @@ ALERT_FROM = 0.6  # as of `RuleEngine`: the rules' total from which they alert w
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """Which bank is simulated, and for how many days the rules are asked."""
+    """Which bank is simulated, and for how many days the rules are asked, behind how many to warm up."""
 
     seed: int
     users: int
     days: int
+    warm: int = WARM
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Trial:
 
     Attributes:
         us_per_event: processor time of asking all rules of one event, reading its subgraph included, and without.
-        alert_us: of asking only those that raise alerts by themselves, alone and in batches; see `deploy.rule_cost`.
+        alert_us: of asking only those that raise alerts by themselves, by how many are asked together.
     """
 
     bank: Bank
@@ -75,7 +76,7 @@ class Trial:
     episodes: int
     tallies: tuple[Tally, ...]
     us_per_event: tuple[float, float]
-    alert_us: tuple[float, float] | None
+    alert_us: dict[int, float]
 
     def recall(self, tally: Tally) -> float | None:
         """Of the events that were fraud, the share a rule fired on; None where none was."""
@@ -90,9 +91,10 @@ def tried(path: Path, bank: Bank) -> Trial:
     """
     mapping = demo_mapping()
     rules = read(path, mapping.relations, Names()).rules
-    simulated = demo.Bank(BankSettings(seed=bank.seed, users=bank.users, days=WARM + bank.days))
+    simulated = demo.Bank(BankSettings(seed=bank.seed, users=bank.users, days=bank.warm + bank.days))
     mirror, clock = Mirror(), _Clock()
-    asked = list(_asked(simulated, mapping, _Asking(rules, mirror, clock)))
+    since_ms = simulated.settings.start_ms + bank.warm * DAY_MS
+    asked = list(_asked(simulated, mapping, since_ms, _Asking(rules, mirror, clock)))
     tallies, frauds = _counted(rules, asked, _truth(simulated, mapping))
     each = 1e6 / max(1, len(asked))
     took = ((clock.reading_s + clock.asking_s) * each, clock.asking_s * each)
@@ -132,9 +134,8 @@ class _Asking:
 Asked = tuple[Event, tuple[Finding, ...]]
 
 
-def _asked(simulated: demo.Bank, mapping: Mapping, asking: _Asking) -> Iterator[Asked]:
-    """Each new event behind the warm days, and what the rules found."""
-    since_ms = simulated.settings.start_ms + WARM * DAY_MS
+def _asked(simulated: demo.Bank, mapping: Mapping, since_ms: int, asking: _Asking) -> Iterator[Asked]:
+    """Each new event from a time on, and what the rules found."""
     for number, row in enumerate(simulated.changes(), 1):
         plan = mapping.plan(change_of(row, number))
         asking.mirror.apply(plan.upserts)

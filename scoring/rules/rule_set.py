@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graph.model import Caps, Event, Subgraph
 from scoring.rules.fields import Names
@@ -17,13 +17,21 @@ class RuleSet:
 
     names: Names
     rules: tuple[Rule, ...]
+    _asked: dict[str, tuple[Rule, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def findings(self, subgraph: Subgraph) -> tuple[Finding, ...]:
         """What the rules find, strongest first. Reads the subgraph alone."""
         view = View(subgraph, self.names)
-        relation = view.event.relation
-        asked = (rule for rule in self.rules if not rule.events or relation in rule.events)
-        return ranked(finding for rule in asked if (finding := rule.find(view)) is not None)
+        found = (rule.find(view) for rule in self.of(view.event.relation))
+        return ranked(finding for finding in found if finding is not None)
+
+    def of(self, relation: str) -> tuple[Rule, ...]:
+        """The rules that are asked of such events."""
+        asked = self._asked.get(relation)
+        if asked is None:
+            asked = tuple(rule for rule in self.rules if not rule.events or relation in rule.events)
+            self._asked[relation] = asked
+        return asked
 
     @property
     def demanding(self) -> RuleSet | None:
@@ -41,7 +49,7 @@ class RuleSet:
 
     def asks(self, event: Event) -> bool:
         """Whether a rule is asked of such events at all."""
-        return any(not rule.events or event.relation in rule.events for rule in self.rules)
+        return bool(self.of(event.relation))
 
     def caps(self, caps: Caps) -> Caps:
         """As much of a neighbourhood as these rules look at: fewer hops where they look no further."""

@@ -61,7 +61,7 @@ class Velocity(Graded):
         counted: Sequence[Edge] = [*recent, event] if own else recent
         number = self._number(view, counted)
         share = self.graded(number) if self.measure == "count" else self._filled(number)
-        usual = self._usual(view, edges[len(recent) :] if len(edges) > len(recent) else [])
+        usual = self._usual(view, [edge for edge in edges if view.age_ms(edge) > self.within_ms])
         if not share or (self.times_usual is not None and (usual <= 0 or number < self.times_usual * usual)):
             return None
         return self.found(share, self._said(view, node, counted, usual))

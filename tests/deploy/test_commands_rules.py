@@ -41,6 +41,18 @@ def test_each_rule_is_told_in_a_sentence(tmp_path: Path) -> None:
     ]
 
 
+def test_a_rule_that_is_never_asked_is_told(tmp_path: Path) -> None:
+    """The demo bank scores no connections; it stops nothing."""
+    path = tmp_path / "mine.toml"
+    path.write_text(RULE.replace('"transfer"', '"connect"'))
+    answer = CliRunner().invoke(cli.app, ["rules", "check", str(path)])
+    assert answer.exit_code == 0
+    assert answer.stdout.splitlines()[1] == (
+        "hint: many is asked of CONNECT alone, which the mapping does not score (event = true: LOGIN, MODIFY, "
+        "TRANSFER), so it never fires"
+    )
+
+
 def test_the_shipped_rules_are_checked_where_none_are_named() -> None:
     """All six."""
     answer = CliRunner().invoke(cli.app, ["rules", "check"])
