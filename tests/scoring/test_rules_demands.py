@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from rulefiles import EVERY, VELOCITY, rules_of
-from test_rules_time import edges_of, event_of, history_of
+from rulefiles import EVERY, REPORTED, VELOCITY, rules_of
+from test_rules_time import START_MS, edges_of, event_of, history_of, position
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph
+from graph.model import Caps, EdgeUpsert, Event, LabelUpsert, Subgraph
 from scoring.rules import RuleSet, demanded
 from scoring.rules.demands import Demands
 
@@ -85,3 +85,16 @@ def test_rules_that_are_no_alert_are_not_asked(tmp_path: Path) -> None:
     events = [event_of(edge) for edge in edges_of(history)]
     assert Demands(rules_of(tmp_path, EVERY), reader, CAPS).of(events) == [None] * len(events)
     assert reader.asked == []
+
+
+def test_a_shop_with_a_reported_customer_is_no_alert(tmp_path: Path) -> None:
+    """Known frauds alone would say so; who is busy shows in everything, which is read before an alert is asked for."""
+    mirror = Mirror()
+    paid = [
+        EdgeUpsert(owner, position(n), START_MS + n, "TRANSFER", f"Account:{n}", "Account:shop", START_MS + n, {})
+        for n, owner in enumerate(f"rows:{n}:x" for n in range(18))
+    ]
+    mirror.apply([*paid[:17], LabelUpsert("told:3:label", position(3), START_MS + 3, "rows:3:x", True)])
+    demands = Demands(alerts(tmp_path, REPORTED), mirror, CAPS)
+    assert demands.of([event_of(paid[17])]) == [None]
+    assert demands.of([event_of(paid[9])]) == ["r"]  # nine customers make no shop
