@@ -34,8 +34,15 @@ class Demands:
         if isinstance(reader, Mirror) and relations is not None and self._rules.rules:
             self._first = Glimpses(reader, relations)
 
-    def of(self, events: Sequence[Event]) -> list[str | None]:
-        """For each event the rule that asks for an alert, whatever the model says; None: none does."""
+    def of(self, events: Sequence[Event], seen: Sequence[Subgraph] | None = None) -> list[str | None]:
+        """For each event the rule that asks for an alert, whatever the model says; None: none does.
+
+        `seen` are their subgraphs, where somebody read them already.
+        """
+        if not self._rules.rules:
+            return [None] * len(events)
+        if seen is not None:
+            return [demanded(self._rules.findings(subgraph)) for subgraph in seen]
         asked = [event for event in events if event.kind != "withdrawn" and self._rules.asks(event)]
         found = self._found(self._first, asked)
         if self._first is not self._reader:

@@ -14,6 +14,7 @@ from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, LabelUpsert, Subgraph
 from scoring.rules import RuleSet, demanded
 from scoring.rules.demands import Demands
+from scoring.rules.glimpse import Glimpses
 
 CAPS = Caps((16, 8))
 
@@ -98,3 +99,22 @@ def test_a_shop_with_a_reported_customer_is_no_alert(tmp_path: Path) -> None:
     demands = Demands(alerts(tmp_path, REPORTED), mirror, CAPS)
     assert demands.of([event_of(paid[17])]) == [None]
     assert demands.of([event_of(paid[9])]) == ["r"]  # nine customers make no shop
+
+
+def test_subgraphs_that_were_read_are_not_read_again(tmp_path: Path) -> None:
+    """Where rows wait for a refused record, the scorer has them."""
+    history, mirror = history_of(1), Mirror()
+    mirror.apply(history)
+    reader = Watched(mirror)
+    events = [event_of(edge) for edge in edges_of(history)]
+    demands = Demands(alerts(tmp_path, VELOCITY), reader, CAPS)
+    assert demands.of(events, mirror.subgraphs(events, CAPS)) == demands.of(events)
+    assert len(reader.asked) == 1
+
+
+def test_a_mirror_keeps_one_lane_however_often_models_change(tmp_path: Path) -> None:
+    """Each model that comes on duty asks anew."""
+    mirror, rules = Mirror(), alerts(tmp_path, VELOCITY + 'relation = "transfer"\n')
+    first, second = (Demands(rules, mirror, CAPS) for _ in range(2))
+    assert isinstance(first._first, Glimpses) and isinstance(second._first, Glimpses)
+    assert first._first._lane is second._first._lane
