@@ -16,6 +16,7 @@ from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
 from deploy.commands_model import model_app
 from deploy.commands_report import compare, evaluate
+from deploy.commands_rules import rules_app
 from deploy.commands_train import train
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
@@ -34,6 +35,7 @@ app.add_typer(model_app, name="model")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(mapping_app, name="mapping")
+app.add_typer(rules_app, name="rules")
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("ablate")(ablate)

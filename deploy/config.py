@@ -18,6 +18,7 @@ from deploy.stack.layout import Layout, Memory, Ports
 PREFIX = "RINGWATCH_"
 ROOT = Path(__file__).parent
 SHIPPED = ROOT.parent / "scoring" / "models" / "demo"  # the demo bank's model
+SHIPPED_RULES = ROOT.parent / "scoring" / "rules" / "default.toml"
 
 
 KEY_LENGTH = 16  # characters of a contact key at least
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     mapping: Path = ROOT / "demo" / "mapping.toml"
     models: Path | None = None  # the registry
     model: Path = SHIPPED  # where nothing is promoted; set, it wins over that
+    rules: Path = SHIPPED_RULES
     contact_key: SecretStr | None = None
     tenant: str = Field(default="bank", min_length=1, max_length=64)
 
@@ -104,7 +106,7 @@ class Settings(BaseSettings):
             raise ValueError(f"too short, give at least {KEY_LENGTH} random characters (openssl rand -hex 32)")
         return value
 
-    @field_validator("state_dir", "cache_dir", "mapping", "model", "models")
+    @field_validator("state_dir", "cache_dir", "mapping", "model", "models", "rules")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -118,6 +120,11 @@ class Settings(BaseSettings):
     def pinned(self) -> bool:
         """Whether RINGWATCH_MODEL is set: that folder scores, whatever is promoted."""
         return "model" in self.model_fields_set
+
+    @property
+    def own_rules(self) -> bool:
+        """Whether RINGWATCH_RULES is set: what such a file names, the mapping has to have."""
+        return "rules" in self.model_fields_set
 
     def stack_layout(self) -> Layout:
         """Where the local stack is."""

@@ -17,10 +17,11 @@ from scoring.core.backend import BackendMissing
 from scoring.outcome import OutcomeError
 from scoring.promotions import RegistryError
 from scoring.registry import ModelRefused
+from scoring.rules import RulesError
 
 EXPECTED = (
     AlertsError, BackendMissing, CannotVerify, ConfigError, IngestError, KafkaException, MappingError, ModelRefused,
-    OutcomeError, PortTaken, RegistryError, ServiceFailed, StackError, StoreError,
+    OutcomeError, PortTaken, RegistryError, RulesError, ServiceFailed, StackError, StoreError,
 )  # fmt: skip
 
 

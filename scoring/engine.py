@@ -16,7 +16,7 @@ from torch import Tensor
 
 from graph.mirror import Mirror
 from graph.model import Caps, Event, Subgraph
-from scoring import registry, rules
+from scoring import registry
 from scoring.baseline import Matrix
 from scoring.cells import Sampler, shared
 from scoring.columns import Columns, Floats, Reader
@@ -30,6 +30,7 @@ from scoring.inference.engines import InferenceEngine
 from scoring.manifest import BASELINE
 from scoring.registry import Manifest, Thresholds
 from scoring.rows import batch_of, names_of, rows_of
+from scoring.rules import RuleSet, shipped, total
 from scoring.score import Contribution, Remark, strongest
 from scoring.words import RULE
 
@@ -67,6 +68,7 @@ class Scorer(Protocol):
     model: str
     caps: Caps
     thresholds: Thresholds
+    rules: RuleSet
 
     def read_from(self, mirror: Mirror) -> None:
         """Say where more than a subgraph can be read of an event."""
@@ -99,7 +101,7 @@ class Engine:
         self,
         manifest: Manifest,
         network: EventNetwork,
-        names: rules.Names | None = None,
+        rule_set: RuleSet | None = None,
         trees: str | None = None,
         baseline: str | None = None,
         inference: str = COMPILED,
@@ -107,7 +109,8 @@ class Engine:
         """Take what `registry.load` gave: with trees it is a hybrid, of which the baseline may be a member.
 
         `inference` names what computes the network's logits, where it agrees with the network, which does so else;
-        `auto` is the fastest here for each size of batch (see `scoring.inference.choose`).
+        `auto` is the fastest here for each size of batch (see `scoring.inference.choose`). The rules, the shipped ones
+        where none are given, say why in sentences.
 
         Raises:
             ModelRefused: the trees are no trees, or read other columns than these features make.
@@ -117,7 +120,7 @@ class Engine:
         self._sampler: Sampler | None = None
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
-        self._names = names
+        self.rules = rule_set or shipped()
         columns = len(names_of(manifest.features)) - 1
         self._baseline = None if baseline is None else parsed(manifest, BASELINE, baseline, columns)
         self.watched: Watched | None = None  # told of each batch, to compare it with what the model was trained on
@@ -125,20 +128,28 @@ class Engine:
         self._inference: InferenceEngine | None = None  # made when it is first needed: explaining needs none
 
     @classmethod
-    def load(cls, folder: Path, threads: int = 1, inference: str = COMPILED) -> Engine:
-        """Load a model folder; `threads` sets torch's threads for the whole process, `inference` as of `Engine`.
+    def load(
+        cls, folder: Path, threads: int = 1, inference: str = COMPILED, rule_set: RuleSet | None = None
+    ) -> Engine:
+        """Load a model folder; `threads` sets torch's threads for the whole process, the others as of `Engine`.
 
         Raises:
             ModelRefused: the folder is not what its manifest says.
         """
-        return cls.of(registry.load(folder), threads, inference)
+        return cls.of(registry.load(folder), threads, inference, rule_set)
 
     @classmethod
-    def of(cls, loaded: registry.Loaded, threads: int = 1, inference: str = COMPILED) -> Engine:
-        """A model that was loaded; `threads` and `inference` as of `load`."""
+    def of(
+        cls,
+        loaded: registry.Loaded,
+        threads: int = 1,
+        inference: str = COMPILED,
+        rule_set: RuleSet | None = None,
+    ) -> Engine:
+        """A model that was loaded; the others as of `load`."""
         torch.set_num_threads(threads)
         manifest, network = loaded.manifest, loaded.network
-        return cls(manifest, network, trees=loaded.trees, baseline=loaded.baseline, inference=inference)
+        return cls(manifest, network, rule_set, loaded.trees, loaded.baseline, inference)
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
@@ -254,23 +265,23 @@ class Engine:
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         """What the rules say of it, strongest first."""
-        return tuple(finding.sentence for finding in rules.findings(subgraph, self._names))
+        return tuple(finding.sentence for finding in self.rules.findings(subgraph))
 
 
 class RuleEngine:
     """The rules alone, as a model called `rules`: what scores when no network is promoted."""
 
-    def __init__(self, caps: Caps | None = None, names: rules.Names | None = None) -> None:
-        """Use these caps (the default ones else) and names of relations."""
+    def __init__(self, caps: Caps | None = None, rule_set: RuleSet | None = None) -> None:
+        """Use these caps (the default ones else) and rules (else the shipped ones)."""
         self.model, self.caps, self.thresholds = "rules", caps or Caps(), Thresholds(alert=0.6, attach=0.3)
-        self._names = names
+        self.rules = rule_set or shipped()
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: rules read subgraphs alone."""
 
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
         """The rules' total of each; not a calibrated probability."""
-        return [Scored(rules.total(rules.findings(subgraph, self._names)), self.model) for subgraph in subgraphs]
+        return [Scored(total(self.rules.findings(subgraph)), self.model) for subgraph in subgraphs]
 
     def score_events(self, events: Sequence[Event], caps: Caps | None = None) -> list[Scored] | None:
         """See Scorer: rules read subgraphs alone."""
@@ -278,12 +289,12 @@ class RuleEngine:
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         """The rules that fired, by strength."""
-        found = (rules.findings(subgraph, self._names)[:top] for subgraph in subgraphs)
+        found = (self.rules.findings(subgraph)[:top] for subgraph in subgraphs)
         return [tuple(Contribution("feature", f"{RULE}{one.rule}", one.strength) for one in each) for each in found]
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         """What the rules say, strongest first."""
-        return tuple(finding.sentence for finding in rules.findings(subgraph, self._names))
+        return tuple(finding.sentence for finding in self.rules.findings(subgraph))
 
 
 def _weigh(gradient: Tensor, value: Tensor, mean: Tensor) -> list[list[float]]:

@@ -33,7 +33,8 @@ class Guard:
         self.model, self.caps, self.thresholds = engine.model, engine.caps, engine.thresholds
         self.drifted, self.failures = False, 0
         self._row, self._rests_until = 0, 0.0
-        self._rules = RuleEngine(engine.caps)
+        self.rules = engine.rules
+        self._rules = RuleEngine(engine.caps, engine.rules)
         self._mirror: Mirror | None = None
 
     @property
