@@ -94,9 +94,7 @@ class Sampler:
 
     def __init__(self, mirror: Mirror, schema: FeatureSchema) -> None:
         """Read from this mirror by this schema."""
-        self._mirror, self._cells = mirror, Cells(schema)
-        mirror.attach(self._cells)
-        mirror.index(schema.categories)
+        self._mirror, self._cells = mirror, _shared(mirror, schema)
 
     def columns(self, events: Sequence[Event], caps: Caps) -> Columns:
         """The events' subgraphs, as of each."""
@@ -110,20 +108,21 @@ class Sampler:
         return np.concatenate([history.history(near), far], axis=1)
 
 
-_shared: WeakKeyDictionary[Mirror, dict[bytes, Sampler]] = WeakKeyDictionary()
+_lanes: WeakKeyDictionary[Mirror, dict[bytes, Cells]] = WeakKeyDictionary()
 _sharing = Lock()
 
 
-def shared(mirror: Mirror, schema: FeatureSchema) -> Sampler:
-    """The one sampler of a mirror for this schema: models that read the same need not keep it twice.
+def _shared(mirror: Mirror, schema: FeatureSchema) -> Cells:
+    """The one lane of a mirror for this schema: models that read the same need not keep it twice.
 
     The first of a schema reads every edge that is there, at some microseconds each, while the mirror is locked.
     """
     with _sharing:
-        of = _shared.setdefault(mirror, {})
-        key = json.encode(schema)
+        of, key = _lanes.setdefault(mirror, {}), json.encode(schema)
         if key not in of:
-            of[key] = Sampler(mirror, schema)
+            of[key] = Cells(schema)
+            mirror.attach(of[key])
+            mirror.index(schema.categories)
         return of[key]
 
 

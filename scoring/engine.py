@@ -18,7 +18,7 @@ from graph.mirror import Mirror
 from graph.model import Caps, Event, Subgraph
 from scoring import registry
 from scoring.baseline import Matrix
-from scoring.cells import Sampler, shared
+from scoring.cells import Sampler
 from scoring.columns import Columns, Floats, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
@@ -154,7 +154,7 @@ class Engine:
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
         if self.manifest.features.past:
-            self._sampler = shared(mirror, self.manifest.features)
+            self._sampler = Sampler(mirror, self.manifest.features)
             relation = self.manifest.features.relations[0].name
             self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
         else:
