@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     purge_days: int = Field(default=30, ge=1, le=36_500)  # more than the bank's topics are kept
     ingest_host: str = "127.0.0.1"
     ingest_port: int = Field(default=9464, ge=0, le=65_535)  # health and metrics; 0: none
+    scorer_host: str = "127.0.0.1"
+    scorer_port: int = Field(default=9465, ge=0, le=65_535)  # health and metrics; 0: none
+    drift_limit: float = Field(default=1.0, ge=0)  # PSI of the score from which the trees score; 0: never
     threads: int = Field(default=1, ge=1, le=64)
     engine: Literal["auto", "compiled", "eager", "onnx"] = "compiled"  # what computes the network's logits
     log_format: Literal["console", "json"] = "console"

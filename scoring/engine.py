@@ -28,6 +28,7 @@ from scoring.hybrid import HybridTrees, parsed
 from scoring.inference.choose import candidates, choose
 from scoring.inference.engines import InferenceEngine
 from scoring.manifest import BASELINE
+from scoring.reference import Reference
 from scoring.registry import Manifest, Thresholds
 from scoring.rows import batch_of, names_of, rows_of
 from scoring.rules import RuleSet, shipped, total
@@ -124,6 +125,7 @@ class Engine:
         columns = len(names_of(manifest.features)) - 1
         self._baseline = None if baseline is None else parsed(manifest, BASELINE, baseline, columns)
         self.watched: Watched | None = None  # told of each batch, to compare it with what the model was trained on
+        self.reference: Reference | None = None  # what it read and said when it was made, where it brings that
         self._wanted = inference
         self._inference: InferenceEngine | None = None  # made when it is first needed: explaining needs none
 
@@ -149,7 +151,9 @@ class Engine:
         """A model that was loaded; the others as of `load`."""
         torch.set_num_threads(threads)
         manifest, network = loaded.manifest, loaded.network
-        return cls(manifest, network, rule_set, loaded.trees, loaded.baseline, inference)
+        engine = cls(manifest, network, rule_set, loaded.trees, loaded.baseline, inference)
+        engine.reference = loaded.reference
+        return engine
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""

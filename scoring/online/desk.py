@@ -119,11 +119,13 @@ class Desk:
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "scorer")  # an engine is for one thread
         self._made: dict[str, tuple[Scorer, EventScorer]] = {}
+        self._taken = 0  # events of the batch that is scored at the moment
+        self.turned_s = time.monotonic()  # when it last came round, or had nothing to do
 
     @property
     def in_hand(self) -> int:
         """Events that are not settled yet."""
-        return len(self.waiting) + len(self.provisional)
+        return len(self.waiting) + self._taken + len(self.provisional)
 
     async def put(self, item: Item) -> None:
         """Take an event, once there is room."""
@@ -142,6 +144,7 @@ class Desk:
                 await self._some.wait()
             if len(self.waiting) < self.settings.batch:
                 await asyncio.sleep(self.settings.within_s)
+            self.turned_s = time.monotonic()
             self._following.check()
             if await self._round():
                 nap_s = 0.0005
@@ -156,9 +159,11 @@ class Desk:
         self.load.observe(max(0.0, time.time() - oldest.written_s) if oldest else 0.0)
         taken = self.waiting.take(self.settings.batch, lambda item: self._ready(item, through, now_s))
         due = [item for item in self.provisional if item.event.pos <= through][: self.settings.batch]
+        self._taken = len(taken)
         for items in (*self._kinds(taken, through), due):
             if items:
                 await self._score(items, through)
+        self._taken = 0
         self._give_up(now_s)
         if taken or due:
             self._room.set()

@@ -50,6 +50,7 @@ class Duty:
             ModelRefused: a model is not what its manifest says; at the start it is not passed over.
         """
         self._load, self._mirror, self._watches = load, mirror, watches or {}
+        self.changed: Callable[[Role, Scorer | None], None] = lambda role, scorer: None  # told of each that takes over
         self.refused: str | None = None  # why the last change did not come about; None: it did
         self._now: dict[Role, Scorer | None] = {"main": self._ready("main")}
         self._next: dict[Role, Scorer | None] = {}
@@ -58,6 +59,12 @@ class Duty:
         if self._now["main"] is None:
             raise ValueError("nobody is to score: no model has the role 'main'")
 
+    def now(self) -> tuple[Scorer, Scorer | None]:
+        """Who scored the last batch, and who was compared."""
+        main = self._now["main"]
+        assert main is not None  # see _change
+        return main, self._now.get("shadow")
+
     def take(self) -> tuple[Scorer, Scorer | None]:
         """Who scores the next batch, and who is compared with it."""
         with self._lock:
@@ -65,10 +72,9 @@ class Duty:
                 before, self._now[role] = self._now.get(role), scorer
                 if before is not scorer:
                     log.info("on duty", role=role, model=_name(scorer), before=_name(before))
+                    self.changed(role, scorer)
             self._next.clear()
-            main = self._now["main"]
-            assert main is not None  # see look
-            return main, self._now.get("shadow")
+            return self.now()
 
     def look(self) -> None:
         """Load what was promoted since the last look."""

@@ -15,6 +15,7 @@ from scoring.score import Contribution
 log = structlog.get_logger("scorer")
 
 IN_A_ROW = 5  # failures after which the network is left alone
+TRIED = 4  # of so many batches a drifted network is asked one, beside the trees
 REST_S = 30.0  # for so long; then it is tried again
 Ask = Callable[[Sequence[int], bool], list[Scored] | None]  # events by their place; by the trees alone?
 
@@ -32,7 +33,7 @@ class Guard:
         self.engine, self._clock = engine, clock
         self.model, self.caps, self.thresholds = engine.model, engine.caps, engine.thresholds
         self.drifted, self.failures = False, 0
-        self._row, self._rests_until = 0, 0.0
+        self._row, self._rests_until, self._batches = 0, 0.0, 0
         self.rules = engine.rules
         self._rules = RuleEngine(engine.caps, engine.rules)
         self._mirror: Mirror | None = None
@@ -84,6 +85,7 @@ class Guard:
 
     def _asked(self, which: Sequence[int], ask: Ask, subgraph: Callable[[int], Subgraph]) -> list[Scored] | None:
         if self.fallen_back:
+            self._try(which, ask)
             return self._by_trees(which, ask, subgraph)
         try:
             found = ask(which, False)
@@ -94,6 +96,15 @@ class Guard:
             return [one for at in which for one in self._asked([at], ask, subgraph) or ()]
         self._row = 0
         return found
+
+    def _try(self, which: Sequence[int], ask: Ask) -> None:
+        """Ask a drifted network now and then, for whoever watches what it would say."""
+        self._batches += 1
+        if self.drifted and self._batches % TRIED == 0:
+            try:
+                ask(which, False)
+            except Exception as error:
+                log.warning("the drifted network failed", model=self.model, error=repr(error)[:300])
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
