@@ -1,4 +1,4 @@
-"""A scorer that ends itself at a step, for tests: `python scorer_process.py BOOTSTRAP GROUP FOLDER STEP NTH`.
+"""A scorer that ends itself at a step, for tests: `python scorer_process.py BOOTSTRAP GROUP FOLDER STEP NTH GIVE_UP_S`.
 
 Without a step (`-`) it runs until it is told to stop. The graph comes from `graph.changes` alone, and the rules score,
 so that no server but Kafka is needed.
@@ -21,7 +21,7 @@ from scoring.scorer import EventScorer
 KILLED = 9
 
 
-def main(bootstrap: str, group: str, folder: str, step: str, nth: str) -> None:
+def main(bootstrap: str, group: str, folder: str, step: str, nth: str, give_up_s: str) -> None:
     """Run."""
     left = int(nth)
 
@@ -37,7 +37,7 @@ def main(bootstrap: str, group: str, folder: str, step: str, nth: str) -> None:
     feed.start()
     if not feed.ready.wait(60):
         raise SystemExit(f"not hydrated: {feed.failed}")
-    settings = WorkerSettings(bootstrap, group, folder, DeskSettings(batch=16, patience_s=0.2, give_up_s=60.0))
+    settings = WorkerSettings(bootstrap, group, folder, DeskSettings(batch=16, patience_s=0.2, give_up_s=float(give_up_s)))
     duty = Duty(lambda role: RuleEngine() if role == "main" else None)
     work = Work(lambda engine: EventScorer(engine, mirror), duty, feed, passing=passing)
     follow(build(settings, work))

@@ -52,7 +52,7 @@ class Broker:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self.publisher = KafkaPublisher(bootstrap)
+        self.publisher = KafkaPublisher(bootstrap, {"log_level": "0"})
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self.last = int(time.time()) * 1_000  # a stack that is kept between runs has those of the runs before
 
@@ -76,7 +76,7 @@ class Broker:
         return {at.partition: at.offset for at in found if at.topic == EVENTS and at.offset >= 0}
 
     def ends(self, topic: str) -> dict[int, int]:
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "ends"})
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "ends", "log_level": 0})
         parts = consumer.list_topics(topic, timeout=20).topics[topic].partitions
         found = {part: consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=20)[1] for part in parts}
         consumer.close()
@@ -97,7 +97,9 @@ class Scores:
     """Scores byte for byte, by their id, as they come."""
 
     def __init__(self, bootstrap: str, since: dict[int, int]) -> None:
-        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "scores", "enable.auto.commit": False})
+        self._consumer = Consumer(
+            {"bootstrap.servers": bootstrap, "group.id": "scores", "enable.auto.commit": False, "log_level": 0}
+        )
         self._consumer.assign([TopicPartition(SCORES, part, offset) for part, offset in since.items()])
         self._found = defaultdict[str, list[bytes]](list)
 
@@ -143,8 +145,9 @@ def start(broker: Broker, tmp_path: Path) -> Iterator[Callable[..., subprocess.P
     """Starts scorers of a group; what still runs is ended."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def begin(group: str, step: str = "-", nth: int = 1) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(SCRIPT), broker.bootstrap, group, str(tmp_path), step, str(nth)]
+    def begin(group: str, step: str = "-", nth: int = 1, give_up_s: float = 60.0) -> subprocess.Popen[bytes]:
+        words = (broker.bootstrap, group, str(tmp_path), step, str(nth), str(give_up_s))
+        command = [sys.executable, str(SCRIPT), *words]
         log = (tmp_path / f"{len(running)}.log").open("wb")
         running.append(subprocess.Popen(command, stdout=log, stderr=log))
         return running[-1]
@@ -252,7 +255,7 @@ def test_a_record_that_is_no_event_and_one_that_is_too_large_stop_nothing(
     broker.publisher.publish([Message(EVENTS, b"bad", value) for value in bad])
     broker.publisher.publish([Message(EVENTS, large.id.encode(), encode(large))])
     wanted = {f"{each.id}@{each.pos}" for each in broker.commit(30)} | {f"{large.id}@{large.pos}"}
-    running = start(group)
+    running = start(group, give_up_s=5.0)
     until(lambda: wanted <= scores.final, "the good ones have their scores")
     until(lambda: len(list(read_all(broker.bootstrap, DEAD_LETTERS))) >= before + 4, "the bad ones are dead letters")
     assert ended(running) == 0
