@@ -23,7 +23,6 @@ from ingest.records import LABELS
 if TYPE_CHECKING:  # they bring torch and more, 300 MB that an ingest process has no use for
     from alerts.auth import AuthSettings
     from alerts.policy import Policy
-    from graph.mirror import Mirror
     from scoring.engine import Scorer
     from scoring.model_store import Registry
     from scoring.online.duty import Duty
@@ -111,8 +110,8 @@ def rules(settings: Settings) -> RuleSet:
     return file.rules
 
 
-def duty(settings: Settings, mirror: Mirror | None) -> Duty:
-    """Who scores, and who is compared: what is promoted later takes over by itself.
+def duty(settings: Settings) -> Duty:
+    """Who scores, and who is compared: what is promoted later takes over by itself. Tell it what to read (`read_from`).
 
     Raises:
         ModelRefused, RegistryError, ConfigError: as `engine`, for whoever is to score now.
@@ -136,7 +135,7 @@ def duty(settings: Settings, mirror: Mirror | None) -> Duty:
             found = Engine.of(beside, settings.threads, settings.engine, rules(settings))
         return Guard(found) if isinstance(found, Engine) else found
 
-    return Duty(load, mirror, watches)
+    return Duty(load, watches)
 
 
 def registry(settings: Settings) -> Registry:

@@ -32,6 +32,8 @@ from graph.sink import GraphSink
 from ingest.labels import decode_label
 from ingest.records import LABELS, Record
 from ingest.worker import Counters, Worker
+from scoring.engine import Scorer
+from scoring.online.duty import DutyWatch
 from scoring.scorer import EventScorer
 
 FIRST_ALERT_S = 30.0  # the demo's bar, from the start to the first alert
@@ -71,9 +73,9 @@ class Demo:
         """
         self.settings, self.options = settings, options
         self.mapping = bootstrap.mapping(settings)
-        self.engine = bootstrap.engine(settings)
         self.token = settings.token()
         self.mirror, self.stages = Mirror(), Stages()
+        self.duty = bootstrap.duty(settings)
         self.progress = Progress(time.monotonic())
         self.failed: BaseException | None = None
         self.worker: Worker | None = None
@@ -149,8 +151,9 @@ class Demo:
     def _ingest(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         try:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
-            scorer = EventScorer(self.engine, self.mirror, self.mapping.schema.tables, self.settings.threshold)
-            self.publisher = LocalPublisher(scorer, services.intake, loop, letters, self.stages)
+            self.duty.read_from(self.mirror)
+            self.publisher = LocalPublisher(self.duty, self._scorer, services.intake, loop, letters, self.stages)
+            DutyWatch(self.duty).start()
             compile_walk()
             self._replay = self._records()
             sink = GraphSink(self.mapping, self.mirror, "embedded")
@@ -159,6 +162,9 @@ class Demo:
                 self.worker.run()
         except BaseException as error:
             self.failed = error
+
+    def _scorer(self, engine: Scorer) -> EventScorer:
+        return EventScorer(engine, self.mirror, self.mapping.schema.tables, self.settings.threshold)
 
     def _records(self) -> Replay:
         options = self.options

@@ -69,7 +69,8 @@ def run_scorer(group: str) -> None:
         schema = bootstrap.schema(chosen)
         mirror = Mirror(schema.windowed)
         state.feed = _hydrated(chosen, store, mirror)
-        duty = bootstrap.duty(chosen, mirror)
+        duty = bootstrap.duty(chosen)
+        duty.read_from(mirror)
         monitor = watched(duty, chosen.drift_limit)
         state.feed.heard = monitor.heard
         metrics = ScorerMetrics(state.registry, duty, monitor, lambda: mirror.owners)

@@ -37,7 +37,8 @@ def main(bootstrap: str, group: str, folder: str, step: str, nth: str, give_up_s
     feed.start()
     if not feed.ready.wait(60):
         raise SystemExit(f"not hydrated: {feed.failed}")
-    settings = WorkerSettings(bootstrap, group, folder, DeskSettings(batch=16, patience_s=0.2, give_up_s=float(give_up_s)))
+    desk = DeskSettings(batch=16, patience_s=0.2, give_up_s=float(give_up_s))
+    settings = WorkerSettings(bootstrap, group, folder, desk)
     duty = Duty(lambda role: RuleEngine() if role == "main" else None)
     work = Work(lambda engine: EventScorer(engine, mirror), duty, feed, passing=passing)
     follow(build(settings, work))
