@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     ingest_port: int = Field(default=9464, ge=0, le=65_535)  # health and metrics; 0: none
     threads: int = Field(default=1, ge=1, le=64)
     engine: Literal["auto", "compiled", "eager", "onnx"] = "compiled"  # what computes the network's logits
+    reader: Literal["mirror", "neo4j"] = "mirror"  # what events are scored through
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

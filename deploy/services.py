@@ -18,15 +18,14 @@ from deploy import bootstrap
 from deploy.config import ConfigError, Settings, settings
 from deploy.faust_options import faust_options
 from deploy.ports import listen
+from deploy.reading import read_through
 from deploy.signals import patiently
 from deploy.web import Web
-from graph.mirror import Mirror
 from ingest.deadletter import DeadLetter
 from ingest.events import Transient
 from ingest.kafka import KafkaPublisher
 from ingest.records import Message, Record
 from scoring.app import ScorerSettings, build
-from scoring.feed import MirrorFeed
 from scoring.scorer import EventScorer
 
 log = structlog.get_logger("ringwatch")
@@ -45,10 +44,10 @@ def init_graph(chosen: Settings) -> str:
 
 
 def run_scorer(group: str) -> None:
-    """One scorer process: hydrates its mirror, then follows the events.
+    """One scorer process: hydrates its mirror, if it reads through one, then follows the events.
 
     Raises:
-        ConfigError: Faust has no word for one of the Kafka options.
+        ConfigError: Faust has no word for one of the Kafka options, or the model can't be scored through this reader.
     """
     bootstrap.logs(settings())
     at, broker_options = bootstrap.connections(settings()), faust_options(settings().kafka_options)
@@ -56,18 +55,16 @@ def run_scorer(group: str) -> None:
     with bootstrap.driver(settings()) as bolt:
         store = bootstrap.store(settings(), bolt)
         patiently(store.check)
-        schema = bootstrap.schema(settings())
-        mirror = Mirror(schema.windowed)
-        feed = MirrorFeed(at.kafka_bootstrap, store, mirror, settings().kafka_options)
+        graph, feed = read_through(settings(), at.kafka_bootstrap, store, engine)
         feed.start()
         while not feed.ready.wait(1.0):
             if feed.failed is not None:
-                raise Transient(f"the mirror could not be hydrated: {feed.failed}")
+                raise Transient(f"the graph could not be followed: {feed.failed}")
         datadir = settings().state_dir / "faust"
         datadir.mkdir(parents=True, exist_ok=True)
         chosen = ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir), broker_options=broker_options)
-        app = build(chosen, EventScorer(engine, mirror, schema.tables), mirror, feed)
-        log.info("scoring", model=engine.model, mirror=mirror.owners)
+        app = build(chosen, EventScorer(engine, graph, store.schema.tables), graph, feed)
+        log.info("scoring", model=engine.model, through=settings().reader)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False, quiet=True)

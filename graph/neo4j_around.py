@@ -90,7 +90,7 @@ class Around:
 
     def _read(self, events: Sequence[Event], look: Look, horizons: Horizons) -> tuple[int, Found | None]:
         """How many marks there are, and the rows; None where they would be too many."""
-        self._plan(look)
+        self.plan(look)
         most = MOST_ROWS if len(events) > 1 else 2**62
         given = {"events": [_event_row(event, horizons) for event in events], "most": most}
         try:
@@ -101,11 +101,12 @@ class Around:
             else:
                 self._planned.clear()  # it may be another one now, which has to plan again
             raise
-        found = dict(rows)
-        (marks,) = found.pop(None)
+        found: Found = {relation: edges for relation, edges in rows if relation is not None}
+        (marks,) = next(edges for relation, edges in rows if relation is None)
         return marks, None if sum(map(len, found.values())) >= most else found
 
-    def _plan(self, look: Look) -> None:
+    def plan(self, look: Look) -> None:
+        """Have Neo4j plan what this look reads with, once: on no events, in all the time that takes."""
         if look not in self._texts:
             self._texts[look] = cypher_read.around(self._schema, look)
         if look not in self._planned:

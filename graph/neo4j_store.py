@@ -169,6 +169,20 @@ class Neo4jStore:
         """See GraphStore.subgraphs."""
         return self.around(events, Look(caps)).subgraphs(events, caps)
 
+    @property
+    def schema(self) -> GraphSchema:
+        """What it was opened with."""
+        return self._schema
+
+    def prepare(self, look: Look) -> None:
+        """Have the reading of this look planned, before the first event waits for it.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        with Faults():
+            self._around.plan(look)
+
     def around(self, events: Sequence[Event], look: Look) -> Mirror:
         """What is looked at around these events, in a mirror of its own: see `graph.neo4j_around.Around.mirror`.
 

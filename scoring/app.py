@@ -10,22 +10,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import faust
 import msgspec
 import structlog
 
-from graph.mirror import Mirror
 from graph.model import Event
 from ingest.deadletter import DeadLetter
+from ingest.events import Transient
 from ingest.records import DEAD_LETTERS, EVENTS, SCORES, Record
-from scoring.feed import MirrorFeed
-from scoring.score import Score
+from ingest.worker import BACKOFF_S
 from scoring.scorer import EventScorer
 
 log = structlog.get_logger("scorer")
@@ -34,6 +35,31 @@ LARGEST = 16_000_000  # bytes: a dead letter holds its record in base64; the top
 CRASHED = 70  # exit status EX_SOFTWARE: start me again
 _decoder = msgspec.json.Decoder(Event)
 _encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
+
+class Arrivals(Protocol):
+    """The graph that events are scored by: a mirror, or Neo4j itself."""
+
+    def absent(self, events: Sequence[Event]) -> list[Event]:
+        """Of these events those whose own change is not there (yet), and will be.
+
+        Raises:
+            Transient: no answer; ask again.
+        """
+        ...
+
+
+class Feed(Protocol):
+    """How far the graph is: what reads `graph.changes`. If it fails, `failed` holds why."""
+
+    ready: threading.Event
+    failed: BaseException | None
+
+    @property
+    def through(self) -> str:
+        """The position that everything before is in the graph; empty while unknown."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +70,7 @@ class ScorerSettings:
         batch: events in a micro-batch at most, `within_s` how long to wait for more than one.
         patience_s: how long an event waits for the stream to pass its position before it is scored
             provisionally; `give_up_s` how long for its own change, and for the final score.
+        outage_s: how long the graph may give no answer before the process ends, to be started again.
     """
 
     bootstrap: str
@@ -52,11 +79,12 @@ class ScorerSettings:
     within_s: float = 0.005
     patience_s: float = 0.5
     give_up_s: float = 30.0
+    outage_s: float = 300.0
     datadir: str = "."
     broker_options: dict[str, Any] = field(default_factory=dict)
 
 
-def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed) -> faust.App:
+def build(settings: ScorerSettings, scorer: EventScorer, graph: Arrivals, feed: Feed) -> faust.App:
     """The app, ready for a `faust.Worker`. Its topics must exist (Faust ignores one that does not)."""
     app = faust.App(
         settings.group,
@@ -76,7 +104,7 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
         "key_type": bytes, "key_serializer": "raw", "value_type": bytes, "value_serializer": "raw"
     }  # fmt: skip
     events, scores, letters = (app.topic(name, **raw) for name in (EVENTS, SCORES, DEAD_LETTERS))
-    handler = _Handler(settings, scorer, mirror, feed, scores, letters)
+    handler = _Handler(settings, scorer, graph, feed, scores, letters)
 
     @app.agent(events, concurrency=1)
     async def score(stream: Any) -> None:  # a faust.Stream; its type lacks take_events
@@ -87,12 +115,12 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
 
 
 class _Handler:
-    """One batch: wait for the mirror, score, publish, and wait for the broker's word."""
+    """One batch: wait for the graph, score, publish, and wait for the broker's word."""
 
     def __init__(
-        self, settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed, scores: Any, letters: Any
+        self, settings: ScorerSettings, scorer: EventScorer, graph: Arrivals, feed: Feed, scores: Any, letters: Any
     ) -> None:
-        self._settings, self._scorer, self._mirror, self._feed = settings, scorer, mirror, feed
+        self._settings, self._scorer, self._graph, self._feed = settings, scorer, graph, feed
         self._scores, self._letters = scores, letters
 
     async def handle(self, batch: Sequence[Any]) -> None:
@@ -122,8 +150,8 @@ class _Handler:
     async def _handle(self, batch: list[tuple[Event, dict[str, bytes]]]) -> None:
         started = time.perf_counter()
         await self._until(self._feed.ready.is_set, self._settings.give_up_s * 10)
-        if not await self._until(lambda: all(self._arrived(event) for event, _ in batch), self._settings.give_up_s):
-            log.warning("scoring without the events' own changes: they are not in the mirror", events=len(batch))
+        if absent := await self._absent([event for event, _ in batch]):
+            log.warning("scoring without the events' own changes: they are not in the graph", events=len(absent))
         arrived = time.perf_counter()
         farthest = max(event.pos for event, _ in batch)
         final = await self._until(lambda: self._feed.through >= farthest, self._settings.patience_s)
@@ -144,15 +172,43 @@ class _Handler:
         else:
             log.warning("scores stay provisional: the stream does not pass their position", pos=farthest)
 
-    def _arrived(self, event: Event) -> bool:
-        return self._mirror.holds(event.id, event.pos) or self._mirror.forgot(event.id, event.time_ms)
+    async def _absent(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events whose own changes did not come within the time they have. An outage of the graph is none of it."""
+        waited_s, wait_s = 0.0, 0.0005
+        while events := await self._patiently(partial(self._graph.absent, events)):
+            if waited_s > self._settings.give_up_s:
+                return events
+            self._look_at_feed()
+            await asyncio.sleep(wait_s)
+            waited_s, wait_s = waited_s + wait_s, min(wait_s * 1.5, 0.01)
+        return ()
 
-    async def _until(self, holds: object, limit_s: float) -> bool:
-        assert callable(holds)
+    async def _patiently(self, ask: Callable[[], T]) -> T:
+        """What the graph says, asked in a thread; where it gives no answer, asked again after a while.
+
+        Raises:
+            Transient: the outage lasts. The process ends, and the batch, which nobody acknowledged, comes again.
+        """
+        first_s, attempt = time.monotonic(), 0
+        while True:
+            try:
+                return await asyncio.to_thread(ask)
+            except Transient as error:
+                if time.monotonic() - first_s > self._settings.outage_s:
+                    raise
+                wait_s = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
+                attempt += 1
+                log.warning("the graph gives no answer, trying again", in_s=wait_s, error=str(error)[:300])
+                await asyncio.sleep(wait_s)
+
+    def _look_at_feed(self) -> None:
+        if self._feed.failed is not None:
+            raise RuntimeError("graph.changes can't be followed any more") from self._feed.failed
+
+    async def _until(self, holds: Callable[[], bool], limit_s: float) -> bool:
         deadline, wait_s = time.monotonic() + limit_s, 0.0005
         while not holds():
-            if self._feed.failed is not None:
-                raise RuntimeError("the mirror stopped") from self._feed.failed
+            self._look_at_feed()
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(wait_s)
@@ -162,7 +218,7 @@ class _Handler:
     async def _send(self, batch: list[tuple[Event, dict[str, bytes]]], revision: int, provisional: bool) -> None:
         read_at = self._feed.through
         events = [event for event, _ in batch]
-        scored: list[Score] = await asyncio.to_thread(self._scorer.score, events, revision, provisional, read_at)
+        scored = await self._patiently(lambda: self._scorer.score(events, revision, provisional, read_at))
         sent = [
             await self._scores.send(key=score.event.id.encode(), value=_encode(score), headers=headers)
             for score, (_, headers) in zip(scored, batch, strict=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from graph.adjacency_walk import Walked
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, split_key
+from graph.model import Caps, EdgeUpsert, Event, Look, split_key
 from scoring import history, tallies
 from scoring.columns import UNKNOWN, Columns, Floats, Ints, Reader
 from scoring.schema import FeatureSchema
@@ -105,6 +105,13 @@ class Sampler:
         sums = self._mirror.tally(events, lambda: self._cells.log_value, tallies.LOOK_BACK)
         far = tallies.tallies(sums, near.amount[:, 0])
         return np.concatenate([history.history(near), far], axis=1)
+
+
+def look_of(schema: FeatureSchema, caps: Caps) -> Look:
+    """What `columns` and `past` read around an event, for a reader that has to fetch it first."""
+    if not schema.past:
+        return Look(caps)
+    return Look(caps, history.LOOK_BACK.per_hop[0], tallies.LOOK_BACK, bool(schema.categories))
 
 
 def past_names(schema: FeatureSchema) -> tuple[str, ...]:

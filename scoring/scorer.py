@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph, row_of, split_key
+from graph.model import Caps, Event, Look, Subgraph, row_of, split_key
 from scoring.engine import Scored, Scorer
 from scoring.score import Contribution, Score
 from scoring.words import sentence
 
 
 class Reader(Protocol):
-    """Whatever reads subgraphs: the mirror, or Neo4j itself."""
+    """Whatever reads subgraphs: a mirror."""
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """See graph.store.GraphStore.subgraphs."""
@@ -24,6 +24,19 @@ class Reader(Protocol):
 
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See graph.store.GraphStore.incomplete."""
+        ...
+
+
+@runtime_checkable
+class Surroundings(Protocol):
+    """Whatever has to fetch what a batch is scored by: Neo4j."""
+
+    def around(self, events: Sequence[Event], look: Look) -> Mirror:
+        """What is looked at around these events, in a mirror of its own, with the marks of its rows.
+
+        Raises:
+            StoreUnavailable: no answer in time; try again.
+        """
         ...
 
 
@@ -42,13 +55,17 @@ class EventScorer:
     Whether a score is incomplete is no part of that: it says what is amiss at the moment of scoring.
     """
 
-    def __init__(self, engine: Scorer, reader: Reader, tables: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self, engine: Scorer, reader: Reader | Surroundings, tables: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         """The engine's caps decide how much of a neighbourhood is read; `tables` names, by label, those whose
         rows say something of its nodes (`GraphSchema.tables`).
         """
-        self.engine, self._reader, self._tables = engine, reader, tables or {}
-        if isinstance(reader, Mirror):
-            engine.read_from(reader)
+        self.engine, self._tables = engine, tables or {}
+        self._fetched_from = reader if isinstance(reader, Surroundings) else None
+        self._reader: Reader = Mirror() if isinstance(reader, Surroundings) else reader
+        if isinstance(self._reader, Mirror):
+            engine.read_from(self._reader)
 
     def score(
         self, events: Sequence[Event], revision: int = 1, provisional: bool = False, read_at: str = ""
@@ -57,8 +74,14 @@ class EventScorer:
 
         Evidence (reasons, contributions, subgraph) is gathered only where the probability may raise
         an alert: it costs several times the score itself.
+
+        Raises:
+            StoreUnavailable: what the events are scored by could not be fetched in time; try again.
         """
         there = [event for event in events if event.kind != "withdrawn"]
+        if there and self._fetched_from is not None:
+            self._reader = fetched = self._fetched_from.around(there, self.engine.look)
+            self.engine.read_from(fetched)
         found = self._found(there) if there else _Found([])
         evidence, each = self._evidence(there, found), iter(found.scored)
         scores = []
