@@ -99,10 +99,14 @@ def _knows(pos: str, known: str) -> str:
 
 
 def _counts(x: str) -> str:
-    """Known to the event (see `graph.asof.Cut`), and neither closed nor emptied by then."""
+    """Known to the event (see `graph.asof.Cut`), and neither closed nor emptied by then.
+
+    Neo4j reads one property after the other, with a commit in between if one comes: what closes a version may show by
+    half. It is being written now, so no event that is scored for good had heard of it (a null here is "not yet").
+    """
     pos = POS.format(x=x)
     ends = [(f"{x}._closed_pos", f"{x}._closed_ms"), (f"{x}._floor_pos", f"{x}._floor_ms")]
-    open_ = " AND ".join(f"CASE WHEN {end} IS NULL THEN true ELSE NOT ({_knows(end, ms)}) END" for end, ms in ends)
+    open_ = " AND ".join(f"coalesce(NOT ({_knows(end, ms)}), true)" for end, ms in ends)
     return f"{_knows(pos, f'{x}._known')} AND {open_}"
 
 

@@ -34,6 +34,7 @@ from graph.model import (
 from graph.neo4j_driver import query
 from graph.neo4j_keep import Keep
 from graph.schema import GraphSchema
+from graph.store import StoreUnavailable
 
 Params = dict[str, Any]
 Row = list[Any]
@@ -141,6 +142,8 @@ class Around:
         for relation, (labels, *edge) in ((relation, row) for relation, rows in found.items() for row in rows):
             owner, pos = split_version(edge[0])
             _, known_ms, _, _, _, _, time_ms, src, dst, *says = edge
+            if None in (edge[0], known_ms, time_ms, src, dst):
+                raise StoreUnavailable("the sweep took something away while it was read")
             attributes = {name: value for name, value in zip(self._attributes, says, strict=True) if value is not None}
             versions.append(EdgeUpsert(owner, pos, known_ms, relation, src, dst, time_ms, attributes))
             _note_end(edge, owner, relation, floors, ended)
@@ -161,11 +164,11 @@ class Around:
 
 
 def _note_end(row: Row, owner: str, kind: str | None, floors: dict[Floor, None], ended: list[Gone]) -> None:
-    """What closed a version, and the floor it lies below."""
+    """What closed a version, and the floor it lies below. Of one that shows by half see `cypher_read._counts`."""
     _, _, closed_pos, closed_ms, floor_pos, floor_ms = row[: len(cypher_read.SAID)]
-    if closed_pos is not None:
+    if closed_pos is not None and closed_ms is not None:
         ended.append(Gone(owner, closed_pos, closed_ms, kind))
-    if floor_pos is not None:
+    if floor_pos is not None and floor_ms is not None:
         floors[Floor(table_of(owner), floor_pos, floor_ms)] = None
 
 

@@ -75,7 +75,7 @@ def test_a_micro_batch_is_one_round_trip(store: Neo4jStore, look: Look, caplog: 
     with caplog.at_level(logging.DEBUG, "neo4j.io"):
         found = store.around(events, look)
     assert [message for message in said(caplog) if message not in ("RESET", "LOGON", "HELLO")] == ["RUN", "PULL"]
-    assert found.sizes["edges"] == 380
+    assert found.sizes["edges"] >= 368  # of 380: a walk takes the newest 16 and 8 of each
 
 
 def test_only_where_there_are_marks_they_are_asked_for(store: Neo4jStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -137,11 +137,14 @@ def test_a_hub_costs_what_the_caps_allow(hubs: Neo4jStore) -> None:
         assert large < 60 * most
 
 
-def test_what_takes_too_long_is_given_up_and_tried_with_fewer(hubs: Neo4jStore, neo4j_driver: neo4j.Driver) -> None:
+def test_what_takes_too_long_is_given_up_and_tried_with_fewer(
+    hubs: Neo4jStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neo4j ends the transaction. Nothing is refused: it can be asked again, and is asked for less at once."""
+    monkeypatch.setattr(neo4j_around, "MOST_ROWS", 10**9)  # else it would be read in parts
     whole = Look(Caps((HUB,)))
     events = [event(NOW_MS + n, "new", "hub") for n in range(64)]
-    with pytest.raises(StoreUnavailable, match="TransactionTimedOut|timed out|terminated"):
+    with pytest.raises(StoreUnavailable, match="timeout"):
         hubs.around(events, whole)
     assert hubs._around._at_once == 32
     assert len(hubs.subgraphs(events, Caps((16,)))) == 64
