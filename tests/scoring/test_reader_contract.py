@@ -55,6 +55,30 @@ def bank() -> History:
     return History(upserts, events, number, now_ms)
 
 
+def crowd(history: History, rng: random.Random) -> tuple[str, str]:
+    """More than any look takes: an account with 5,000 payments in, of which many are reported, and one payment back for
+    each ten; a user with 600 logins. Their names.
+    """
+    edges = [upsert for upsert in history.upserts if isinstance(upsert, EdgeUpsert)]
+    paid, login = (next(e for e in edges if e.relation == kind) for kind in ("TRANSFER", "LOGIN"))
+    payers = sorted({edge.src for edge in edges if edge.relation == "TRANSFER"} - {paid.dst})
+    for n in range(5_000):
+        history.now_ms += 1_000
+        at = {"pos": history.pos(), "known_ms": history.now_ms, "time_ms": history.now_ms - 500}
+        src, dst = (paid.dst, rng.choice(payers)) if n % 10 == 0 else (rng.choice(payers), paid.dst)
+        said = {**paid.attributes, "amount": rng.randrange(1, 10**6)}
+        owner = f"transfers:c{n}:transfer"
+        history.upserts.append(
+            msgspec.structs.replace(paid, owner=owner, src=src, dst=dst, attributes=said, **at)
+        )
+        if n % 8 == 0:
+            history.upserts.append(msgspec.structs.replace(login, owner=f"logins:c{n}:login", **at))
+        if n % 5 == 0:
+            known = (history.pos(), history.now_ms)
+            history.upserts.append(LabelUpsert(f"fraud_reports:c{n}:label", *known, owner, rng.random() < 0.3))
+    return paid.dst, login.src
+
+
 def revised(history: History, rng: random.Random, share: float) -> list[Upsert]:
     """Later changes of some rows: deleted, moved to another end, with another amount; reported, and corrected."""
     edges = [upsert for upsert in history.upserts if isinstance(upsert, EdgeUpsert)]
@@ -78,12 +102,15 @@ def revised(history: History, rng: random.Random, share: float) -> list[Upsert]:
     return found
 
 
-def asked(history: History, rng: random.Random, many: int) -> list[Event]:
-    """Events of any moment in the log, and as many behind all of it."""
+def asked(history: History, rng: random.Random, many: int, busy: tuple[str, str]) -> list[Event]:
+    """Events of any moment in the log, and as many behind all of it; some of the latter at what is busy."""
     some = rng.sample([event for event in history.events if event.kind != "withdrawn"], many)
-    late = [msgspec.structs.replace(event, id=f"transfers:late{n}:transfer", pos=history.pos(),
-                                    known_ms=history.now_ms, time_ms=history.now_ms)
-            for n, event in enumerate(some)]  # fmt: skip
+    late = list[Event]()
+    for n, event in enumerate(some):
+        account, user = busy
+        ends = {"TRANSFER": {"dst": account}, "LOGIN": {"src": user}}.get(event.relation, {}) if n % 4 == 0 else {}
+        at = {"pos": history.pos(), "known_ms": history.now_ms, "time_ms": history.now_ms}
+        late.append(msgspec.structs.replace(event, id=f"transfers:late{n}:transfer", **at, **ends))
     return [*some, *late]
 
 
@@ -124,14 +151,15 @@ def by(engine: Scorer, graph: Neo4jStore | Mirror) -> EventScorer:
 def test_both_readers_give_one_probability(store: Neo4jStore, seed: int) -> None:
     """Deletions, moved ends, corrected labels, late changes, rows that wait, a truncated table, whatever the order."""
     rng, history, mirror = random.Random(seed), bank(), Mirror(MAPPING.schema.windowed)
-    history.upserts += revised(history, rng, 0.3)
+    busy = crowd(history, rng)
     history.upserts += revised(history, rng, 0.2)
+    history.upserts += revised(history, rng, 0.1)
     history.upserts += [Incomplete("accounts:7", 1, True), Incomplete("users:3", 1, True)]
     if seed == 2:
         history.upserts.append(Floor("logins", history.pos(), history.now_ms))
     rng.shuffle(history.upserts)
     written(store, history.upserts, mirror)
-    events = asked(history, rng, 200)
+    events = asked(history, rng, 200, busy)
     for make in (lambda: Engine.load(SHIPPED), RuleEngine):
         wanted = scores(by(make(), mirror), events)
         assert apart(scores(by(make(), store), events), wanted) < TOLERANCE
@@ -141,9 +169,10 @@ def test_both_readers_give_one_probability(store: Neo4jStore, seed: int) -> None
 def test_what_is_written_meanwhile_moves_no_score(store: Neo4jStore) -> None:
     """A writer goes on deleting, moving, correcting and adding at the very nodes that are read."""
     rng, history, mirror = random.Random(9), bank(), Mirror(MAPPING.schema.windowed)
+    busy = crowd(history, rng)
     history.upserts += revised(history, rng, 0.2)
     written(store, history.upserts, mirror)
-    events = asked(history, rng, 100)
+    events = asked(history, rng, 100, busy)
     wanted = scores(by(Engine.load(SHIPPED), mirror), events)
     later, stop, done = [revised(history, rng, 0.05) for _ in range(40)], threading.Event(), list[int]()
 
