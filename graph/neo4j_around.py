@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import neo4j
-from neo4j.exceptions import Neo4jError
+from neo4j.exceptions import DriverError, Neo4jError
 
 from graph import cypher_read
 from graph.asof import Cut
@@ -65,8 +65,8 @@ class Around:
     def mirror(self, events: Sequence[Event], look: Look) -> Mirror:
         """What counts for these events. One statement, and a second where rows are marked incomplete.
 
-        A batch that would bring more than MOST_ROWS is read in halves. One that Neo4j had no time for fails; the next
-        try reads fewer events at once.
+        A batch that would bring more than MOST_ROWS is read in parts. One that Neo4j had no time for fails; the next
+        try reads half as many events at once, and what succeeds then a few more each time.
 
         Raises:
             ValueError: edges by the values of categories are asked for: no index finds them here.
@@ -84,7 +84,7 @@ class Around:
                 continue
             made.apply(list(self._upserts(found)))
             at, marks = at + len(part), max(marks, marked)
-        self._at_once = min(MOST_EVENTS, 2 * self._at_once)
+        self._at_once = min(MOST_EVENTS, self._at_once + max(1, self._at_once // 8))  # or it would fail again at once
         if marks:
             self._mark(made, events)
         return made
@@ -96,8 +96,8 @@ class Around:
         given = {"events": [_event_row(event, horizons) for event in events], "most": most}
         try:
             rows = self._run(self._texts[look], given)
-        except Neo4jError as error:
-            if str(error.code).startswith(TIMED_OUT):
+        except (Neo4jError, DriverError, OSError) as error:
+            if isinstance(error, Neo4jError) and str(error.code).startswith(TIMED_OUT):
                 self._at_once = max(1, min(self._at_once, len(events)) // 2)
             else:
                 self._planned.clear()  # it may be another one now, which has to plan again
