@@ -43,21 +43,29 @@ def around(schema: GraphSchema, look: Look) -> str:
     else:
         parts.append("WITH *, [] AS tallied")
     parts.append(f"WITH ev, frontier AS seen, found + tallied AS found, [es IN found | es[..{first}]] AS last")
-    for cap in further:
-        parts.append(
-            "CALL { WITH seen, last UNWIND last AS es UNWIND es AS e UNWIND [e._src, e._dst] AS node WITH node, seen "
-            "WHERE NOT node IN seen RETURN collect(DISTINCT node) AS frontier }"
-        )
-        parts.append(f"CALL {{ WITH ev, frontier CALL {{ {_branches(schema, cap)} }} RETURN collect(es) AS more }}")
-        parts.append("WITH ev, seen + frontier AS seen, found + more AS found, more AS last")
+    parts += [_next_hop(schema, cap) for cap in further]
     parts.append("UNWIND found AS es UNWIND es AS e WITH DISTINCT e LIMIT toInteger($b.most)")
+    return "\n".join([*parts, _answer(schema)])
+
+
+def _next_hop(schema: GraphSchema, cap: int) -> str:
+    """From the nodes that the last edges are the first to name."""
+    return (
+        "CALL { WITH seen, last UNWIND last AS es UNWIND es AS e UNWIND [e._src, e._dst] AS node WITH node, seen "
+        "WHERE NOT node IN seen RETURN collect(DISTINCT node) AS frontier }\n"
+        f"CALL {{ WITH ev, frontier CALL {{ {_branches(schema, cap)} }} RETURN collect(es) AS more }}\n"
+        "WITH ev, seen + frontier AS seen, found + more AS found, more AS last"
+    )
+
+
+def _answer(schema: GraphSchema) -> str:
+    """A row for each relation: a row by itself for each edge costs a client more than what is in it."""
     row = ", ".join(f"e.{column}" for column in (*EDGE, *attributes(schema)))
     said = ", ".join(f"l.{column}" for column in LABELLED)
-    parts.append(
+    return (
         f"WITH e, COLLECT {{ MATCH (l:{LABEL}) USING INDEX SEEK l:{LABEL}(event) WHERE l.event = {OWNER.format(x='e')} "
         f"RETURN [{said}] }} AS labels RETURN type(e) AS relation, collect([labels, {row}]) AS edges"
     )
-    return "\n".join(parts)
 
 
 def _branches(schema: GraphSchema, cap: int) -> str:
