@@ -194,6 +194,18 @@ def bench_scorer(
     raise typer.Exit(run_scorer_bench(users, days, as_json=json))
 
 
+@bench_app.command("reader")
+def bench_reader(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 2_000,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 36,
+    json: Json = False,
+) -> None:
+    """An event through Neo4j itself, beside the mirror, one at a time and 64 together; on the local stack's Neo4j."""
+    from deploy.benches.reader import run_reader_bench
+
+    raise typer.Exit(run_reader_bench(users, days, as_json=json))
+
+
 @bench_app.command("engine")
 def bench_engine(
     json: Json = False,

@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     drift_limit: float = Field(default=1.0, ge=0)  # PSI of the score from which the trees score; 0: never
     threads: int = Field(default=1, ge=1, le=64)
     engine: Literal["auto", "compiled", "eager", "onnx"] = "compiled"  # what computes the network's logits
+    reader: Literal["mirror", "neo4j"] = "mirror"  # what events are scored through
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -16,14 +16,15 @@ from deploy.config import Settings, settings
 from deploy.faust_options import faust_options
 from deploy.ports import optional
 from deploy.probes import Probes
+from deploy.reading import read_through
 from deploy.signals import patiently
 from graph.mirror import Mirror
-from graph.neo4j_store import Neo4jStore
 from ingest.events import Transient
 from ingest.health import Report
 from scoring.app import Work, WorkerSettings, build
 from scoring.engine import Scorer
 from scoring.feed import MirrorFeed
+from scoring.follower import Follower
 from scoring.online.desk import Desk
 from scoring.online.duty import Duty, DutyWatch
 from scoring.online.guard import Guard
@@ -42,7 +43,7 @@ class State:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.feed: MirrorFeed | None = None
+        self.feed: Follower | None = None
         self.desk: Desk | None = None
         self._started_s = time.monotonic()
 
@@ -53,10 +54,10 @@ class State:
 
 
 def run_scorer(group: str) -> None:
-    """One scorer process: hydrates its mirror, then follows the events until it is told to stop.
+    """One scorer process: hydrates its mirror, if it has one, then follows the events until it is told to stop.
 
     Raises:
-        ConfigError: Faust has no word for one of the Kafka options.
+        ConfigError: Faust has no word for one of the Kafka options, or the model can't be scored through this reader.
         PortTaken: the port for health and metrics that was asked for can't be had.
         ModelRefused: the model that is to score is not what its manifest says.
     """
@@ -66,17 +67,18 @@ def run_scorer(group: str) -> None:
     with _probed(chosen, state), bootstrap.driver(chosen) as bolt:
         store = bootstrap.store(chosen, bolt)
         patiently(store.check)
-        schema = bootstrap.schema(chosen)
-        mirror = Mirror(schema.windowed)
-        state.feed = _hydrated(chosen, store, mirror)
         duty = bootstrap.duty(chosen)
-        duty.read_from(mirror)
+        graph, state.feed = read_through(chosen, at.kafka_bootstrap, store, duty.now()[0])
+        _started(state.feed)
+        if isinstance(graph, Mirror):
+            duty.read_from(graph)
         monitor = watched(duty, chosen.drift_limit)
-        state.feed.heard = monitor.heard
-        metrics = ScorerMetrics(state.registry, duty, monitor, lambda: mirror.owners)
+        metrics = ScorerMetrics(state.registry, duty, monitor, lambda: graph.owners if isinstance(graph, Mirror) else 0)
+        if isinstance(state.feed, MirrorFeed):
+            state.feed.heard = monitor.heard
 
         def scorer(engine: Scorer) -> EventScorer:
-            return EventScorer(engine, mirror, schema.tables, chosen.threshold)
+            return EventScorer(engine, graph, store.schema.tables, chosen.threshold)
 
         def began(desk: Desk) -> None:
             state.desk = metrics.desk = desk
@@ -84,8 +86,8 @@ def run_scorer(group: str) -> None:
         datadir = chosen.state_dir / "faust"
         datadir.mkdir(parents=True, exist_ok=True)
         worker = WorkerSettings(at.kafka_bootstrap, group, str(datadir), broker_options=broker_options)
-        log.info("scoring", model=duty.now()[0].model, mirror=mirror.owners)
-        follow(build(worker, Work(scorer, duty, state.feed, metrics.tell, began=began)))
+        log.info("scoring", model=duty.now()[0].model, through=chosen.reader)
+        follow(build(worker, Work(scorer, duty, (graph, state.feed), metrics.tell, began=began)))
 
 
 def watched(duty: Duty, limit: float) -> Monitor:
@@ -121,18 +123,16 @@ def _probed(chosen: Settings, state: State) -> Iterator[None]:
             probes.close()
 
 
-def _hydrated(chosen: Settings, store: Neo4jStore, mirror: Mirror) -> MirrorFeed:
-    """A feed whose mirror holds what the store does.
+def _started(feed: Follower) -> None:
+    """Returns once it is as far as it has to be.
 
     Raises:
-        Transient: it could not be read.
+        Transient: it ended before.
     """
-    feed = MirrorFeed(bootstrap.connections(chosen).kafka_bootstrap, store, mirror, chosen.kafka_options)
     feed.start()
     while not feed.ready.wait(1.0):
         if feed.failed is not None:
-            raise Transient(f"the mirror could not be hydrated: {feed.failed}")
-    return feed
+            raise Transient(f"the graph could not be followed: {feed.failed}")
 
 
 def follow(app: faust.App) -> None:

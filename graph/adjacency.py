@@ -105,11 +105,12 @@ class Adjacency:
 
     def _add_edge(self, held: Held, edge: EdgeUpsert, windowed: bool) -> None:
         number = held.number = self._versions.take()
-        graph = self._graph = self._graph._replace(versions=grown(self._graph.versions, number + 1))
+        if number >= len(self._graph.versions.place):
+            self._graph = self._graph._replace(versions=grown(self._graph.versions, number + 1))
         src, dst, owner = self._node(edge.src), self._node(edge.dst), self._owner(edge.owner)
         relation = self._relations.number(edge.relation)
         row = (self._place(edge.pos, edge.known_ms), NONE, NONE, edge.time_ms, relation, False)
-        for column, value in zip(graph.versions, row, strict=True):
+        for column, value in zip(self._graph.versions, row, strict=True):
             column[number] = value
         self._lines.edge(self._graph, number, (src, dst), owner, windowed)
         if number == len(self.held):
@@ -204,7 +205,8 @@ class Adjacency:
         number = self._nodes.find(key)
         if number < 0:
             number = self._nodes.number(key)
-            self._graph = self._graph._replace(nodes=grown(self._graph.nodes, number + 1))
+            if number >= len(self._graph.nodes.slot):
+                self._graph = self._graph._replace(nodes=grown(self._graph.nodes, number + 1))
             self._graph.nodes.slot[number], self._graph.nodes.cells[number] = NONE, 0
             for lane in self._lanes:
                 lane.put_node(number, key)
@@ -214,7 +216,8 @@ class Adjacency:
         number = self._owners.find(name)
         if number < 0:
             number = self._owners.number(name)
-            self._graph = self._graph._replace(owners=grown(self._graph.owners, number + 1))
+            if number >= len(self._graph.owners.label):
+                self._graph = self._graph._replace(owners=grown(self._graph.owners, number + 1))
             self._graph.owners.label[number], self._graph.owners.uses[number] = NONE, 0
             self._lines.owner(number)
         self._graph.owners.uses[number] += 1
@@ -232,7 +235,8 @@ class Adjacency:
         return number
 
     def _write_place(self, number: int, pos: str, known_ms: int) -> None:
-        self._graph = self._graph._replace(places=grown(self._graph.places, number + 1))
+        if number >= len(self._graph.places.log):
+            self._graph = self._graph._replace(places=grown(self._graph.places, number + 1))
         place, places = place_of(pos), self._graph.places
         source = self._sources.find(place.source)
         if source < 0:

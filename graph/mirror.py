@@ -148,6 +148,10 @@ class Mirror:
         """Whether an edge of that time lies behind the horizon: it will not be held, however long one waits."""
         return self._horizons.hides_event(owner, time_ms)
 
+    def absent(self, events: Sequence[Event]) -> list[Event]:
+        """Of these events those whose own change is not here (yet), and is not behind the retention horizon."""
+        return [e for e in events if not (self.holds(e.id, e.pos) or self.forgot(e.id, e.time_ms))]
+
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See GraphStore.incomplete."""
         with self._lock:

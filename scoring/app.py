@@ -25,7 +25,7 @@ from graph.model import Event
 from ingest.deadletter import DeadLetter
 from ingest.records import DEAD_LETTERS, EVENTS, SCORES, SHADOW, Record
 from scoring.engine import Scorer
-from scoring.online.desk import Desk, DeskSettings, Following, Headers, Item, Outlet, Scored
+from scoring.online.desk import Arrivals, Desk, DeskSettings, Following, Headers, Item, Outlet, Scored
 from scoring.online.duty import Duty
 from scoring.online.settled import Held, Settled
 from scoring.score import Score
@@ -60,14 +60,14 @@ class Work:
     Attributes:
         scorer: makes what scores with an engine.
         duty: who scores.
-        following: how far the graph is.
+        graph: what events are scored by, and the stream that keeps it.
         tell, passing: see `Outlet`.
         began: is handed the desk once there is one, for whoever watches it.
     """
 
     scorer: Callable[[Scorer], EventScorer]
     duty: Duty
-    following: Following
+    graph: tuple[Arrivals, Following]
     tell: Callable[[Sequence[Score], Sequence[Item], float], None] = lambda scores, items, took_s: None
     passing: Callable[[str], None] = lambda step: None
     began: Callable[[Desk], None] = lambda desk: None
@@ -113,7 +113,7 @@ class _Worker:
         self._topics, self._work = topics, work
         self._settled = Settled[Any]()
         outlet = Outlet(self._sender(SCORES), self._settle, self._sender(SHADOW), work.tell, work.passing)
-        self._desk = Desk(settings.desk, work.scorer, work.duty, work.following, outlet)
+        self._desk = Desk(settings.desk, work.scorer, work.duty, work.graph, outlet)
         work.began(self._desk)
 
     async def follow(self, events: Any) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from graph.adjacency_walk import Walked
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, split_key
+from graph.model import Caps, EdgeUpsert, Event, Look, split_key
 from scoring import history, tallies
 from scoring.columns import UNKNOWN, Columns, Floats, Ints, Reader
 from scoring.schema import FeatureSchema
@@ -124,6 +124,13 @@ def _shared(mirror: Mirror, schema: FeatureSchema) -> Cells:
             mirror.attach(of[key])
             mirror.index(schema.categories)
         return of[key]
+
+
+def look_of(schema: FeatureSchema, caps: Caps) -> Look:
+    """What `columns` and `past` read around an event, for a reader that has to fetch it first."""
+    if not schema.past:
+        return Look(caps)
+    return Look(caps, history.LOOK_BACK.per_hop[0], tallies.LOOK_BACK, bool(schema.categories))
 
 
 def past_names(schema: FeatureSchema) -> tuple[str, ...]:

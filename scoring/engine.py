@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph
+from graph.model import Caps, Event, Look, Subgraph
 from scoring import registry
 from scoring.baseline import Matrix
-from scoring.cells import Sampler
+from scoring.cells import Sampler, look_of
 from scoring.columns import Columns, Floats, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
@@ -71,8 +71,13 @@ class Scorer(Protocol):
     thresholds: Thresholds
     rules: RuleSet
 
+    @property
+    def look(self) -> Look:
+        """All that is read around an event, for a reader that has to fetch it first."""
+        ...
+
     def read_from(self, mirror: Mirror) -> None:
-        """Say where more than a subgraph can be read of an event."""
+        """Say where more than a subgraph can be read of an event; may be said anew before any batch."""
         ...
 
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
@@ -119,6 +124,7 @@ class Engine:
         self.manifest, self.network = manifest, network
         self._trees = None if trees is None else HybridTrees(manifest, trees, baseline)
         self._sampler: Sampler | None = None
+        self._warm = False
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
         self.rules = rule_set or shipped()
@@ -155,10 +161,21 @@ class Engine:
         engine.reference = loaded.reference
         return engine
 
+    @property
+    def look(self) -> Look:
+        """See Scorer."""
+        return look_of(self.manifest.features, self.caps)
+
     def read_from(self, mirror: Mirror) -> None:
-        """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
+        """See Scorer: the long look back, where this model has one. The first time it compiles what that takes, before
+        the first event.
+        """
+        warm, self._warm = self._warm, True
         if self.manifest.features.past:
             self._sampler = Sampler(mirror, self.manifest.features)
+        if warm:
+            return
+        if self._sampler is not None:
             relation = self.manifest.features.relations[0].name
             self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
         else:
@@ -279,6 +296,11 @@ class RuleEngine:
         """Use these caps (the default ones else) and rules (else the shipped ones)."""
         self.model, self.caps, self.thresholds = "rules", caps or Caps(), Thresholds(alert=0.6, attach=0.3)
         self.rules = rule_set or shipped()
+
+    @property
+    def look(self) -> Look:
+        """See Scorer: rules read subgraphs alone."""
+        return Look(self.caps)
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: rules read subgraphs alone."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph, row_of, split_key
+from graph.model import Caps, Event, Look, Subgraph, row_of, split_key
 from scoring.engine import Scored, Scorer
 from scoring.rules.demands import Demands
 from scoring.score import Contribution, Remark, Score
@@ -17,7 +17,7 @@ from scoring.words import sentence
 
 
 class Reader(Protocol):
-    """Whatever reads subgraphs: the mirror, or Neo4j itself."""
+    """Whatever reads subgraphs: a mirror."""
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """See graph.store.GraphStore.subgraphs."""
@@ -25,6 +25,19 @@ class Reader(Protocol):
 
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See graph.store.GraphStore.incomplete."""
+        ...
+
+
+@runtime_checkable
+class Surroundings(Protocol):
+    """Whatever has to fetch what a batch is scored by: Neo4j."""
+
+    def around(self, events: Sequence[Event], look: Look) -> Mirror:
+        """What is looked at around these events, in a mirror of its own, with the marks of its rows.
+
+        Raises:
+            StoreUnavailable: no answer in time; try again.
+        """
         ...
 
 
@@ -70,7 +83,7 @@ class EventScorer:
     def __init__(
         self,
         engine: Scorer,
-        reader: Reader,
+        reader: Reader | Surroundings,
         tables: Mapping[str, Sequence[str]] | None = None,
         threshold: float | None = None,
     ) -> None:
@@ -83,19 +96,28 @@ class EventScorer:
             threshold: probability from which an event is an alert, where that is set; else the engine's own. From it
                 on there is evidence, however high the engine's own bar for that is.
         """
-        self.engine, self._reader, self._tables = engine, reader, tables or {}
-        self._threshold = threshold
-        self._demands = Demands(engine.rules, reader, engine.caps)
+        self.engine, self._tables, self._threshold = engine, tables or {}, threshold
+        self._fetched_from = reader if isinstance(reader, Surroundings) else None
+        self._read_from(Mirror() if isinstance(reader, Surroundings) else reader)
+
+    def _read_from(self, reader: Reader) -> None:
+        self._reader, self._demands = reader, Demands(self.engine.rules, reader, self.engine.caps)
         if isinstance(reader, Mirror):
-            engine.read_from(reader)
+            self.engine.read_from(reader)
 
     def score(self, events: Sequence[Event], asked: Asked = PLAINLY) -> list[Score]:
         """One Score per event, in their order.
 
         Evidence (reasons, contributions, subgraph) is gathered only where the probability may raise
         an alert, or a rule does: it costs several times the score itself.
+
+        Raises:
+            StoreUnavailable: what the events are scored by could not be fetched in time; try again.
         """
         there = [event for event in events if event.kind != "withdrawn"]
+        if there and self._fetched_from is not None:
+            look = msgspec.structs.replace(self.engine.look, caps=asked.caps or self.engine.caps)
+            self._read_from(self._fetched_from.around(there, look))
         found = self._found(there, asked) if there else _Found([], [])
         evidence, each = self._evidence(there, found, asked), iter(zip(found.scored, found.demanded, strict=True))
         scores = []

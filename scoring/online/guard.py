@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph
+from graph.model import Caps, Event, Look, Subgraph
 from scoring.engine import Engine, RuleEngine, Scored
 from scoring.score import Contribution
 
@@ -42,6 +42,11 @@ class Guard:
     def fallen_back(self) -> bool:
         """Whether the trees score at the moment, not the network."""
         return self.drifted or self._clock() < self._rests_until
+
+    @property
+    def look(self) -> Look:
+        """See Scorer."""
+        return self.engine.look
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer."""

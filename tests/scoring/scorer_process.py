@@ -40,7 +40,7 @@ def main(bootstrap: str, group: str, folder: str, step: str, nth: str, give_up_s
     desk = DeskSettings(batch=16, patience_s=0.2, give_up_s=float(give_up_s))
     settings = WorkerSettings(bootstrap, group, folder, desk)
     duty = Duty(lambda role: RuleEngine() if role == "main" else None)
-    work = Work(lambda engine: EventScorer(engine, mirror), duty, feed, passing=passing)
+    work = Work(lambda engine: EventScorer(engine, mirror), duty, (mirror, feed), passing=passing)
     follow(build(settings, work))
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event
+from graph.store import StoreUnavailable
 from scoring.engine import RuleEngine
 from scoring.online.desk import Desk, DeskSettings, Item, Outlet, Scored
 from scoring.online.duty import Duty
@@ -36,13 +37,17 @@ class Stream:
         self.far = through
         self.missing: set[str] = set()
         self.fault: Exception | None = None
+        self.away = 0  # times the graph gives no answer
 
     @property
     def through(self) -> str:
         return pos(self.far)
 
-    def arrived(self, event: Event) -> bool:
-        return event.id not in self.missing
+    def absent(self, events: Sequence[Event]) -> list[Event]:
+        if self.away > 0:
+            self.away -= 1
+            raise StoreUnavailable("Neo4j gave no answer")
+        return [event for event in events if event.id in self.missing]
 
     def check(self) -> None:
         if self.fault is not None:
@@ -62,7 +67,7 @@ class Office:
         outlet = Outlet(
             self._into(self.sent), lambda held: self.settled.append(held.record.id), self._into(self.compared)
         )
-        self.desk = Desk(settings, lambda engine: EventScorer(engine, self.mirror), self.duty, stream, outlet)
+        self.desk = Desk(settings, lambda engine: EventScorer(engine, self.mirror), self.duty, (stream, stream), outlet)
 
     @staticmethod
     def _into(where: list[Score]) -> Callable[[Scored], Awaitable[None]]:
@@ -223,5 +228,32 @@ def test_scores_that_could_not_be_sent_settle_nothing() -> None:
         with pytest.raises(OSError, match="away"):
             await office.until(lambda: False)
         assert office.settled == []
+
+    asyncio.run(run())
+
+
+def test_an_outage_of_the_graph_takes_nothing_from_what_an_event_waits() -> None:
+    """Longer than it has for its own change: it is scored as ever once the graph answers."""
+
+    async def run() -> None:
+        stream = Stream()
+        stream.away = 3  # with the pauses between, over a second
+        office = Office(stream, DeskSettings(batch=8, within_s=0.001, give_up_s=0.3))
+        await office.put([event(1)])
+        await office.until(lambda: len(office.settled) == 1)
+        assert [(score.remarks, score.provisional) for score in office.sent] == [((), False)]
+
+    asyncio.run(run())
+
+
+def test_an_outage_that_lasts_ends_it_with_nothing_settled() -> None:
+    async def run() -> None:
+        stream = Stream()
+        stream.away = 1_000
+        office = Office(stream, DeskSettings(batch=8, within_s=0.001, outage_s=0.3))
+        await office.put([event(1)])
+        with pytest.raises(StoreUnavailable):
+            await office.until(lambda: False)
+        assert office.settled == [] and office.sent == []
 
     asyncio.run(run())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, generate_latest
 
 from graph.mirror import Mirror
@@ -23,8 +25,8 @@ class Ready:
 
     through = "z"
 
-    def arrived(self, event: Event) -> bool:
-        return True
+    def absent(self, events: Sequence[Event]) -> list[Event]:
+        return []
 
     def check(self) -> None:
         pass
@@ -41,7 +43,7 @@ def duty() -> Duty:
 def desk() -> Desk:
     mirror = Mirror()
     outlet = Outlet(nowhere, lambda held: None)
-    return Desk(DeskSettings(), lambda engine: EventScorer(engine, mirror), duty(), Ready(), outlet)
+    return Desk(DeskSettings(), lambda engine: EventScorer(engine, mirror), duty(), (Ready(), Ready()), outlet)
 
 
 def item(n: int, captured_ms: int = 0) -> Item:
