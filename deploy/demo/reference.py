@@ -24,7 +24,7 @@ from scoring.engine import Engine
 from scoring.reference import Reference
 from scoring.rows import names_of
 
-SEED, DAYS, BATCH = 101, 14, 256  # one of the banks it was trained on, its last two weeks
+SEED, USERS, OF_DAYS, DAYS, BATCH = 101, 1_000, 62, 10, 256  # a bank it was trained on, its last days
 
 
 def reference(folder: Path) -> Reference:
@@ -45,7 +45,7 @@ def reference(folder: Path) -> Reference:
 
 def _bank() -> tuple[Mirror, list[Event]]:
     mirror, mapping, events = Mirror(), demo_mapping(), list[Event]()
-    for number, row in enumerate(Bank(BankSettings(seed=SEED)).changes(), 1):
+    for number, row in enumerate(Bank(BankSettings(seed=SEED, users=USERS, days=OF_DAYS)).changes(), 1):
         plan = mapping.plan(change_of(row, number))
         mirror.apply(plan.upserts)
         events += [event for event in plan.events if event.kind == "new"]
