@@ -83,10 +83,17 @@ def compare(main: Iterable[Score], shadow: Iterable[Score], labels: Mapping[str,
     fraud = np.array([labels.get(event, False) for event in common])
     due = [np.array([score.probability >= score.threshold for score in each]) for each in (ours, theirs)]
     return Comparison(
-        _side(ours, said[0], due[0], fraud), _side(theirs, said[1], due[1], fraud), len(common), len(first) - len(common), sum(event in labels for event in common), int(fraud.sum()),
-        int((due[0] & due[1]).sum()), float(np.abs(said[0] - said[1]).mean()), _rank(said[0], said[1]),
-        Bins.of(log_odds(said[0])).psi(log_odds(said[1])),
-    )  # fmt: skip
+        _side(ours, said[0], due[0], fraud),
+        _side(theirs, said[1], due[1], fraud),
+        events=len(common),
+        only_main=len(first) - len(common),
+        labelled=sum(event in labels for event in common),
+        frauds=int(fraud.sum()),
+        both=int((due[0] & due[1]).sum()),
+        apart=float(np.abs(said[0] - said[1]).mean()),
+        rank=_rank(said[0], said[1]),
+        psi=Bins.of(log_odds(said[0])).psi(log_odds(said[1])),
+    )
 
 
 def _newest(scores: Iterable[Score]) -> dict[str, Score]:
