@@ -11,6 +11,7 @@ import msgspec
 CHANGES = "graph.changes"
 EVENTS = "graph.events"
 SCORES = "fraud.scores"
+EXPLANATIONS = "fraud.explanations"
 LABELS = "fraud.labels"
 DEAD_LETTERS = "ringwatch.deadletter"
 REREAD = "ringwatch.reread"  # keys an incremental snapshot named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -94,7 +95,7 @@ class Engine:
             ModelRefused: the trees are no trees, or read other columns than these features make.
         """
         self.manifest, self.network = manifest, network
-        self._trees = None if trees is None else HybridTrees(manifest, trees, baseline)
+        self.trees = None if trees is None else HybridTrees(manifest, trees, baseline)
         self._sampler: Sampler | None = None
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
@@ -127,8 +128,17 @@ class Engine:
         else:
             self._logits(random_batch(self.network.architecture, Shape(1, *AROUND), 0))
 
-    def _read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
-        """What `_computed` makes of subgraphs."""
+    def twin(self) -> Engine:
+        """Another one for another thread: a network and buffers of its own, and what it reads of the same mirror.
+
+        Trees are shared: LightGBM predicts for several threads at once.
+        """
+        other = Engine(self.manifest, deepcopy(self.network).requires_grad_(False), self._names, inference=self._wanted)
+        other.trees, other._sampler = self.trees, self._sampler
+        return other
+
+    def read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
+        """Features of subgraphs, everything with a long look back [B, P], and both as the network reads them."""
         return self._computed(self._reader.read(subgraphs), [subgraph.event for subgraph in subgraphs])
 
     def _computed(self, columns: Columns, events: Sequence[Event]) -> tuple[Features, Matrix, GraphBatch]:
@@ -151,7 +161,7 @@ class Engine:
         """
         if not subgraphs:
             return []
-        return self._scored(*self._read(subgraphs))
+        return self._scored(*self.read(subgraphs))
 
     def score_events(self, events: Sequence[Event]) -> list[Scored] | None:
         """See Scorer: what `score` says of the same subgraphs, which are never made."""
@@ -163,8 +173,8 @@ class Engine:
 
     def _scored(self, features: Features, past: Matrix, batch: GraphBatch) -> list[Scored]:
         logit = self._logits(batch)
-        if self._trees is not None:
-            logit = self._trees.blend(rows_of(self.manifest.features, features, past), logit)
+        if self.trees is not None:
+            logit = self.trees.blend(rows_of(self.manifest.features, features, past), logit)
         return [Scored(float(p), self.model) for p in self.manifest.calibration.probability(logit)]
 
     def _logits(self, batch: GraphBatch) -> Floats:
@@ -191,16 +201,16 @@ class Engine:
         """
         if not subgraphs:
             return []
-        features, past, batch = self._read(subgraphs)
+        features, past, batch = self.read(subgraphs)
         gate = torch.ones(batch.edges.shape[1], requires_grad=True)
         batch = replace(batch, x=batch.x.requires_grad_(), event=batch.event.requires_grad_())
         raw = self.network(batch, gate)
         logit = raw * self.manifest.calibration.slope
         by_edge, by_node, by_event = torch.autograd.grad(logit.sum(), [gate, batch.x, batch.event])
         edges = _by_subgraph(by_edge.tolist(), subgraphs, self.manifest)
-        if self._trees is not None:
+        if self.trees is not None:
             rows = rows_of(self.manifest.features, features, past)
-            return self._trees.explain(rows, raw.detach().double().numpy(), edges, top)
+            return self.trees.explain(rows, raw.detach().double().numpy(), edges, top)
         events = _weigh(by_event, batch.event, self.network.scale_event.mean)
         ends = [_weigh(by_node[end], batch.x[end], self.network.scale_nodes.mean) for end in batch.ends.T]
         names = [name for part in ("event", "source", "target") for name in self._names_of(part)]

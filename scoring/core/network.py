@@ -75,13 +75,13 @@ class EventNetwork(nn.Module):
         return logit.squeeze(1)
 
     def represent(self, batch: GraphBatch) -> Tensor:
-        """What the network makes of each event before its last layer: [B, 2H], none below 0. Raises as `forward`."""
-        seen = self._seen(batch, None)
-        made: Tensor = self.readout[:-1](seen)
-        return made
+        """What the readout reads of each event, to be compared with others': [B, W]. Raises as `forward`.
+
+        The event's features, its ends as every layer has them, and both pools, each standardised or normed.
+        """
+        return self._seen(batch, None)
 
     def _seen(self, batch: GraphBatch, gate: Tensor | None) -> Tensor:
-        """What the readout reads of each event."""
         if gate is not None and bool((gate == 0).any()):
             batch, gate = batch.keep(gate != 0), gate[gate != 0]
         whole = self._whole(batch)

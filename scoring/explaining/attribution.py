@@ -2,10 +2,11 @@
 
 The path goes from an event of average features between average nodes, none of them on an edge, straight to the event
 as it was (Sundararajan et al. 2017). An edge is moved by a gate on its messages, from 0, where it is taken out, to 1.
-Averages are the training means that travel with the weights: what a network has learned to find unremarkable. All
-zeros, the other choice, is an event that no bank ever saw: of no relation, and at no hour. The gradients along the path
-are summed by Gauss-Legendre (captum), so that all together add the difference between both ends but for an error that
-is measured.
+Averages are the training means that travel with the weights: what a network has learned to find unremarkable. What a
+node is (its kind, its place in the graph) stays as it is: a node that is a third a user and half an account exists
+nowhere, and where the path began at it, the network's layers turned so sharply there that the sum was off by 6.1 % of
+the difference at 32 steps in the median of 80 alerts, instead of 1.5 %. The gradients along the path are summed by
+Gauss-Legendre (captum), so that all together add the difference between both ends but for an error that is measured.
 
 Shapes: one event; N nodes, E edges, F node features, V event features, T features of the whole graph.
 """
@@ -31,7 +32,7 @@ class Precision:
         together: steps in one pass of the network.
     """
 
-    steps: int = 32
+    steps: int = 64
     most: int = 512
     relative: float = 0.01
     least: float = 0.005
@@ -76,12 +77,13 @@ class Attributed:
         return self.difference + self.error
 
 
-def attribute(network: EventNetwork, batch: GraphBatch, precision: Precision) -> Attributed:
+def attribute(network: EventNetwork, batch: GraphBatch, stays: Tensor, precision: Precision) -> Attributed:
     """Explain one event.
 
     Args:
         network: in its evaluation mode.
         batch: of one event.
+        stays: [F] which features of nodes say what a node is.
         precision: when to stop.
 
     Raises:
@@ -89,7 +91,7 @@ def attribute(network: EventNetwork, batch: GraphBatch, precision: Precision) ->
     """
     if len(batch) != 1:
         raise ValueError(f"a batch of {len(batch)} events: one is explained at a time")
-    path = _Path(network, batch)
+    path = _Path(network, batch, stays)
     with torch.no_grad():
         reference, logit = (float(path(*part)) for part in (path.baseline, path.inputs))
     steps = precision.steps
@@ -106,10 +108,11 @@ def attribute(network: EventNetwork, batch: GraphBatch, precision: Precision) ->
 class _Path:
     """From the average event to this one. Called with points of it [S, *], it gives their logits [S]."""
 
-    def __init__(self, network: EventNetwork, batch: GraphBatch) -> None:
+    def __init__(self, network: EventNetwork, batch: GraphBatch, stays: Tensor) -> None:
         self._network, self._batch = network, batch
         inputs = [torch.ones(batch.edges.shape[1], dtype=batch.x.dtype, device=batch.x.device), batch.x, batch.event[0]]
-        baseline = [torch.zeros_like(inputs[0]), network.scale_nodes.mean.expand_as(batch.x), network.scale_event.mean]
+        nodes = torch.where(stays, batch.x, network.scale_nodes.mean)
+        baseline = [torch.zeros_like(inputs[0]), nodes, network.scale_event.mean]
         if network.scale_whole is not None and batch.whole is not None:
             inputs.append(batch.whole[0])
             baseline.append(network.scale_whole.mean)
