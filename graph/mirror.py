@@ -21,6 +21,7 @@ from graph.adjacency_walk import Walked
 from graph.ages import Ages
 from graph.asof import assemble
 from graph.horizons import Horizons, Kind, newer
+from graph.mirror_labels import edges, frauds, labels
 from graph.model import (
     Caps,
     EdgeUpsert,
@@ -36,7 +37,6 @@ from graph.model import (
     Upsert,
     table_of,
 )
-from graph.mirror_labels import edges, frauds, labels
 from graph.place import place_of
 from graph.store import StoreRefused
 from graph.versions import Chain, Held, Version

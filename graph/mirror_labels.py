@@ -28,7 +28,7 @@ def frauds(adjacent: Adjacency, chains: Sequence[Chain | None], event: Event, ho
     """Of each edge's chain, whether the event sees one of its versions and knows it to be fraud."""
     numbers = [_numbers(chain) for chain in chains]
     told = iter(adjacent.frauds([number for each in numbers for number in each], event, horizon_ms))
-    return [any([next(told) for _ in each]) for each in numbers]
+    return [sum(next(told) for _ in each) > 0 for each in numbers]
 
 
 def _numbers(chain: Chain | None) -> list[int]:

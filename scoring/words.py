@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from graph.model import Event, split_key
-from scoring.rows import NETWORK
+from scoring.schema import NETWORK
 from scoring.score import Contribution
 
 MOST = 3  # phrases in a sentence

@@ -50,7 +50,7 @@ class _Sum:
         return sum(value for _, value in self.edges) + sum(self.features.values())
 
     def calibrated(self, calibration: Calibration) -> _Sum:
-        """The same in calibrated log-odds: by the slope, or where that is bent by that of the line between both ends."""
+        """The same in calibrated log-odds: by the slope, where that is bent by that of the line between both ends."""
         logit, reference = calibration.odds([self.logit, self.reference]).tolist()
         apart = self.logit - self.reference
         by = (logit - reference) / apart if apart else calibration.slope
@@ -132,7 +132,8 @@ class Explainer:
         schema = engine.manifest.features
         known = {relation.name for relation in schema.relations}
         owners = [edge.owner for edge in subgraph.edges if edge.relation in known]
-        added = dict(zip([*(f"event.{name}" for name in schema.event), *schema.past], found.event.tolist(), strict=True))
+        names = [*(f"event.{name}" for name in schema.event), *schema.past]
+        added = dict(zip(names, found.event.tolist(), strict=True))
         apart = torch.ones(len(found.nodes), dtype=torch.bool)
         for place, end in zip(("source", "target"), ends, strict=True):
             if apart[end]:  # an event from a node to itself has one end
