@@ -1,7 +1,7 @@
 """The stack's consumers of `fraud.scores` and `fraud.explanations`: Kafka in, SQL commit, then the offset.
 
-The one file here that knows confluent-kafka. Each runs in a thread of its own, since librdkafka blocks, and hands batches to the services' loop. The
-offset is committed after SQL, so a crash repeats a batch, which intake takes calmly.
+The one file here that knows confluent-kafka. Each runs in a thread of its own, since librdkafka blocks, and hands
+batches to the services' loop. The offset is committed after SQL, so a crash repeats a batch, which is taken calmly.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Intake:
         return changed
 
     async def purge(self, older_than_us: int) -> None:
-        """Forget superseded scores, and explanations that wait, noted before `older_than_us`: nothing comes that late."""
+        """Forget superseded scores and waiting explanations noted before `older_than_us`: nothing comes that late."""
         async with self.database.write() as session:
             await session.execute(delete(Superseded).where(Superseded.at_us < older_than_us))
             await session.execute(delete(Waiting).where(Waiting.at_us < older_than_us))

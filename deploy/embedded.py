@@ -21,6 +21,7 @@ from deploy.demo.bank import Bank
 from deploy.demo.replay import Replay, snapshot_records, stream_records
 from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.demo.tables import history
+from deploy.explaining import local_worker
 from deploy.figures import Report, figure, report
 from deploy.latency import Latencies
 from deploy.local import LocalPublisher, Stages
@@ -32,6 +33,9 @@ from graph.sink import GraphSink
 from ingest.labels import decode_label
 from ingest.records import LABELS, Record
 from ingest.worker import Counters, Worker
+from scoring.explaining.explainer import Explainer
+from scoring.explaining.local import LocalExplanations
+from scoring.explaining.neighbours import KnownFrauds
 from scoring.scorer import EventScorer
 
 FIRST_ALERT_S = 30.0  # the demo's bar, from the start to the first alert
@@ -74,10 +78,12 @@ class Demo:
         self.engine = bootstrap.engine(settings)
         self.token = settings.token()
         self.mirror, self.stages = Mirror(), Stages()
+        self._known = KnownFrauds(self.mirror)
         self.progress = Progress(time.monotonic())
         self.failed: BaseException | None = None
         self.worker: Worker | None = None
         self.publisher: LocalPublisher | None = None
+        self.explanations: LocalExplanations | None = None
         self._stop = asyncio.Event()
         self._replay: Replay | None = None
         self._bank_ms = 0
@@ -139,6 +145,9 @@ class Demo:
         if self.worker is not None:
             self.worker.stopping.set()
         await asyncio.to_thread(thread.join, 10.0)
+        if self.explanations is not None and self.explanations.is_alive():
+            self.explanations.stopping.set()
+            await asyncio.to_thread(self.explanations.join, 10.0)
         services.tail.close()  # open streams would hold the server up
         web.stop()
         await serving
@@ -150,7 +159,12 @@ class Demo:
         try:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
             scorer = EventScorer(self.engine, self.mirror, self.mapping.schema.tables, self.settings.threshold)
-            self.publisher = LocalPublisher(scorer, services.intake, loop, letters, self.stages)
+            explainer = Explainer(self.engine, self.mirror, self._known)
+            self.explanations = local_worker(explainer, services.explanations, loop)
+            self.explanations.start()
+            self.publisher = LocalPublisher(
+                scorer, services.intake, loop, letters, self.stages, self.explanations
+            )
             compile_walk()
             self._replay = self._records()
             sink = GraphSink(self.mapping, self.mirror, "embedded")
@@ -210,6 +224,7 @@ class Demo:
             figure("changes", counters.written, "changes", 1, "higher"),
             figure("scored", scored, "events", 1, "higher"),
             figure("scored_per_s", scored / live_s if live_s else 0.0, "events/s", None, "higher"),
+            figure("explained", self.explanations.desk.explained if self.explanations else 0, "alerts", None, "higher"),
             figure("dead_letters", counters.dead_letters, "records", 0),
         ]
         for name in ("graph", "score", "alert"):

@@ -15,6 +15,7 @@ from deploy.latency import Latencies
 from graph.model import Event
 from ingest.events import Transient
 from ingest.records import DEAD_LETTERS, EVENTS, Message, Trace
+from scoring.explaining.local import LocalExplanations
 from scoring.scorer import EventScorer
 
 BATCH = 64  # subgraphs in one forward pass
@@ -37,11 +38,17 @@ class LocalPublisher:
     """
 
     def __init__(
-        self, scorer: EventScorer, intake: Intake, loop: asyncio.AbstractEventLoop, letters: Path, stages: Stages
+        self,
+        scorer: EventScorer,
+        intake: Intake,
+        loop: asyncio.AbstractEventLoop,
+        letters: Path,
+        stages: Stages,
+        explanations: LocalExplanations | None = None,
     ) -> None:
-        """`loop` runs the intake; this is called from the ingest thread."""
+        """`loop` runs the intake, this the ingest thread; what was taken in is offered to `explanations`."""
         self._scorer, self._intake, self._loop, self._letters = scorer, intake, loop, letters
-        self.stages = stages
+        self.stages, self._explanations = stages, explanations
         self.scored = 0
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -63,6 +70,8 @@ class LocalPublisher:
             except (DatabaseAway, TimeoutError) as error:
                 raise Transient(f"the alert tables did not take the scores: {error}") from error
             self._note(self.stages.alert, captured[at : at + BATCH])
+            if self._explanations is not None:
+                self._explanations.offer(scores)
 
     @staticmethod
     def _note(stage: Latencies, captured_ms: list[int]) -> None:

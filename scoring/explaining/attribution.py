@@ -27,33 +27,26 @@ class Precision:
     """How exact: from `steps` on twice as many, until the error is small enough or there would be more than `most`.
 
     Attributes:
-        relative: of the difference that is explained; small enough is also what is below `least` logits, which
-            figures of two decimals do not show.
+        relative: of the difference that is explained.
         together: steps in one pass of the network.
     """
 
-    steps: int = 64
+    steps: int = 32
     most: int = 512
     relative: float = 0.01
-    least: float = 0.005
     together: int = 32
-
-    def enough(self, error: float, difference: float) -> bool:
-        """Whether such an error of such a difference is small enough."""
-        return abs(error) <= max(self.relative * abs(difference), self.least)
 
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """What adds up to a logit; float64 where added.
+    """What adds up to a difference of logits, in float64.
 
     Attributes:
         edges: [E] by each edge's messages.
         nodes: [N, F] by each node's features.
         event: [V] by the event's own.
         whole: by those of the graph as a whole, together.
-        logit, reference: what the network says of the event, and of the average one without edges.
-        error: what all together add beyond the difference of the two.
+        error: what all together add beyond the difference.
         steps: gradients along the path.
     """
 
@@ -61,54 +54,26 @@ class Attributed:
     nodes: Tensor
     event: Tensor
     whole: float
-    logit: float
-    reference: float
     error: float
     steps: int
 
-    @property
-    def difference(self) -> float:
-        """What is explained."""
-        return self.logit - self.reference
 
-    @property
-    def total(self) -> float:
-        """What all parts add together."""
-        return self.difference + self.error
-
-
-def attribute(network: EventNetwork, batch: GraphBatch, stays: Tensor, precision: Precision) -> Attributed:
-    """Explain one event.
-
-    Args:
-        network: in its evaluation mode.
-        batch: of one event.
-        stays: [F] which features of nodes say what a node is.
-        precision: when to stop.
-
-    Raises:
-        ValueError: the batch holds another number of events.
-    """
-    if len(batch) != 1:
-        raise ValueError(f"a batch of {len(batch)} events: one is explained at a time")
-    path = _Path(network, batch, stays)
-    with torch.no_grad():
-        reference, logit = (float(path(*part)) for part in (path.baseline, path.inputs))
-    steps = precision.steps
-    while True:
-        parts = path.integrate(steps, precision.together)
-        error = float(sum(part.double().sum() for part in parts)) - (logit - reference)
-        if precision.enough(error, logit - reference) or 2 * steps > precision.most:
-            break
-        steps *= 2
-    edges, nodes, event, *whole = (part.double()[0] for part in parts)
-    return Attributed(edges, nodes, event, float(sum(map(torch.sum, whole))), logit, reference, error, steps)
-
-
-class _Path:
-    """From the average event to this one. Called with points of it [S, *], it gives their logits [S]."""
+class Path:
+    """From the average event to this one."""
 
     def __init__(self, network: EventNetwork, batch: GraphBatch, stays: Tensor) -> None:
+        """Lay it, and see what the network says at both ends.
+
+        Args:
+            network: in its evaluation mode.
+            batch: of one event.
+            stays: [F] which features of nodes say what a node is.
+
+        Raises:
+            ValueError: the batch holds another number of events.
+        """
+        if len(batch) != 1:
+            raise ValueError(f"a batch of {len(batch)} events: one is explained at a time")
         self._network, self._batch = network, batch
         inputs = [torch.ones(batch.edges.shape[1], dtype=batch.x.dtype, device=batch.x.device), batch.x, batch.event[0]]
         nodes = torch.where(stays, batch.x, network.scale_nodes.mean)
@@ -116,14 +81,28 @@ class _Path:
         if network.scale_whole is not None and batch.whole is not None:
             inputs.append(batch.whole[0])
             baseline.append(network.scale_whole.mean)
-        self.inputs, self.baseline = (tuple(part[None] for part in end) for end in (inputs, baseline))
+        self._inputs, self._baseline = (tuple(part[None] for part in end) for end in (inputs, baseline))
+        with torch.no_grad():
+            self.reference, self.logit = float(self(*self._baseline)), float(self(*self._inputs))
 
-    def integrate(self, steps: int, together: int) -> tuple[Tensor, ...]:
+    def attribute(self, precision: Precision, allowed: float) -> Attributed:
+        """What each part adds; `allowed` is an error, in logits, that is small enough."""
+        steps = precision.steps
+        while True:
+            parts = self._integrate(steps, precision.together)
+            error = float(sum(part.double().sum() for part in parts)) - (self.logit - self.reference)
+            if abs(error) <= allowed or 2 * steps > precision.most:
+                break
+            steps *= 2
+        edges, nodes, event, *whole = (part.double()[0] for part in parts)
+        return Attributed(edges, nodes, event, float(sum(map(torch.sum, whole))), error, steps)
+
+    def _integrate(self, steps: int, together: int) -> tuple[Tensor, ...]:
         """Gradients summed along the path times how far each part moves: [1, E], [1, N, F], [1, V]."""
         from captum.attr import IntegratedGradients  # brings its plots along, half a second that only this needs
 
         parts: tuple[Tensor, ...] = IntegratedGradients(self).attribute(
-            self.inputs, self.baseline, n_steps=steps, method="gausslegendre", internal_batch_size=together
+            self._inputs, self._baseline, n_steps=steps, method="gausslegendre", internal_batch_size=together
         )
         return tuple(part.detach() for part in parts)
 

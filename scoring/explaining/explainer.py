@@ -20,10 +20,11 @@ from graph.model import Event, Subgraph
 from scoring.core.batch import GraphBatch
 from scoring.core.calibration import Calibration
 from scoring.engine import Engine, Scorer
-from scoring.explaining.attribution import Attributed, Precision, attribute
+from scoring.explaining.attribution import Attributed, Path, Precision
 from scoring.explaining.explanation import ALONE, HYBRID, Explanation, Neighbour, unexplained
 from scoring.explaining.neighbours import KnownFrauds, View
-from scoring.rows import NETWORK, Rows, rows_of
+from scoring.hybrid import HybridTrees
+from scoring.rows import Rows, rows_of
 from scoring.score import Score, strongest
 from scoring.words import WHOLE
 
@@ -56,6 +57,48 @@ class _Sum:
         by = (logit - reference) / apart if apart else calibration.slope
         edges = [(owner, by * value) for owner, value in self.edges]
         return _Sum(edges, {name: by * value for name, value in self.features.items()}, logit, reference)
+
+
+@dataclass(slots=True)
+class _Share:
+    """What the network has to hand on to its parts: `rate` of each, and what other columns add by themselves."""
+
+    rate: float
+    columns: dict[str, float]
+    logit: float
+    reference: float
+
+    @classmethod
+    def of_network(cls, path: Path) -> _Share:
+        """All there is."""
+        return cls(1.0, {}, path.logit, path.reference)
+
+    @classmethod
+    def of_hybrid(cls, trees: HybridTrees, rows: Rows, path: Path) -> _Share:
+        """Beside the columns of the trees.
+
+        Where the network's own parts nearly cancel, or point the other way than its share, that can't be handed on,
+        and stays "the pattern around it".
+        """
+        logit = np.array([path.logit])
+        values, reference = trees.shares(rows, logit)
+        row: list[float] = values[0].tolist()
+        difference = path.logit - path.reference
+        rate = max(row[-1] / difference, 0.0) if abs(difference) >= TELLING else 0.0
+        row[-1] -= rate * difference
+        return cls(rate, trees.named(row), float(trees.blend(rows, logit)[0]), reference)
+
+    @property
+    def allowed(self) -> float:
+        """Of an error of the network's, what would be as large as all that is explained."""
+        return abs(self.logit - self.reference) / self.rate if self.rate else np.inf
+
+    def dealt(self, edges: list[tuple[str, float]], features: dict[str, float]) -> _Sum:
+        """All parts together."""
+        added = dict(self.columns)
+        for name, value in features.items():
+            added[name] = added.get(name, 0.0) + self.rate * value
+        return _Sum([(owner, self.rate * value) for owner, value in edges], added, self.logit, self.reference)
 
 
 class Explainer:
@@ -102,10 +145,13 @@ class Explainer:
 
     def _explained(self, engine: Engine, score: Score, subgraph: Subgraph) -> Explanation:
         features, past, batch = engine.read([subgraph])
-        found = attribute(engine.network, batch, self._stays, self._precision)
-        parts = self._network(engine, subgraph, found, batch.ends[0].tolist())
-        if engine.trees is not None:
-            parts = _hybrid(engine, rows_of(engine.manifest.features, features, past), parts)
+        path = Path(engine.network, batch, self._stays)
+        if engine.trees is None:
+            share = _Share.of_network(path)
+        else:
+            share = _Share.of_hybrid(engine.trees, rows_of(engine.manifest.features, features, past), path)
+        found = path.attribute(self._precision, self._precision.relative * share.allowed)
+        parts = share.dealt(*self._network(engine, subgraph, found, batch.ends[0].tolist()))
         parts = parts.calibrated(engine.manifest.calibration)
         said = float(np.clip(score.probability, 1e-12, 1 - 1e-12))
         if abs(parts.logit - np.log(said / (1 - said))) > SAME:
@@ -127,8 +173,10 @@ class Explainer:
         with torch.inference_mode():
             return self._known.near(event, engine.network.represent(batch)[0].numpy())
 
-    def _network(self, engine: Engine, subgraph: Subgraph, found: Attributed, ends: list[int]) -> _Sum:
-        """The network's own parts, named as trees name theirs."""
+    def _network(
+        self, engine: Engine, subgraph: Subgraph, found: Attributed, ends: list[int]
+    ) -> tuple[list[tuple[str, float]], dict[str, float]]:
+        """The network's own edges and features, named as trees name theirs."""
         schema = engine.manifest.features
         known = {relation.name for relation in schema.relations}
         owners = [edge.owner for edge in subgraph.edges if edge.relation in known]
@@ -141,7 +189,7 @@ class Explainer:
             apart[end] = False
         added |= _named("mean", schema.nodes, found.nodes[apart].sum(0).tolist())  # what all others are like
         added[WHOLE] = found.whole
-        return _Sum(list(zip(owners, found.edges.tolist(), strict=True)), added, found.logit, found.reference)
+        return list(zip(owners, found.edges.tolist(), strict=True)), added
 
     def _look(self, event: Event) -> View:
         """What the network makes of an event, as of its own time."""
@@ -154,25 +202,3 @@ class Explainer:
 
 def _named(place: str, names: tuple[str, ...], values: list[float]) -> dict[str, float]:
     return {f"{place}.{name}": value for name, value in zip(names, values, strict=True)}
-
-
-def _hybrid(engine: Engine, rows: Rows, network: _Sum) -> _Sum:
-    """The parts of a hybrid: the trees' columns, and the network's share in the proportions of its own parts.
-
-    Where those nearly cancel, or point the other way, the share can't be handed on, and stays "the pattern around it".
-    """
-    assert engine.trees is not None
-    logit = np.array([network.logit])
-    values, reference = engine.trees.shares(rows, logit)
-    row: list[float] = values[0].tolist()
-    difference = network.logit - network.reference
-    rate = row[-1] / difference if abs(difference) >= TELLING else 0.0
-    rate = max(rate, 0.0)
-    row[-1] -= rate * difference
-    added = engine.trees.named(row)
-    for name, value in network.features.items():
-        added[name] = added.get(name, 0.0) + rate * value
-    if not row[-1]:
-        del added[NETWORK]
-    edges = [(owner, rate * value) for owner, value in network.edges]
-    return _Sum(edges, added, float(engine.trees.blend(rows, logit)[0]), reference)
