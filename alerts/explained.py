@@ -65,7 +65,7 @@ def why(detail: Detail) -> Why:
     full = detail.explanation
     told = full is not None and full["method"] != "none"
     listed = full["contributions"] if full is not None and told else detail.contributions
-    found = parts(detail.subgraph, listed, detail.alert)
+    found = parts(detail.subgraph, listed, detail.alert, (full or {}).get("about"))
     left = found[SHOWN:]
     mark, said = _mark(detail.alert, full)
     return Why(
@@ -81,8 +81,19 @@ def why(detail: Detail) -> Why:
     )
 
 
-def parts(subgraph: dict[str, Any] | None, contributions: Sequence[dict[str, Any]], alert: Summary) -> list[Part]:
-    """Contributions as an analyst reads them, strongest first; features that say the same are one."""
+def parts(
+    subgraph: dict[str, Any] | None,
+    contributions: Sequence[dict[str, Any]],
+    alert: Summary,
+    about: Mapping[str, str] | None = None,
+) -> list[Part]:
+    """Contributions as an analyst reads them, strongest first; features that say the same are one.
+
+    Args:
+        subgraph, contributions: as stored.
+        alert: whose they are.
+        about: of features that speak of one edge, its owner: it is named.
+    """
     edges = {edge.owner: edge for edge in msgspec.convert(subgraph, Subgraph).edges} if subgraph else {}
     event = Event(alert.event_id, "new", "", 0, alert.relation, alert.src, alert.dst, alert.time_ms, {})
     found: list[Part] = []
@@ -92,7 +103,9 @@ def parts(subgraph: dict[str, Any] | None, contributions: Sequence[dict[str, Any
             found.append(_edge(part, edges.get(part["name"])))
         else:
             same.setdefault(_phrase(part["name"], event), []).append(part)
-    found += [_features(text, each) for text, each in same.items()]
+    for text, each in same.items():
+        meant = [owner for part in each if (owner := (about or {}).get(part["name"]))]
+        found.append(_features(text, each, edges.get(meant[0]) if meant else None))
     return sorted(found, key=lambda part: -abs(part.value))
 
 
@@ -100,9 +113,16 @@ def _phrase(name: str, event: Event) -> str:
     return f"the rule {name.removeprefix(RULE).replace('_', ' ')}" if name.startswith(RULE) else phrase(name, event)
 
 
-def _features(text: str, same: Sequence[Mapping[str, Any]]) -> Part:
+def _features(text: str, same: Sequence[Mapping[str, Any]], edge: SubgraphEdge | None) -> Part:
     detail = " · ".join(f"{part['name']} {float(part['value']):+.2f}" for part in same)
-    return Part(text[:1].upper() + text[1:], detail, sum(float(part["value"]) for part in same), "")
+    named = f": {_said(edge)}" if edge is not None else ""
+    value = sum(float(part["value"]) for part in same)
+    return Part(text[:1].upper() + text[1:] + named, detail, value, edge.owner if edge is not None else "")
+
+
+def _said(edge: SubgraphEdge) -> str:
+    """What happened, with its day and minute."""
+    return f"{words.event(edge.relation, edge.src, edge.dst, edge.attributes)}, {words.utc(edge.time_ms)[5:16]}"
 
 
 def _edge(part: Mapping[str, Any], edge: SubgraphEdge | None) -> Part:

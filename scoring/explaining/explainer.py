@@ -7,7 +7,7 @@ rescale rule of Chen, Lundberg and Lee 2022, "Explaining a series of models by p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -20,17 +20,18 @@ from graph.model import Event, Subgraph
 from scoring.core.batch import GraphBatch
 from scoring.core.calibration import Calibration
 from scoring.engine import Engine, Scorer
+from scoring.explaining.about import about
 from scoring.explaining.attribution import Attributed, Path, Precision
 from scoring.explaining.explanation import ALONE, HYBRID, Explanation, Neighbour, unexplained
 from scoring.explaining.neighbours import KnownFrauds, View
 from scoring.hybrid import HybridTrees
 from scoring.rows import Rows, rows_of
-from scoring.score import Score, strongest
+from scoring.score import Contribution, Score, strongest
 from scoring.words import WHOLE
 
 log = structlog.get_logger("explainer")
 
-TOP = 24  # edges, and features, that are listed
+TOP = 64  # edges, and features, that are listed: about 10 KB; those of one meaning are added up on the page
 SAME = 0.05  # log-odds: a score that comes out further off was made of something else
 TELLING = 0.5  # logits: of a smaller difference the network's parts are mostly for and against, and say little
 IDENTITY = ("is_", "hop_")  # names of node features that say what a node is
@@ -162,7 +163,7 @@ class Explainer:
         error = abs(parts.total - difference)
         return msgspec.structs.replace(
             unexplained(score, ""), reason=None, method=ALONE if engine.trees is None else HYBRID, steps=found.steps,
-            contributions=listed, rest=parts.total - sum(part.value for part in listed), logit=parts.logit,
+            contributions=listed, about=_about(listed, subgraph), rest=parts.total - sum(part.value for part in listed), logit=parts.logit,
             reference=parts.reference, completeness_error=error, relative_error=error / max(abs(difference), 1e-9),
             neighbours=self._near(engine, score.event, batch),
         )  # fmt: skip
@@ -198,6 +199,12 @@ class Explainer:
         with torch.inference_mode():
             view: View = self._engine.network.represent(self._engine.read(subgraphs)[2])[0].numpy()
         return view
+
+
+def _about(listed: Sequence[Contribution], subgraph: Subgraph) -> dict[str, str]:
+    raised = [part.name for part in listed if part.kind == "feature" and part.value > 0]
+    found = ((name, about(name, subgraph)) for name in raised)
+    return {name: edge.owner for name, edge in found if edge is not None}
 
 
 def _named(place: str, names: tuple[str, ...], values: list[float]) -> dict[str, float]:

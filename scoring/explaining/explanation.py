@@ -45,6 +45,7 @@ class Explanation(msgspec.Struct, frozen=True):
         method: how it was made.
         steps: gradients along the path from the average event to this one.
         contributions: the strongest edges and features, strongest first, in calibrated log-odds.
+        about: of features that raised the score and speak of one edge, that edge's owner.
         rest: what all others add together.
         logit: the calibrated log-odds of the score.
         reference: those of what it is told against: the average event.
@@ -61,6 +62,7 @@ class Explanation(msgspec.Struct, frozen=True):
     method: Method
     steps: int = 0
     contributions: tuple[Contribution, ...] = ()
+    about: dict[str, str] = {}
     rest: float = 0.0
     logit: float = 0.0
     reference: float = 0.0
