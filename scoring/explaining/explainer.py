@@ -1,14 +1,8 @@
-"""Explains scores: what each edge and feature adds to the calibrated log-odds, and the known frauds that look alike.
-
-The network's share is what integrated gradients make of it. A hybrid is told by the Shapley values of its trees; the
-network is one of their columns, and what that column adds is handed on to what the network reads, in proportion (the
-rescale rule of Chen, Lundberg and Lee 2022, "Explaining a series of models by propagating Shapley values").
-"""
+"""Explains scores: what each edge and feature adds to the calibrated log-odds, and the known frauds that look alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -24,8 +18,8 @@ from scoring.explaining.about import about
 from scoring.explaining.attribution import Attributed, Path, Precision
 from scoring.explaining.explanation import ALONE, HYBRID, Explanation, Neighbour, unexplained
 from scoring.explaining.neighbours import KnownFrauds, View
-from scoring.hybrid import HybridTrees
-from scoring.rows import Rows, rows_of
+from scoring.explaining.parts import Share
+from scoring.rows import rows_of
 from scoring.score import Contribution, Score, strongest
 from scoring.words import WHOLE
 
@@ -33,73 +27,7 @@ log = structlog.get_logger("explainer")
 
 TOP = 64  # edges, and features, that are listed: about 10 KB; those of one meaning are added up on the page
 SAME = 0.05  # log-odds: a score that comes out further off was made of something else
-TELLING = 0.5  # logits: of a smaller difference the network's parts are mostly for and against, and say little
 IDENTITY = ("is_", "hop_")  # names of node features that say what a node is
-
-
-@dataclass(slots=True)
-class _Sum:
-    """Parts that add `logit` to `reference`, but for an error, by name."""
-
-    edges: list[tuple[str, float]]
-    features: dict[str, float]
-    logit: float
-    reference: float
-
-    @property
-    def total(self) -> float:
-        """What all parts add."""
-        return sum(value for _, value in self.edges) + sum(self.features.values())
-
-    def calibrated(self, calibration: Calibration) -> _Sum:
-        """The same in calibrated log-odds: by the slope, where that is bent by that of the line between both ends."""
-        logit, reference = calibration.odds([self.logit, self.reference]).tolist()
-        apart = self.logit - self.reference
-        by = (logit - reference) / apart if apart else calibration.slope
-        edges = [(owner, by * value) for owner, value in self.edges]
-        return _Sum(edges, {name: by * value for name, value in self.features.items()}, logit, reference)
-
-
-@dataclass(slots=True)
-class _Share:
-    """What the network has to hand on to its parts: `rate` of each, and what other columns add by themselves."""
-
-    rate: float
-    columns: dict[str, float]
-    logit: float
-    reference: float
-
-    @classmethod
-    def of_network(cls, path: Path) -> _Share:
-        """All there is."""
-        return cls(1.0, {}, path.logit, path.reference)
-
-    @classmethod
-    def of_hybrid(cls, trees: HybridTrees, rows: Rows, path: Path) -> _Share:
-        """Beside the columns of the trees.
-
-        Where the network's own parts nearly cancel, or point the other way than its share, that can't be handed on,
-        and stays "the pattern around it".
-        """
-        logit = np.array([path.logit])
-        values, reference = trees.shares(rows, logit)
-        row: list[float] = values[0].tolist()
-        difference = path.logit - path.reference
-        rate = max(row[-1] / difference, 0.0) if abs(difference) >= TELLING else 0.0
-        row[-1] -= rate * difference
-        return cls(rate, trees.named(row), float(trees.blend(rows, logit)[0]), reference)
-
-    @property
-    def allowed(self) -> float:
-        """Of an error of the network's, what would be as large as all that is explained."""
-        return abs(self.logit - self.reference) / self.rate if self.rate else np.inf
-
-    def dealt(self, edges: list[tuple[str, float]], features: dict[str, float]) -> _Sum:
-        """All parts together."""
-        added = dict(self.columns)
-        for name, value in features.items():
-            added[name] = added.get(name, 0.0) + self.rate * value
-        return _Sum([(owner, self.rate * value) for owner, value in edges], added, self.logit, self.reference)
 
 
 class Explainer:
@@ -148,25 +76,31 @@ class Explainer:
         features, past, batch = engine.read([subgraph])
         path = Path(engine.network, batch, self._stays)
         if engine.trees is None:
-            share = _Share.of_network(path)
+            share = Share.of_network(path)
         else:
-            share = _Share.of_hybrid(engine.trees, rows_of(engine.manifest.features, features, past), path)
+            share = Share.of_hybrid(engine.trees, rows_of(engine.manifest.features, features, past), path)
+        if (reason := _other(engine.manifest.calibration, share.logit, score.probability)) is not None:
+            return unexplained(score, reason)
         found = path.attribute(self._precision, self._precision.relative * share.allowed)
         parts = share.dealt(*self._network(engine, subgraph, found, batch.ends[0].tolist()))
         parts = parts.calibrated(engine.manifest.calibration)
-        said = float(np.clip(score.probability, 1e-12, 1 - 1e-12))
-        if abs(parts.logit - np.log(said / (1 - said))) > SAME:
-            there = 1 / (1 + np.exp(-parts.logit))
-            return unexplained(score, f"its neighbourhood gives {there:.3f} now, and the score was {said:.3f}")
         listed = strongest(parts.edges, parts.features.items(), TOP)
         difference = parts.logit - parts.reference
         error = abs(parts.total - difference)
         return msgspec.structs.replace(
-            unexplained(score, ""), reason=None, method=ALONE if engine.trees is None else HYBRID, steps=found.steps,
-            contributions=listed, about=_about(listed, subgraph), rest=parts.total - sum(part.value for part in listed), logit=parts.logit,
-            reference=parts.reference, completeness_error=error, relative_error=error / max(abs(difference), 1e-9),
+            unexplained(score, ""),
+            reason=None,
+            method=ALONE if engine.trees is None else HYBRID,
+            steps=found.steps,
+            contributions=listed,
+            about=_about(listed, subgraph),
+            rest=parts.total - sum(part.value for part in listed),
+            logit=parts.logit,
+            reference=parts.reference,
+            completeness_error=error,
+            relative_error=error / max(abs(difference), 1e-9),
             neighbours=self._near(engine, score.event, batch),
-        )  # fmt: skip
+        )
 
     def _near(self, engine: Engine, event: Event, batch: GraphBatch) -> tuple[Neighbour, ...]:
         if self._known is None:
@@ -199,6 +133,14 @@ class Explainer:
         with torch.inference_mode():
             view: View = self._engine.network.represent(self._engine.read(subgraphs)[2])[0].numpy()
         return view
+
+
+def _other(calibration: Calibration, logit: float, probability: float) -> str | None:
+    """Why a score is not what its neighbourhood gives; None where it is."""
+    there, said = float(calibration.odds(logit)), float(np.clip(probability, 1e-12, 1 - 1e-12))
+    if abs(there - np.log(said / (1 - said))) <= SAME:
+        return None
+    return f"its neighbourhood gives {1 / (1 + np.exp(-there)):.3f} now, and the score was {said:.3f}"
 
 
 def _about(listed: Sequence[Contribution], subgraph: Subgraph) -> dict[str, str]:
