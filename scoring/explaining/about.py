@@ -68,9 +68,7 @@ def _count(subgraph: Subgraph, match: re.Match[str]) -> Found:
 
 def _says(subgraph: Subgraph, match: re.Match[str]) -> Found:
     relation, field, value = match["relation"], match["field"], match["value"]
-    return _newest(
-        edge for edge in subgraph.edges if edge.relation == relation and edge.attributes.get(field) == value
-    )
+    return _newest(edge for edge in subgraph.edges if edge.relation == relation and edge.attributes.get(field) == value)
 
 
 def _end(subgraph: Subgraph, match: re.Match[str]) -> str:
