@@ -10,8 +10,9 @@ from graph.model import Subgraph
 from scoring.explaining.about import about
 
 ROWS = [
-    ("LOGIN", "User:u", "Device:old", 400), ("LOGIN", "User:u", "Device:new", 30), ("LOGIN", "User:u", "Device:new", 20),
-    ("LOGIN", "User:u", "Device:old", 10), ("LOGIN", "User:stranger", "Device:else", 1),
+    ("LOGIN", "User:u", "Device:old", 400), ("LOGIN", "User:u", "Device:new", 30),
+    ("LOGIN", "User:u", "Device:new", 20), ("LOGIN", "User:u", "Device:old", 10),
+    ("LOGIN", "User:stranger", "Device:else", 1),
     ("OWNS", "User:u", "Account:A", 5_000), ("MODIFY", "User:u", "Contact:x", 3, None, {"field": "phone"}),
     ("TRANSFER", "Account:A", "Account:B", 50), ("TRANSFER", "Account:C", "Account:A", 5),
 ]  # fmt: skip
