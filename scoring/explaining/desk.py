@@ -1,4 +1,4 @@
-"""Which scores are explained, in what order, and how gently: one thread that rests as long as it has worked, and more.
+"""Which scores are explained, in what order, and how gently: one thread that rests three times as long as it works.
 
 The scorer shares its process, its interpreter and its processor with this. So the thread has the lowest priority the
 system gives, works on one score at a time, and sleeps `REST` times as long as that took.
@@ -21,7 +21,7 @@ from scoring.score import Score
 
 log = structlog.get_logger("explainer")
 
-REST = 1.0  # at most half of one core
+REST = 3.0  # so at most a quarter of one core
 LONGEST_S = 1.0  # of one rest
 NICENESS = 10  # above that of the process; of this thread alone, which Linux allows
 REMEMBERED = 10_000  # events, so that what is read twice is explained once

@@ -13,7 +13,7 @@ from scoring.explaining.explanation import Explanation, unexplained, wanted
 from scoring.score import Score
 
 MOST = 1_000  # scores that wait: 10 to 40 KB each, with their neighbourhoods
-BATCH = 20
+BATCH = 4  # explained before any of them is delivered
 LOOK_S = 0.2
 Deliver = Callable[[Sequence[Explanation]], None]
 
