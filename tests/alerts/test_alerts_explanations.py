@@ -87,6 +87,18 @@ async def test_one_that_comes_before_the_correction_it_explains_waits_for_that(s
     assert held is not None and held["logit"] == 3.0
 
 
+async def test_what_waits_for_another_score_is_not_taken(services: Services) -> None:
+    """For a correction: not by the first score. For a score that was corrected before it came: not at all."""
+    first, second = ring_score(provisional=True), ring_score(revision=2)
+    await services.explanations.accept([explanation(second)])
+    await services.intake.accept([first])
+    assert await stored(services) is None and await waiting(services) == 1
+    other = ring_score("transfers:5:transfer", revision=2)
+    await services.explanations.accept([explanation(ring_score("transfers:5:transfer"))])
+    (id,) = await services.intake.accept([other])
+    assert await stored(services, id) is None and await waiting(services) == 1
+
+
 async def test_an_explanation_goes_with_the_score_it_explains(services: Services) -> None:
     """A newer score with evidence of its own shows none until its own comes; the old one, late, is let go."""
     first, second = ring_score(provisional=True), ring_score(revision=2)
