@@ -67,8 +67,10 @@ def _count(subgraph: Subgraph, match: re.Match[str]) -> Found:
 
 
 def _says(subgraph: Subgraph, match: re.Match[str]) -> Found:
+    """The only one that says it: of several, none is meant."""
     relation, field, value = match["relation"], match["field"], match["value"]
-    return _newest(edge for edge in subgraph.edges if edge.relation == relation and edge.attributes.get(field) == value)
+    found = [edge for edge in subgraph.edges if edge.relation == relation and edge.attributes.get(field) == value]
+    return found[0] if len(found) == 1 else None
 
 
 def _end(subgraph: Subgraph, match: re.Match[str]) -> str:

@@ -14,7 +14,8 @@ ROWS = [
     ("LOGIN", "User:u", "Device:new", 20), ("LOGIN", "User:u", "Device:old", 10),
     ("LOGIN", "User:stranger", "Device:else", 1),
     ("OWNS", "User:u", "Account:A", 5_000), ("MODIFY", "User:u", "Contact:x", 3, None, {"field": "phone"}),
-    ("TRANSFER", "Account:A", "Account:B", 50), ("TRANSFER", "Account:C", "Account:A", 5),
+    ("TRANSFER", "Account:A", "Account:B", 50, None, {"channel": "app"}),
+    ("TRANSFER", "Account:C", "Account:A", 5, None, {"channel": "app"}),
 ]  # fmt: skip
 
 
@@ -32,6 +33,7 @@ ROWS = [
         ("source.TRANSFER_out_24h_log", None),
         ("mean_edge.MODIFY.field=phone", 6),
         ("mean_edge.MODIFY.field=email", None),
+        ("mean_edge.TRANSFER.channel=app", None),  # two of them
         ("event.value_0_log", None),
         ("pair_count", None),
         ("network", None),
