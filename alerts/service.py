@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alerts.clock import NowUs, now_us
 from alerts.database import Database
+from alerts.explanations import adopt
 from alerts.fanout import Fanout
 from alerts.metrics import Metrics
-from alerts.models import Alert, Feed, Superseded
+from alerts.models import Alert, Feed, Superseded, Waiting
 from alerts.policy import Action, Known, Policy, State, Step
 from alerts.records import check, columns
 from scoring.score import Score
@@ -69,9 +70,10 @@ class Intake:
         return changed
 
     async def purge(self, older_than_us: int) -> None:
-        """Forget superseded scores noted before `older_than_us`: no older score comes that late."""
+        """Forget superseded scores and waiting explanations noted before `older_than_us`: nothing comes that late."""
         async with self.database.write() as session:
             await session.execute(delete(Superseded).where(Superseded.at_us < older_than_us))
+            await session.execute(delete(Waiting).where(Waiting.at_us < older_than_us))
 
     async def _transaction(self, newest: dict[str, Score]) -> tuple[list[int], dict[str, Step]]:
         async with self.database.write_feed(self.tenant) as session:
@@ -84,7 +86,9 @@ class Intake:
                 if steps[event].action is not Action.IGNORE:
                     await self._change(session, id, newest[event], steps[event])
                     changed[id] = steps[event].action
+                    made[event] = id
             if changed:
+                await adopt(session, self.tenant, {id: newest[event] for event, id in made.items()})
                 await session.execute(insert(Feed), [self._feed(id, changed[id]) for id in sorted(changed)])
             return sorted(changed), steps
 
@@ -126,6 +130,8 @@ class Intake:
 
     async def _change(self, session: AsyncSession, id: int, score: Score, step: Step) -> None:
         values = columns(score) | {"updated_us": self.clock_us(), "state_reason": step.reason}
+        if "subgraph" in values:
+            values["explanation"] = None  # it explained what was seen before
         if step.action in NEXT_STATE:
             values["state"] = NEXT_STATE[step.action]
         await session.execute(update(Alert).where(Alert.id == id).values(values))

@@ -206,6 +206,18 @@ def bench_reader(
     raise typer.Exit(run_reader_bench(users, days, as_json=json))
 
 
+@bench_app.command("explain")
+def bench_explain(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 1_200,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 30,
+    json: Json = False,
+) -> None:
+    """Explanations of 200 alerts: time, steps, completeness; and the scorer with and without them beside it."""
+    from deploy.benches.explaining import run_explaining_bench
+
+    raise typer.Exit(run_explaining_bench(users, days, as_json=json))
+
+
 @bench_app.command("engine")
 def bench_engine(
     json: Json = False,

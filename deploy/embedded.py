@@ -21,6 +21,7 @@ from deploy.demo.bank import Bank
 from deploy.demo.replay import Replay, snapshot_records, stream_records
 from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.demo.tables import history
+from deploy.explaining import explained_by, explainer_of, local_worker
 from deploy.figures import Report, figure, report
 from deploy.latency import Latencies
 from deploy.local import LocalPublisher, Stages
@@ -33,6 +34,7 @@ from ingest.labels import decode_label
 from ingest.records import LABELS, Record
 from ingest.worker import Counters, Worker
 from scoring.engine import Scorer
+from scoring.explaining.local import LocalExplanations
 from scoring.online.duty import DutyWatch
 from scoring.scorer import EventScorer
 
@@ -80,6 +82,7 @@ class Demo:
         self.failed: BaseException | None = None
         self.worker: Worker | None = None
         self.publisher: LocalPublisher | None = None
+        self.explanations: LocalExplanations | None = None
         self._stop = asyncio.Event()
         self._replay: Replay | None = None
         self._bank_ms = 0
@@ -141,6 +144,9 @@ class Demo:
         if self.worker is not None:
             self.worker.stopping.set()
         await asyncio.to_thread(thread.join, 10.0)
+        if self.explanations is not None and self.explanations.is_alive():
+            self.explanations.stopping.set()
+            await asyncio.to_thread(self.explanations.join, 10.0)
         services.tail.close()  # open streams would hold the server up
         web.stop()
         await serving
@@ -152,7 +158,12 @@ class Demo:
         try:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
             self.duty.read_from(self.mirror)
-            self.publisher = LocalPublisher(self.duty, self._scorer, services.intake, loop, letters, self.stages)
+            self.explanations = local_worker(explainer_of(self.duty, self.mirror), services.explanations, loop)
+            self.duty.changed = explained_by(self.explanations.desk, self.mirror)
+            self.explanations.start()
+            self.publisher = LocalPublisher(
+                self.duty, self._scorer, services.intake, loop, letters, self.stages, self.explanations
+            )
             DutyWatch(self.duty).start()
             compile_walk()
             self._replay = self._records()
@@ -216,6 +227,7 @@ class Demo:
             figure("changes", counters.written, "changes", 1, "higher"),
             figure("scored", scored, "events", 1, "higher"),
             figure("scored_per_s", scored / live_s if live_s else 0.0, "events/s", None, "higher"),
+            figure("explained", self.explanations.desk.explained if self.explanations else 0, "alerts", None, "higher"),
             figure("dead_letters", counters.dead_letters, "records", 0),
         ]
         for name in ("graph", "score", "alert"):

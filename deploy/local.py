@@ -16,6 +16,7 @@ from graph.model import Event
 from ingest.events import Transient
 from ingest.records import DEAD_LETTERS, EVENTS, Message, Trace
 from scoring.engine import Scorer
+from scoring.explaining.local import LocalExplanations
 from scoring.online.duty import Duty
 from scoring.scorer import EventScorer
 
@@ -39,13 +40,21 @@ class LocalPublisher:
     """
 
     def __init__(
-        self, duty: Duty, scorer: Callable[[Scorer], EventScorer], intake: Intake, loop: asyncio.AbstractEventLoop,
-        letters: Path, stages: Stages,
-    ) -> None:  # fmt: skip
-        """`scorer` makes what scores with the model on duty; `loop` runs the intake. Called from the ingest thread."""
+        self,
+        duty: Duty,
+        scorer: Callable[[Scorer], EventScorer],
+        intake: Intake,
+        loop: asyncio.AbstractEventLoop,
+        letters: Path,
+        stages: Stages,
+        explanations: LocalExplanations | None = None,
+    ) -> None:
+        """`scorer` makes what scores with the model on duty; `loop` runs the intake, this the ingest thread; what was
+        taken in is offered to `explanations`.
+        """
         self._duty, self._make, self._intake, self._loop, self._letters = duty, scorer, intake, loop, letters
         self._scorer = scorer(duty.now()[0])
-        self.stages = stages
+        self.stages, self._explanations = stages, explanations
         self.scored = 0
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -70,6 +79,8 @@ class LocalPublisher:
             except (DatabaseAway, TimeoutError) as error:
                 raise Transient(f"the alert tables did not take the scores: {error}") from error
             self._note(self.stages.alert, captured[at : at + BATCH])
+            if self._explanations is not None:
+                self._explanations.offer(scores)
 
     @staticmethod
     def _note(stage: Latencies, captured_ms: list[int]) -> None:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from deploy import bootstrap
 from deploy.config import Settings, settings
+from deploy.explaining import explained_by, explainer_of, stack_worker
 from deploy.faust_options import faust_options
 from deploy.ports import optional
 from deploy.probes import Probes
@@ -76,6 +77,8 @@ def run_scorer(group: str) -> None:
         metrics = ScorerMetrics(state.registry, duty, monitor, lambda: graph.owners if isinstance(graph, Mirror) else 0)
         if isinstance(state.feed, MirrorFeed):
             state.feed.heard = monitor.heard
+        if isinstance(graph, Mirror):
+            _explain(chosen, duty, graph)
 
         def scorer(engine: Scorer) -> EventScorer:
             return EventScorer(engine, graph, store.schema.tables, chosen.threshold)
@@ -88,6 +91,19 @@ def run_scorer(group: str) -> None:
         worker = WorkerSettings(at.kafka_bootstrap, group, str(datadir), broker_options=broker_options)
         log.info("scoring", model=duty.now()[0].model, through=chosen.reader)
         follow(build(worker, Work(scorer, duty, (graph, state.feed), metrics.tell, began=began)))
+
+
+def _explain(chosen: Settings, duty: Duty, mirror: Mirror) -> None:
+    """Alerts are explained beside the stream, by the eyes of whoever is on duty."""
+    worker, before = stack_worker(chosen, explainer_of(duty, mirror)), duty.changed
+    explained = explained_by(worker.desk, mirror)
+
+    def changed(role: Role, scorer: Scorer | None) -> None:
+        before(role, scorer)
+        explained(role, scorer)
+
+    duty.changed = changed
+    worker.start()
 
 
 def watched(duty: Duty, limit: float) -> Monitor:

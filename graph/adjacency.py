@@ -38,7 +38,7 @@ from graph.adjacency_arrays import (
 from graph.adjacency_cells import NO_CELLS, NO_SLOT, TIE, Free, find, put, put_all, take_out
 from graph.adjacency_known import Known
 from graph.adjacency_lines import Lines
-from graph.adjacency_rule import NO_PLACE
+from graph.adjacency_rule import NO_PLACE, frauds
 from graph.adjacency_tally import SUMS, tally
 from graph.adjacency_walk import STAMPS, Walked, quick, walk
 from graph.horizons import NEVER_MS
@@ -319,6 +319,13 @@ class Adjacency:
         tally(self._graph, self._lines.rows, self._ranks, horizon_ms, cuts, node, key, value, most, out)
         return out
 
+    def frauds(self, versions: Sequence[int], event: Event, horizon_ms: int) -> list[bool]:
+        """Which versions of edges an event sees and knows to be fraud; of what is older than the horizon nothing."""
+        told = np.zeros(len(versions), np.int8)
+        numbers, cuts = np.array(versions, np.int64), self._cuts([event])
+        frauds(self._graph, self._lines.rows, self._ranks, horizon_ms, numbers, cuts, told)
+        return [bool(one) for one in told.tolist()]
+
     def freeze(self) -> None:
         """Put everything into its slot, and let the objects behind it go: nothing is written any more."""
         self._flush()
@@ -418,3 +425,4 @@ def compile_walk() -> None:
     event = Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})
     for many in (1, 2):  # one alone is walked by code of its own
         adjacency.walk([event] * many, Caps((1,)), NEVER_MS)
+    adjacency.frauds([0], event, NEVER_MS)

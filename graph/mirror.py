@@ -21,6 +21,7 @@ from graph.adjacency_walk import Walked
 from graph.ages import Ages
 from graph.asof import assemble
 from graph.horizons import Horizons, Kind, newer
+from graph.mirror_labels import edges, frauds, labels
 from graph.model import (
     Caps,
     EdgeUpsert,
@@ -29,6 +30,7 @@ from graph.model import (
     Gone,
     Horizon,
     Incomplete,
+    LabelUpsert,
     NodeUpsert,
     Subgraph,
     SubgraphEdge,
@@ -55,6 +57,7 @@ class Mirror:
         self._incomplete: dict[str, Incomplete] = {}
         self._horizons = Horizons(frozenset(windowed))
         self._versions, self._deletions = Ages(_hidden_at), Ages(_hidden_at)
+        self._hears: list[Callable[[LabelUpsert], None]] = []
         self._frozen = False
 
     def check(self) -> None:
@@ -113,6 +116,9 @@ class Mirror:
         if not isinstance(op, Gone):
             self._adjacent.add(held, self._horizons.reaches(op))
             self._adjacent.update(held)
+        if isinstance(op, LabelUpsert):
+            for hear in self._hears:
+                hear(op)
         if (before := self._chains[op.owner].before(held)) is not None:
             self._adjacent.update(before)
 
@@ -208,6 +214,24 @@ class Mirror:
         """Tell a lane of every edge and node, those that are here and those that will come, under their numbers."""
         with self._lock:
             self._adjacent.attach(lane)
+
+    def listen(self, hear: Callable[[LabelUpsert], None]) -> None:
+        """Tell of every version of a label, those that are here and those that will come; under the lock: be quick."""
+        with self._lock:
+            for label in labels(self._chains.values()):
+                hear(label)
+            self._hears.append(hear)
+
+    def first(self, owner: str) -> EdgeUpsert | None:
+        """An edge as its row was at first, None where it is not here."""
+        with self._lock:
+            return next(iter(edges(self._chains.get(owner))), None)
+
+    def frauds(self, owners: Sequence[str], event: Event) -> list[bool]:
+        """Which of these edges were there, and known to be fraud, as of an event (graph/asof.py)."""
+        with self._lock:
+            chains = [self._chains.get(owner) for owner in owners]
+            return frauds(self._adjacent, chains, event, self._horizons.retention_ms)
 
     def _held(self, seen: Walked) -> list[Held | None]:
         return [self._adjacent.held[version] for version in seen.version.tolist()]

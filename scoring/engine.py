@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
@@ -122,7 +123,7 @@ class Engine:
             ModelRefused: the trees are no trees, or read other columns than these features make.
         """
         self.manifest, self.network = manifest, network
-        self._trees = None if trees is None else HybridTrees(manifest, trees, baseline)
+        self.trees = None if trees is None else HybridTrees(manifest, trees, baseline)
         self._sampler: Sampler | None = None
         self._warm = False
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
@@ -181,8 +182,17 @@ class Engine:
         else:
             self._logits(random_batch(self.network.architecture, Shape(1, *AROUND), 0))
 
-    def _read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
-        """What `_computed` makes of subgraphs."""
+    def twin(self) -> Engine:
+        """Another one for another thread: a network and buffers of its own, and what it reads of the same mirror.
+
+        Trees are shared: LightGBM predicts for several threads at once.
+        """
+        other = Engine(self.manifest, deepcopy(self.network).requires_grad_(False), self.rules, inference=self._wanted)
+        other.trees, other._sampler = self.trees, self._sampler
+        return other
+
+    def read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
+        """Features of subgraphs, everything with a long look back [B, P], and both as the network reads them."""
         return self._computed(self._reader.read(subgraphs), [subgraph.event for subgraph in subgraphs])
 
     def _computed(self, columns: Columns, events: Sequence[Event]) -> tuple[Features, Matrix, GraphBatch]:
@@ -206,7 +216,7 @@ class Engine:
         """
         if not subgraphs:
             return []
-        return self._scored(*self._read(subgraphs), fallback)
+        return self._scored(*self.read(subgraphs), fallback)
 
     def score_events(
         self, events: Sequence[Event], caps: Caps | None = None, fallback: bool = False
@@ -228,8 +238,8 @@ class Engine:
         logit = self._logits(batch)
         if not np.isfinite(logit).all():
             raise NetworkFailed(f"{self.model} gave no number for {int((~np.isfinite(logit)).sum())} of {len(logit)}")
-        if self._trees is not None:
-            logit = self._trees.blend(made(), logit)
+        if self.trees is not None:
+            logit = self.trees.blend(made(), logit)
         found = self.manifest.calibration.probability(logit)
         if self.watched is not None:
             self.watched(lambda: made().graph, found)
@@ -259,16 +269,16 @@ class Engine:
         """
         if not subgraphs:
             return []
-        features, past, batch = self._read(subgraphs)
+        features, past, batch = self.read(subgraphs)
         gate = torch.ones(batch.edges.shape[1], requires_grad=True)
         batch = replace(batch, x=batch.x.requires_grad_(), event=batch.event.requires_grad_())
         raw = self.network(batch, gate)
         logit = raw * self.manifest.calibration.slope
         by_edge, by_node, by_event = torch.autograd.grad(logit.sum(), [gate, batch.x, batch.event])
         edges = _by_subgraph(by_edge.tolist(), subgraphs, self.manifest)
-        if self._trees is not None:
+        if self.trees is not None:
             rows = rows_of(self.manifest.features, features, past)
-            return self._trees.explain(rows, raw.detach().double().numpy(), edges, top)
+            return self.trees.explain(rows, raw.detach().double().numpy(), edges, top)
         events = _weigh(by_event, batch.event, self.network.scale_event.mean)
         ends = [_weigh(by_node[end], batch.x[end], self.network.scale_nodes.mean) for end in batch.ends.T]
         names = [name for part in ("event", "source", "target") for name in self._names_of(part)]
