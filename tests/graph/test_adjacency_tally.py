@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from histories import changes, demo_mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.adjacency_lines import ASK, KNOWN_MS
 from graph.adjacency_tally import (
     BEFORE_FRAUD,
     COUNT,
@@ -27,6 +27,7 @@ from graph.adjacency_tally import (
 from graph.asof import Cut
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, Horizon, LabelUpsert, SubgraphEdge, Upsert
+from graph.versions import Held
 from ingest.events import Change
 
 MAPPING = demo_mapping()
@@ -43,7 +44,7 @@ def events_of(log: list[Change]) -> list[Event]:
 
 
 def ones(mirror: Mirror) -> np.ndarray:
-    return np.arange(len(mirror._adjacent.held), dtype=np.float64)
+    return np.arange(mirror._adjacent.room, dtype=np.float64)
 
 
 def sums_of(mirror: Mirror, events: list[Event], most: int = 1_000) -> np.ndarray:
@@ -83,6 +84,21 @@ def plain(edges: list[SubgraphEdge], event: Event) -> list[float]:
             ages[-1], until]  # fmt: skip
 
 
+def held_of(mirror: Mirror, owner: str) -> Sequence[Held]:
+    """An edge's versions and deletions."""
+    edges = mirror._adjacent.edges
+    number = edges.names.find(owner)
+    alone = mirror._first(edges, number)
+    return edges.chains[number].items if alone is None else (alone,)
+
+
+def all_asked(mirror: Mirror) -> None:
+    """Let no line say everything."""
+    for shelf in (mirror._adjacent.edges, mirror._adjacent.labels):
+        for owner in shelf.owned():
+            shelf.chain(owner, mirror._first(shelf, owner))
+
+
 def counting(mirror: Mirror, event: Event, owner: str) -> int:
     """How many versions of an owner count for the event: two, where a new epoch read a row that was not closed yet."""
     cut = Cut.of(event)
@@ -95,7 +111,7 @@ def counting(mirror: Mirror, event: Event, owner: str) -> int:
     return sum(
         isinstance(held.op, EdgeUpsert) and held.op.time_ms < event.time_ms and known(held.op.pos, held.op.known_ms)
         and not known(held.closed_pos, held.closed_ms) and not known(held.floor_pos, held.floor_ms)
-        for held in mirror._chains[owner].items
+        for held in held_of(mirror, owner)
     )  # fmt: skip
 
 
@@ -123,7 +139,7 @@ def test_lines_say_what_the_arrays_say(log: list[Change], late: int, rng: random
     mirror.sweep(rng.randrange(10))
     events = events_of(log)
     walks, sums = mirror.walk(events, Caps((3, 2)), lambda seen: seen), sums_of(mirror, events)
-    mirror._adjacent._lines.rows[:, KNOWN_MS] = ASK
+    all_asked(mirror)
     again = mirror.walk(events, Caps((3, 2)), lambda seen: seen)
     assert all(np.array_equal(one, other) for one, other in zip(walks, again, strict=True))
     assert np.array_equal(sums, sums_of(mirror, events))

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert
+from graph.versions import Held
 from ingest.events import Change
 
 MAPPING = demo_mapping()
@@ -20,18 +21,25 @@ def sizes(mirror: Mirror) -> dict[str, int]:
     """How much it holds, structure by structure."""
     return {
         "named": len(mirror._nodes),
-        "chains": len(mirror._chains),
-        "held": sum(len(chain.items) for chain in mirror._chains.values()),
+        "owners": mirror.owners,
+        "held": len(ops(mirror)),
         **mirror._adjacent.sizes,
-        "ages": len(mirror._versions) + len(mirror._deletions),
+        "ages": len(mirror._edge_ages) + len(mirror._label_ages) + len(mirror._deletions),
         "marks": len(mirror._incomplete),
     }
 
 
+def ops(mirror: Mirror) -> list[Held]:
+    """Versions and deletions, those alone and those in chains."""
+    shelves = (mirror._adjacent.edges, mirror._adjacent.labels)
+    chains = [chain.items for shelf in shelves for chain in shelf.chains.values()]
+    alone = [mirror._first(shelf, owner) for shelf in shelves for owner in shelf.owned()]
+    return [held for items in chains for held in items] + [held for held in alone if held is not None]
+
+
 def places(mirror: Mirror) -> int:
-    """One of each version, one of what closed it, one of the floor above it."""
-    held = [each for chain in mirror._chains.values() for each in chain.items if each.is_version]
-    return sum(1 + (each.closed_pos is not None) + (each.floor_pos is not None) for each in held)
+    """One of what closed each version, one of the floor above it."""
+    return sum((each.closed_pos is not None) + (each.floor_pos is not None) for each in ops(mirror) if each.is_version)
 
 
 def swept(mirror: Mirror, limit: int = 7) -> None:
