@@ -7,7 +7,7 @@ around it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.adjacency_arrays import NONE, Array, Graph, aligned, wider
+from graph.adjacency_known import Known
 from graph.adjacency_lines import (
     ENDS,
     FRAUD,
@@ -29,12 +30,10 @@ from graph.adjacency_lines import (
     LOW,
     MOST_LATER,
     NO_PLACE,
-    TIME_MS,
     WINDOWED,
     enter,
     packed,
 )
-from graph.adjacency_known import Known
 from graph.adjacency_nodes import Linked
 from graph.adjacency_tally import SUMS, tally
 from graph.adjacency_walk import STAMPS, Walked, quick, walk
@@ -49,6 +48,7 @@ from graph.versions import Held
 NEITHER = -2  # a target that is not in the graph, and is not the source, which is not there either
 SLACK_MS = 1 << 12  # that a difference of times may be off by, as a float
 TAKEN = 1
+CUTS = 9  # words of a cut
 
 
 class Lane(Protocol):
@@ -285,14 +285,19 @@ class Adjacency:
 
     def _cuts(self, events: Sequence[Event]) -> Array:
         """[B, 9], see adjacency_lines."""
-        ends = self._linked.names.find_all([name for event in events for name in (event.src, event.dst)]).tolist()
-        own = self.edges.names.find_all([event.id for event in events]).tolist()
-        cuts = [
-            (src, NEITHER if src < 0 and dst < 0 and event.src != event.dst else dst, mine, event.time_ms,
-             *self._position(event.pos))
-            for event, src, dst, mine in zip(events, ends[::2], ends[1::2], own, strict=True)
-        ]  # fmt: skip
-        return np.array(cuts, np.int64).reshape(-1, 9)
+        nodes, owners = self._linked.names, self.edges.names
+        if len(events) == 1:
+            ends, own = [nodes.find(events[0].src), nodes.find(events[0].dst)], [owners.find(events[0].id)]
+        else:
+            ends = nodes.find_all([name for event in events for name in (event.src, event.dst)]).tolist()
+            own = owners.find_all([event.id for event in events]).tolist()
+        cuts = np.empty((len(events), CUTS), np.int64)
+        for at, event in enumerate(events):
+            src, dst = ends[2 * at], ends[2 * at + 1]
+            if src < 0 and dst < 0 and event.src != event.dst:
+                dst = NEITHER
+            cuts[at] = (src, dst, own[at], event.time_ms, *self._position(event.pos))
+        return cuts
 
     def _position(self, pos: str) -> tuple[int, ...]:
         return (pos and self.logs.cut(pos)) or (NO_PLACE, 0, 0, 0, NONE)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.adjacency import Adjacency, Lane
-from graph.adjacency_lines import HERE, INFO, TIME_MS
+from graph.adjacency_lines import TIME_MS
 from graph.adjacency_walk import Walked
 from graph.ages import Ages
 from graph.asof import assemble

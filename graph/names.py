@@ -11,11 +11,27 @@ import numpy as np
 
 from graph.adjacency_arrays import NONE, Array, aligned, wider
 from graph.arena import Arena, free_record
-from graph.names_table import BEGIN, EMPTY, END, MIDDLE, NEW_AFFIX, Table, add_affix, cut, number_all, rehash, take_away
+from graph.names_table import (
+    ALL,
+    BEGIN,
+    EMPTY,
+    END,
+    MIDDLE,
+    MIX,
+    MOST_DIGITS,
+    NEW_AFFIX,
+    Table,
+    add_affix,
+    cut,
+    mixed,
+    number_all,
+    rehash,
+    take_away,
+)
 from graph.numbers import Numbers
 
 AFFIXES = 16_000  # of which kinds have room in 15 bits; names with others have none: their whole text is their own
-FULL = 0.8  # of a table's entries at most
+FULL = 2 / 3  # of a table's entries at most: what is not there is looked for in five of them then, in two at half
 GROWN = 1.5
 NOBODY: Array = np.zeros(0, np.int32)
 _bytes = methodcaller("encode", "utf-8", "surrogatepass")  # any text, whatever it holds
@@ -30,10 +46,11 @@ class Names(Numbers):
         self._roles, self._arena = roles, Arena()
         self._seed = np.uint64(randbits(64))  # nobody outside can choose names that fall on one entry
         self._names, self._affixes = 0, 0
-        self._table = Table(
+        self._use(Table(
             np.full(64, EMPTY, np.int32), aligned(64, "i2"), aligned(64, "i8"), self._arena.units, self._arena.state,
             np.full(2 * AFFIXES, EMPTY, np.int32), np.zeros((16, 3), np.int64), np.zeros(1 << 10, np.uint8),
-        )  # fmt: skip
+        ))  # fmt: skip
+        self._starts: dict[tuple[str, str | None], tuple[int, int]] = {}  # where whole numbers of an affix are looked for
         self._enter(np.zeros(0, np.uint8), 0, 0)  # affix 0 is none
 
     @property
@@ -69,8 +86,29 @@ class Names(Numbers):
         return out, fresh[:used]
 
     def find(self, name: str) -> int:
-        """The name's number, NONE if it has none."""
-        return int(self.find_all((name,))[0])
+        """The name's number, NONE if it has none.
+
+        A whole number is looked for right here, as compiled code would (see `names_table`): for one name, handing it
+        over takes five times as long.
+        """
+        head, _, own = name.partition(":")
+        tail: str | None = None
+        if self._roles and ":" in own:
+            own, _, tail = own.rpartition(":")
+        known = self._starts.get((head, tail))
+        if known is None or not (own.isascii() and own.isdigit() and len(own) <= MOST_DIGITS) or own[0] == "0" != own:
+            return int(self.find_all((name,))[0])
+        kind, start = known
+        value, (slots, kinds, words) = int(own), self._views
+        x = value ^ start  # `names_table.mixed` of this, but for its last step, which moves no upper bit
+        x = (x ^ x >> 32) * MIX & ALL
+        x = (x ^ x >> 32) * MIX & ALL
+        at = (x >> 32) * len(slots) >> 32
+        number = slots[at]
+        while number != EMPTY and (words[number] != value or kinds[number] != kind):
+            at = at + 1 if at + 1 < len(slots) else 0
+            number = slots[at]
+        return int(number)
 
     def number(self, name: str) -> int:
         """The name's number; a new name gets one."""
@@ -118,22 +156,28 @@ class Names(Numbers):
 
     # -- room ---------------------------------------------------------------------------------
 
+    def _use(self, table: Table) -> None:
+        """Its first arrays as views too, of which a single number is read in no time."""
+        self._table = table
+        self._views = memoryview(table.slots), memoryview(table.kind), memoryview(table.word)  # type: ignore[arg-type]  # arrays are buffers
+
     def _room(self) -> None:
         """For every number that was taken."""
         table, have = self._table, len(self._table.kind)
         if self.size > have:
             room = max(self.size, 2 * have)
-            self._table = table._replace(kind=wider(table.kind, room, "i2"), word=wider(table.word, room, "i8"))
+            self._use(table._replace(kind=wider(table.kind, room, "i2"), word=wider(table.word, room, "i8")))
 
     def _grow(self, names: int, length: int) -> None:
         """For so many names more, of so many bytes together."""
         self._arena.room(names, length)
         if self._arena.units is not self._table.units:
-            self._table = self._table._replace(units=self._arena.units)
+            self._use(self._table._replace(units=self._arena.units))
         wanted, have = self._names + names, len(self._table.slots)
         if wanted > FULL * have:
-            slots = np.full(max(int(wanted / FULL) + 1, int(GROWN * have)), EMPTY, np.int32)
-            self._table = self._table._replace(slots=slots)
+            slots = aligned(max(int(wanted / FULL) + 1, int(GROWN * have)), "i4")
+            slots[:] = EMPTY
+            self._use(self._table._replace(slots=slots))
             rehash(self._table, self._seed, self.size)
 
     def _enter(self, given: Array, begin: int, end: int) -> None:
@@ -148,8 +192,13 @@ class Names(Numbers):
         )
         table.affix_text[last:until] = np.concatenate(parts)
         table.affixes[self._affixes, [BEGIN, MIDDLE, END]] = last, last + len(parts[0]), until
-        self._table = table
+        self._use(table)
         add_affix(table, self._seed, given, begin, end, self._roles, self._affixes)
+        head, tail = (part.tobytes().decode("utf-8", "surrogatepass") for part in parts)
+        if head:
+            kind = 2 * self._affixes
+            start = mixed(int(self._seed) + kind & ALL)
+            self._starts[head[:-1], tail[1:] if tail else None] = kind, start
         self._affixes += 1
 
 

@@ -19,6 +19,8 @@ COLON, ZERO, NINE = ord(":"), ord("0"), ord("9")
 MOST_DIGITS = 18  # that always fit 63 bits
 DONE, NEW_AFFIX = 0, -1  # why numbering stopped
 EMPTY = NONE
+ALL = (1 << 64) - 1
+MIX = 0xD6E8FEB86659FD93  # odd, and half of its bits are set
 BEGIN, MIDDLE, END = range(3)  # of an affix: what stands before and what behind a name's own part
 
 
@@ -47,10 +49,17 @@ class Table(NamedTuple):
 
 @njit(cache=True)
 def _mixed(x):  # type: ignore[no-untyped-def]
-    """Every bit of 64 depends on every other (Pelle Evensen's rrmxmx family; the constant is his)."""
-    x = (x ^ (x >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
-    x = (x ^ (x >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+    """Every bit of 64 depends on every other: shifts and products by turns, as xorshift-multiply mixers do."""
+    x = (x ^ (x >> np.uint64(32))) * np.uint64(MIX)
+    x = (x ^ (x >> np.uint64(32))) * np.uint64(MIX)
     return x ^ (x >> np.uint64(32))
+
+
+def mixed(x: int) -> int:
+    """The same of a number of Python's, from 0 to 2**64 - 1."""
+    x = (x ^ x >> 32) * MIX & ALL
+    x = (x ^ x >> 32) * MIX & ALL
+    return x ^ x >> 32
 
 
 @njit(cache=True)
