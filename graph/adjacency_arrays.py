@@ -84,8 +84,9 @@ class Lists(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """All arrays of an adjacency, beside the lines of its edges. `told` [V] is the first label of each edge, `labels` [L] their
-    lines, `logs` the rows of a `graph.logs.Logs`.
+    """All arrays of an adjacency, beside the lines of its edges.
+
+    `told` [V] is the first label of each edge, `labels` [L] their lines, `logs` the rows of a `graph.logs.Logs`.
     """
 
     several: Several

@@ -1,4 +1,4 @@
-"""One line of memory for each edge, and one for each label: when it was, where it stands in its log, what it is between.
+"""One line of memory for each edge and each label: when it was, where it stands in its log, what it is between.
 
 Nearly every edge and label has one version, which nothing has closed. Of those a line says everything there is to say;
 of all others it says where to ask. Two lines are what a processor fetches at once.

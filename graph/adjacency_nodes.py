@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -30,28 +29,21 @@ from graph.adjacency_cells import NO_CELLS, NO_SLOT, TIE, Free, find, put, put_a
 from graph.adjacency_lines import TIME_MS
 from graph.model import Attributes, EdgeUpsert, Event
 from graph.names import Names
-from graph.shelf import Shelf
 
 MOST_WAITING = 1 << 16  # rows, while nobody looks: then they are put into their slots all the same
 Of = tuple[int, int, str, Attributes]  # an edge's nodes, relation and attributes
 
 
-class Told(Protocol):
-    """Who hears of nodes (see `graph.adjacency.Lane`)."""
-
-    def put_node(self, number: int, key: str) -> None:
-        """A node came under this number."""
-        ...
-
-
 class Linked:
     """Edges by node, relation and direction."""
 
-    def __init__(self, edges: Shelf, version_id: Callable[[int], str]) -> None:
-        """Nothing is here. Edges of one time stand in the order of their version ids."""
+    def __init__(
+        self, lines: Callable[[], Array], version_id: Callable[[int], str], new: Callable[[int], None]
+    ) -> None:
+        """Nothing is here. Edges of one time stand in the order of their version ids; `new` hears of every node."""
         self.names = Names()
         self.nodes, self.slots, self.pool = made(Nodes), made(Slots), made(Pool, 1 << 12)
-        self._edges, self._id = edges, version_id
+        self._lines, self._id, self._new = lines, version_id, new
         self._free = Free(np.full(CLASSES, NONE, np.int64), np.array([0, 0, NONE], np.int64))
         self._relations: dict[str, int] = {}
         self._waiting: list[Array] = []  # [W, 3] nodes, keys and versions of what is in no slot yet
@@ -75,37 +67,36 @@ class Linked:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def number_all(self, keys: Sequence[str], lanes: Sequence[Told]) -> Array:
-        """[keys] numbers of nodes; new ones have no slot yet, and lanes are told of them."""
+    def number_all(self, keys: Sequence[str]) -> Array:
+        """[keys] numbers of nodes; new ones have no slot yet."""
         numbers, fresh = self.names.number_all(keys)
         if len(fresh):
             self.nodes = grown(self.nodes, self.names.size)
             self.nodes.slot[fresh], self.nodes.cells[fresh] = NONE, 0
-            for lane in lanes:
-                for number in fresh.tolist():
-                    lane.put_node(number, self.names.text(number))
+            for number in fresh.tolist():
+                self._new(number)
         return numbers
 
-    def add(self, edges: Sequence[EdgeUpsert], numbers: Array, src: Array, dst: Array, lanes: Sequence[Told]) -> None:
+    def add(self, edges: Sequence[EdgeUpsert], numbers: Array, src: Array, dst: Array) -> None:
         """Edges came under these numbers, between these nodes."""
         keys = np.array([2 * self._relation(edge.relation) for edge in edges], np.int32)
         self._waiting.append(np.column_stack([src, keys, numbers]).astype(np.int32))
         self._waiting.append(np.column_stack([dst, keys + 1, numbers]).astype(np.int32))
         if self._categories:
             for number, edge in zip(numbers.tolist(), edges, strict=True):
-                self.add_values(number, edge.relation, edge.attributes, lanes)
+                self.add_values(number, edge.relation, edge.attributes)
         if sum(map(len, self._waiting)) > MOST_WAITING:
             self.flush()
 
     def _relation(self, name: str) -> int:
         return self._relations.setdefault(name, len(self._relations))
 
-    def add_values(self, number: int, relation: str, attributes: Attributes, lanes: Sequence[Told]) -> None:
+    def add_values(self, number: int, relation: str, attributes: Attributes) -> None:
         """An edge has these values."""
         names = [name for name in self._value_names(relation, attributes) if name]
         if names:
             key = 2 * self._relation(relation)
-            rows = [(node, key, number) for node in self.number_all(names, lanes).tolist()]
+            rows = [(node, key, number) for node in self.number_all(names).tolist()]
             self._waiting.append(np.array(rows, np.int32))
 
     def remove(self, numbers: Sequence[int], of: Sequence[Of]) -> None:
@@ -113,7 +104,7 @@ class Linked:
         self.flush()
         slots = dict.fromkeys(slot for each in of for slot in self._slots(*each))
         wanted = np.array(list(slots), np.int32)
-        take_out(self._graph, self._free, self._edges.rows, np.array(numbers, np.int32), wanted)
+        take_out(self._graph, self._free, self._lines(), np.array(numbers, np.int32), wanted)
         for node in dict.fromkeys(node for node, _ in slots):
             if self.nodes.cells[node] == 0:
                 self.names.forget(node)
@@ -131,7 +122,7 @@ class Linked:
         """Put what came since the last look into the slots."""
         if not self._waiting:
             return
-        waiting, self._waiting, lines = np.concatenate(self._waiting), [], self._edges.rows
+        waiting, self._waiting, lines = np.concatenate(self._waiting), [], self._lines()
         waiting = waiting[np.argsort(lines[waiting[:, 2], TIME_MS], kind="stable")]  # they append then
         done = 0
         while done < len(waiting):
@@ -146,7 +137,7 @@ class Linked:
 
     def _put_among_equals(self, node: int, key: int, number: int) -> None:
         """Edges of one time stand in the order of their version ids, as in every store."""
-        lines = self._edges.rows
+        lines = self._lines()
         slot, low, high = find(self._graph, self._free, lines, node, key, lines[number, TIME_MS])  # put_all made room
         start, there = int(self.slots.rows[slot, START]) << SMALLEST, self.pool.rows
         equals = range(low, high)

@@ -86,16 +86,15 @@ def owner_of(several, lines, version):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def label(graph, lines, ranks, horizon_ms, version, cuts, b):  # type: ignore[no-untyped-def]
     """What was known of an edge's event then: the label known last, of those the one that stands last."""
-    labels = graph.labels
-    at, best = np.int64(graph.told[owner_of(graph.several, lines, version)]), -1
+    labels, at = graph.labels, int(graph.told[owner_of(graph.several, lines, version)])
+    best = -1
     best_log, best_at, best_ms = 0, 0, 0
     while at >= 0:
         log, place, known_ms = where(graph, labels, at)
         hidden = labels[at, INFO] & WINDOWED and known_ms < horizon_ms
         if not hidden and _counts(graph, labels, at, cuts, b):
-            if best < 0 or known_ms > best_ms or (
-                known_ms == best_ms and later(graph.logs, ranks, log, place, best_log, best_at)
-            ):
+            newer = best < 0 or known_ms > best_ms
+            if newer or (known_ms == best_ms and later(graph.logs, ranks, log, place, best_log, best_at)):
                 best, best_log, best_at, best_ms = at, log, place, known_ms
         following = labels[at, ENDS] & LOW
         at = -1 if following == LAST else following

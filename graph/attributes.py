@@ -97,7 +97,3 @@ class Packing:
                 elif kind is int and type(values[at]) is str:
                     values[at] = int(values[at])
         return shape.relation, dict(zip(shape.names, values, strict=True))
-
-    def relation(self, record: bytes) -> str:
-        """The relation alone."""
-        return self._by_number[self._decode(record)[0]].relation

@@ -50,7 +50,7 @@ class Names(Numbers):
             np.full(64, EMPTY, np.int32), aligned(64, "i2"), aligned(64, "i8"), self._arena.units, self._arena.state,
             np.full(2 * AFFIXES, EMPTY, np.int32), np.zeros((16, 3), np.int64), np.zeros(1 << 10, np.uint8),
         ))  # fmt: skip
-        self._starts: dict[tuple[str, str | None], tuple[int, int]] = {}  # where whole numbers of an affix are looked for
+        self._starts: dict[tuple[str, str | None], tuple[int, int]] = {}  # by affix: kind and hash of whole numbers
         self._enter(np.zeros(0, np.uint8), 0, 0)  # affix 0 is none
 
     @property
@@ -159,7 +159,7 @@ class Names(Numbers):
     def _use(self, table: Table) -> None:
         """Its first arrays as views too, of which a single number is read in no time."""
         self._table = table
-        self._views = memoryview(table.slots), memoryview(table.kind), memoryview(table.word)  # type: ignore[arg-type]  # arrays are buffers
+        self._views: tuple[memoryview, ...] = tuple(map(memoryview, table[:3]))  # type: ignore[arg-type]  # buffers
 
     def _room(self) -> None:
         """For every number that was taken."""

@@ -132,7 +132,7 @@ def _whole(given, begin, end):  # type: ignore[no-untyped-def]
     """A whole number as it would be written again, -1 where the text is none."""
     if begin == end or end - begin > MOST_DIGITS or (given[begin] == ZERO and end - begin > 1):
         return -1
-    value = 0
+    value = np.int64(0)
     for at in range(begin, end):
         if given[at] < ZERO or given[at] > NINE:
             return -1

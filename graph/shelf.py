@@ -1,127 +1,102 @@
 """Versions of edges, or of labels: an owner's only one is a line of 32 bytes; where there are more they are a chain.
 
 Each owner's name has a number, and its first version's line has the same. What else an owner has had, deletions among
-it, makes a `Chain` of it, and all its versions say in their lines that they have to be asked (graph/adjacency_lines.py).
+it, makes a chain of it: the numbers of its versions by position, and below 0 those of its deletions. All versions of a
+chain say in their lines that they have to be asked (graph/adjacency_lines.py). Each is closed by whatever comes next in
+the log, as in `graph.versions`; so the end state is a function of the set, whatever order it arrives in.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from graph.adjacency_arrays import NONE, Array, Places, Several, aligned, grown, made, wider
+from graph.adjacency_arrays import Array, aligned, wider
 from graph.adjacency_lines import ASK, AT, CHAINED, HERE, INFO, LATER, LOG, LOGS, ROW, TIME_MS
-from graph.logs import Logs, Spot
+from graph.ages import Ages
+from graph.asked import Asked
+from graph.logs import Spot
+from graph.model import Gone
 from graph.names import Names
-from graph.numbers import Numbers
 from graph.place import place_of
-from graph.versions import Chain, Held
+from graph.versions import Version
+
+Chain = array  # of numbers
 
 
-class Asked:
-    """What lines do not say: where such versions stand, and what ended them."""
-
-    def __init__(self, logs: Logs) -> None:
-        """Nothing."""
-        self.several, self.places = made(Several), made(Places)
-        self.logs = logs
-        self._several, self._places = Numbers(), Numbers()
-
-    @property
-    def ends(self) -> int:
-        """How many places that ended a version are kept."""
-        return self._places.taken
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in use."""
-        return 32 * self._several.size + 20 * self._places.size
-
-    def add(self, owner: int, spot: Spot, known_ms: int) -> int:
-        """A version's row."""
-        row = self._several.take()
-        self.several = grown(self.several, row + 1)
-        for column, value in zip(self.several, (owner, *spot, known_ms, NONE, NONE), strict=True):
-            column[row] = value
-        return row
-
-    def update(self, row: int, held: Held) -> None:
-        """What closed a version, or emptied its table, has changed."""
-        several = self.several
-        for column, pos, known_ms in (
-            (several.closed, held.closed_pos, held.closed_ms), (several.floored, held.floor_pos, held.floor_ms)
-        ):  # fmt: skip
-            if pos is None or known_ms is None:
-                continue
-            if column[row] == NONE:
-                column[row] = self._places.take()
-                self.places = grown(self.places, int(column[row]) + 1)
-            spot = self.logs.spot(place_of(pos))
-            for part, value in zip(self.places, (*spot, known_ms), strict=True):
-                part[column[row]] = value
-
-    def free(self, row: int) -> None:
-        """Let a version's row go, and its ends."""
-        for column in (self.several.closed, self.several.floored):
-            if column[row] != NONE:
-                self._places.free(int(column[row]))
-        self._several.free(row)
-
-
-class Shelf:
+class Shelf(ABC):
     """Lines by number, numbers by the owners' names, and the chains of those owners that have one."""
 
     def __init__(self, asked: Asked) -> None:
         """Empty."""
         self.rows: Array = aligned(64, ROW)
-        self.chains: dict[int, Chain] = {}
         self.names = Names(roles=True)
+        self.chains: dict[int, Chain[int]] = {}
+        self.gone: dict[int, Gone] = {}  # by numbers below 0
+        self.ages: Ages[int] = Ages(self._time_ms, partial(array, "i"))  # of what retention speaks of
+        self._odd: dict[int, str] = {}  # positions that are no whole token of `graph.logs`
+        self._next = -1
         self._asked = asked
-
-    @property
-    def owners(self) -> int:
-        """How many owners have a version or a deletion here."""
-        return len(self.owned())
 
     @property
     def versions(self) -> int:
         """How many versions are here: counts them."""
-        return int(np.count_nonzero(self.rows[: self.names.size, INFO] & HERE))
+        return len(self.here())
 
     def here(self) -> Array:
         """Numbers of all versions."""
         return np.flatnonzero(self.rows[: self.names.size, INFO] & HERE)
 
+    # -- what edges and labels differ in ------------------------------------------------------
+
+    @abstractmethod
+    def op(self, number: int) -> Version:
+        """The version that has this number, as it came."""
+
+    @abstractmethod
+    def take(self, op: Version, owner: int, windowed: bool) -> int:
+        """Take a version of an owner that has a chain; the number of its line."""
+
+    @abstractmethod
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Let versions go. Their owners stay: see `leave`."""
+
+    @abstractmethod
+    def leave(self, owner: int) -> None:
+        """Forget an owner, if nothing of it is left."""
+
     # -- owners -------------------------------------------------------------------------------
 
-    def number_all(self, owners: Sequence[str]) -> tuple[Array, Array]:
-        """[owners] their numbers; and the new ones, which have an empty line."""
+    def number_all(self, owners: Sequence[str]) -> Array:
+        """[owners] their numbers; new ones have an empty line."""
         numbers, fresh = self.names.number_all(owners)
-        self._room()
-        self.rows[fresh, INFO] = 0
-        return numbers, fresh
+        self._make_room()
+        self._begin(fresh)
+        return numbers
+
+    def _begin(self, numbers: Array) -> None:
+        """These are new."""
+        self.rows[numbers, INFO] = 0
+
+    def _make_room(self) -> None:
+        if self.names.size > len(self.rows):
+            self.rows = wider(self.rows, max(self.names.size, 2 * len(self.rows)), ROW)
 
     def number(self, owner: str) -> int:
         """An owner's number."""
-        return int(self.number_all((owner,))[0][0])
+        return int(self.number_all((owner,))[0])
 
     def owned(self, first: int = 0, last: int | None = None) -> list[int]:
         """Numbers of the owners that have something here, those from `first` to before `last`."""
         last = self.names.size if last is None else min(last, self.names.size)
         info = self.rows[first:last, INFO]
-        return (np.flatnonzero(self.names.named(first, last) & (info & (HERE | CHAINED) != 0)) + first).tolist()
-
-    def another(self) -> int:
-        """A number for a further version of an owner."""
-        number = int(self.names.take_all(1)[0])
-        self._room()
-        self.rows[number, INFO] = 0
-        return number
-
-    def _room(self) -> None:
-        if self.names.size > len(self.rows):
-            self.rows = wider(self.rows, max(self.names.size, 2 * len(self.rows)), ROW)
+        found: list[int] = np.flatnonzero(self.names.named(first, last) & (info & (HERE | CHAINED) != 0)).tolist()
+        return [first + at for at in found]
 
     def owner(self, number: int) -> int:
         """The number of the owner of a version."""
@@ -129,84 +104,136 @@ class Shelf:
             return int(self._asked.several.owner[self.rows[number, AT]])
         return number
 
-    def chain(self, owner: int, held: Held | None) -> Chain:
-        """An owner's chain; `held` is what begins it, where it has none yet and its line says everything."""
-        chain = self.chains.get(owner)
-        if chain is None:
-            chain = self.chains[owner] = Chain()
-            if held is not None:
-                chain.items = (held,)
-                self._ask(owner, owner)
-            self.rows[owner, INFO] |= CHAINED
-        return chain
+    def is_empty(self, owner: int) -> bool:
+        """Whether nothing of an owner is here."""
+        return int(self.rows[owner, INFO]) == 0
 
-    def unchain(self, owner: int) -> None:
-        """An owner's chain is empty."""
-        del self.chains[owner]
-        self.rows[owner, INFO] &= ~CHAINED
+    def is_plain(self, owner: int) -> bool:
+        """Whether a line says everything of an owner's only version."""
+        return int(self.rows[owner, INFO]) & (HERE | CHAINED) == HERE
 
-    def is_plain(self, number: int) -> bool:
-        """Whether its line says everything of an owner's only version."""
-        return int(self.rows[number, INFO]) & (HERE | CHAINED) == HERE
+    def items(self, owner: int) -> Sequence[int]:
+        """What an owner has, by position: versions, and deletions below 0."""
+        return (owner,) if self.is_plain(owner) else self.chains.get(owner, ())
 
-    # -- versions -----------------------------------------------------------------------------
-
-    def put(self, number: int, row: Sequence[int]) -> None:
-        """Write a whole line."""
-        self.rows[number] = row
-
-    def put_asked(self, held: Held, owner: int, row: Sequence[int]) -> None:
-        """Write the line of a version of a chain; its own place and INFO's upper parts are kept elsewhere."""
-        place = self._asked.add(owner, self._asked.logs.spot(place_of(held.op.pos)), held.op.known_ms)
-        self.rows[held.number] = row
-        self.rows[held.number, AT] = place
-        self.rows[held.number, INFO] |= ASK | HERE
-        self._asked.update(place, held)
-
-    def _ask(self, number: int, owner: int) -> None:
-        """A line that said everything does so no more."""
-        row = self._asked.add(owner, self.spot(number), self.known_ms(number))
-        self.rows[number, AT] = row
-        self.rows[number, INFO] = int(self.rows[number, INFO]) & (1 << LOG) - 1 | ASK
-
-    def update(self, held: Held) -> None:
-        """What closed a version, or emptied its table, has changed."""
-        if held.number >= 0:
-            self._asked.update(int(self.rows[held.number, AT]), held)
-
-    def spot(self, number: int) -> Spot:
-        """Where a plain line's version stands."""
-        return Spot(int(self.rows[number, INFO]) >> LOG & LOGS, int(self.rows[number, AT]))
-
-    def known_ms(self, number: int) -> int:
-        """When a plain line's version became known."""
-        return int(self.rows[number, TIME_MS]) + (int(self.rows[number, INFO]) >> LATER)
-
-    def pos(self, number: int) -> str:
-        """A version's position."""
-        if not self.rows[number, INFO] & ASK:
-            return self._asked.logs.token(self.spot(number))
-        items = self.chains[self.owner(number)].items
-        return next(held.op.pos for held in items if held.number == number)
+    def ops(self, owner: int) -> list[Version | Gone]:
+        """The same as it came."""
+        return [self.gone[item] if item < 0 else self.op(item) for item in self.items(owner)]
 
     def holds(self, owner: str, pos: str) -> bool:
         """Whether a version or deletion of that position is here."""
         number = self.names.find(owner)
-        if number < 0:
-            return False
-        if self.is_plain(number):
-            return self.pos(number) == pos
-        chain = self.chains.get(number)
-        return chain is not None and chain.holds(pos)
+        return number >= 0 and any(self.pos(item) == pos for item in self.items(number))
 
-    def clear(self, number: int) -> None:
+    # -- chains -------------------------------------------------------------------------------
+
+    def add(self, op: Version | Gone, owner: int, windowed: bool) -> int | None:
+        """Put it in its place and close its neighbours; its number, None if it is already there."""
+        items = self.items(owner)
+        at = bisect_left(items, op.pos, key=self.pos)
+        if at < len(items) and self.pos(items[at]) == op.pos:
+            return None
+        chain = self.chain(owner)
+        item = self._gone(op) if isinstance(op, Gone) else self.take(op, owner, windowed)
+        chain.insert(at, item)
+        if at and chain[at - 1] >= 0:
+            self._asked.close(self._row(chain[at - 1]), op.pos, op.known_ms)
+        if item >= 0 and at + 1 < len(chain):
+            self._asked.close(self._row(item), self.pos(chain[at + 1]), self.known_ms(chain[at + 1]))
+        return item
+
+    def chain(self, owner: int) -> Chain[int]:
+        """An owner's chain: if it has none yet, it begins with what the owner's line says."""
+        chain = self.chains.get(owner)
+        if chain is None:
+            chain = self.chains[owner] = array("i", self.items(owner))
+            if chain:
+                row = self._asked.add(owner, self._spot(owner), self.known_ms(owner))
+                self.rows[owner, AT], self.rows[owner, INFO] = row, int(self.rows[owner, INFO]) & (1 << LOG) - 1 | ASK
+            self.rows[owner, INFO] |= CHAINED
+        return chain
+
+    def _gone(self, op: Gone) -> int:
+        self._next -= 1
+        self.gone[self._next] = op
+        return self._next
+
+    def drop(self, number: int, pos: str, known_ms: int) -> None:
+        """The table of a version of a chain was emptied there."""
+        self._asked.drop(self._row(number), pos, known_ms)
+
+    def take_out(self, owner: int, item: int) -> int | None:
+        """Take one out of its chain, if it is there; what it closed stays closed. Returns what comes next there."""
+        chain = self.chains.get(owner)
+        if chain is None or item not in chain:
+            return None
+        at = chain.index(item)
+        del chain[at]
+        self.gone.pop(item, None)
+        if not chain:
+            del self.chains[owner]
+            self.rows[owner, INFO] &= ~CHAINED
+        return chain[at] if at < len(chain) else None
+
+    def closes(self, owner: int, item: int) -> bool:
+        """Whether a deletion comes right behind a version."""
+        chain = self.chains[owner]
+        at = chain.index(item)
+        return at > 0 and chain[at - 1] >= 0
+
+    # -- lines --------------------------------------------------------------------------------
+
+    def _time_ms(self, number: int) -> int:
+        """What a horizon compares: an edge's event time, the moment a label became known."""
+        return int(self.rows[number, TIME_MS])
+
+    def _another(self, owner: int) -> int:
+        """The number of an owner's new version: its own, if that is free."""
+        if not self.rows[owner, INFO] & HERE:
+            return owner
+        numbers = self.names.take_all(1)
+        self._make_room()
+        self._begin(numbers)
+        return int(numbers[0])
+
+    def _put_asked(self, number: int, op: Version, owner: int, row: Sequence[int]) -> None:
+        """Write the line of a version of a chain; where it stands is kept elsewhere."""
+        spot = self._asked.logs.plain(op.pos)
+        if spot is None:
+            self._odd[number] = op.pos
+        place = self._asked.add(owner, spot or self._asked.logs.spot(place_of(op.pos)), op.known_ms)
+        time_ms, ends, flags = row
+        self.rows[number] = time_ms, place, ends, flags | ASK | HERE
+
+    def _row(self, number: int) -> int:
+        return int(self.rows[number, AT])
+
+    def _spot(self, number: int) -> Spot:
+        info, at = int(self.rows[number, INFO]), int(self.rows[number, AT])
+        if info & ASK:
+            return Spot(int(self._asked.several.log[at]), int(self._asked.several.at[at]))
+        return Spot(info >> LOG & LOGS, at)
+
+    def known_ms(self, item: int) -> int:
+        """When a version or a deletion became known."""
+        if item < 0:
+            return self.gone[item].known_ms
+        info = int(self.rows[item, INFO])
+        if info & ASK:
+            return int(self._asked.several.known_ms[self.rows[item, AT]])
+        return int(self.rows[item, TIME_MS]) + (info >> LATER)
+
+    def pos(self, item: int) -> str:
+        """A version's or a deletion's position."""
+        if item < 0:
+            return self.gone[item].pos
+        return self._odd.get(item) or self._asked.logs.token(self._spot(item))
+
+    def _clear(self, number: int) -> None:
         """Empty a version's line; a number that is no owner's is free then."""
         if self.rows[number, INFO] & ASK:
-            self._asked.free(int(self.rows[number, AT]))
+            self._asked.free(self._row(number))
+            self._odd.pop(number, None)
         self.rows[number, INFO] = int(self.rows[number, INFO]) & CHAINED
         if not self.names.is_named(number):
             self.names.free(number)
-
-    def empty(self, owner: int) -> bool:
-        """Whether nothing of an owner is here."""
-        return int(self.rows[owner, INFO]) == 0

@@ -31,6 +31,7 @@ BATCH = 2_000  # upserts under one lock, as scoring.feed applies them
 EVENTS, PASSES, WARM = 5_000, 5, 500  # events asked one by one, how many times all, and before the clock runs
 LOGINS, LABELS = 5, 50  # every so manieth edge is a login, and has a report
 STEP_MS = 1_000
+CURRENCIES = ("EUR", "EUR", "USD", "GBP")
 B_PER_EDGE = 150.0  # 150 MB for a million edges
 P99_US, FLAT = 50.0, 1.2
 
@@ -137,7 +138,7 @@ def made(edges: int) -> Iterator[Upsert]:
             yield EdgeUpsert(f"logins:{n}:login", pos, at_ms, "LOGIN", *ends, at_ms, {})
             continue
         ends = _account(draw, accounts), _account(draw, accounts)
-        given: Attributes = {"amount": draw.randrange(100, 1_000_000), "currency": draw.choice(("EUR", "EUR", "USD", "GBP"))}
+        given: Attributes = {"amount": draw.randrange(100, 1_000_000), "currency": draw.choice(CURRENCIES)}
         yield EdgeUpsert(f"transfers:{n}:transfer", pos, at_ms + 300, "TRANSFER", *ends, at_ms, given)
         if n % LABELS == 1:
             pos = f"bank/0001.1.00000001.{n:016x}.000001"

@@ -55,7 +55,8 @@ def _made(edges: int) -> tuple[Adjacency, list[Event]]:
     adjacency = Adjacency()
     payments = _payments(edges)
     while batch := list(islice(payments, BATCH)):
-        adjacency.put(batch, [spot for edge in batch if (spot := adjacency.logs.plain(edge.pos))], [False] * len(batch))
+        spots = [spot for edge in batch if (spot := adjacency.logs.plain(edge.pos))]  # all of them have one
+        adjacency.edges.put(batch, spots, [False] * len(batch))
     draw, last = random.Random(1), 1_000 * (edges + 1)
     accounts = max(10, edges // 3)
     events = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from histories import canonical, changes, demo_mapping
 from hypothesis import given, settings
 
+from graph.adjacency_lines import ASK, AT, INFO
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert
-from graph.versions import Held
+from graph.shelf import Shelf
 from ingest.events import Change
 
 MAPPING = demo_mapping()
@@ -22,24 +24,23 @@ def sizes(mirror: Mirror) -> dict[str, int]:
     return {
         "named": len(mirror._nodes),
         "owners": mirror.owners,
-        "held": len(ops(mirror)),
+        "items": sum(len(shelf.items(owner)) for shelf in shelves(mirror) for owner in shelf.owned()),
         **mirror._adjacent.sizes,
-        "ages": len(mirror._edge_ages) + len(mirror._label_ages) + len(mirror._deletions),
+        "ages": sum(len(shelf.ages) for shelf in shelves(mirror)) + len(mirror._versions.deletions),
         "marks": len(mirror._incomplete),
     }
 
 
-def ops(mirror: Mirror) -> list[Held]:
-    """Versions and deletions, those alone and those in chains."""
-    shelves = (mirror._adjacent.edges, mirror._adjacent.labels)
-    chains = [chain.items for shelf in shelves for chain in shelf.chains.values()]
-    alone = [mirror._first(shelf, owner) for shelf in shelves for owner in shelf.owned()]
-    return [held for items in chains for held in items] + [held for held in alone if held is not None]
+def shelves(mirror: Mirror) -> tuple[Shelf, ...]:
+    return mirror._versions.shelves
 
 
 def places(mirror: Mirror) -> int:
     """One of what closed each version, one of the floor above it."""
-    return sum((each.closed_pos is not None) + (each.floor_pos is not None) for each in ops(mirror) if each.is_version)
+    several = mirror._adjacent._graph.several
+    asked = [shelf.rows[shelf.here()] for shelf in shelves(mirror)]
+    of = np.concatenate([rows[rows[:, INFO] & ASK != 0, AT] for rows in asked])
+    return int((several.closed[of] >= 0).sum() + (several.floored[of] >= 0).sum())
 
 
 def swept(mirror: Mirror, limit: int = 7) -> None:

@@ -124,7 +124,7 @@ def test_a_hub_of_a_million_edges_is_walked_and_summed_within_its_caps() -> None
              for n in range(1, size + 1))  # fmt: skip
     while batch := list(islice(edges, 2_000)):
         spots = [adjacency.logs.plain(edge.pos) for edge in batch]
-        adjacency.put(batch, spots, [False] * len(batch))  # type: ignore[arg-type]  # all of them are plain
+        adjacency.edges.put(batch, spots, [False] * len(batch))  # type: ignore[arg-type]  # all of them are plain
     last = asked(time_ms=size + 1, pos=pos(size + 1), id="pay:0:p")
     walked = adjacency.walk([last], Caps((16, 8)), NEVER_MS)
     assert 16 < len(walked.version) <= 16 + 16 + 8 * 2 * 32
