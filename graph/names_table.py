@@ -79,10 +79,10 @@ def _start(hashed, many):  # type: ignore[no-untyped-def]
 def _same(text, begin, end, other, first, last):  # type: ignore[no-untyped-def]
     if end - begin != last - first:
         return False
-    for at in range(end - begin):
-        if text[begin + at] != other[first + at]:
-            return False
-    return True
+    at = 0
+    while at < end - begin and text[begin + at] == other[first + at]:
+        at += 1
+    return at == end - begin
 
 
 @njit(cache=True)
