@@ -124,16 +124,11 @@ def _timed(*graphs: tuple[Mirror, list[Event]]) -> list[Walked]:
                 found = mirror.walk([events[at]], Caps(), lambda seen: seen)
                 took[one, turn, at] = (time.thread_time_ns() - started) / 1_000
                 seen[one], faults[one] = seen[one] + len(found.version), faults[one] + _faults() - before
-    many, took = (PASSES + 1) * EVENTS, took[:, 1:]  # the first pass is not timed
-    return [
-        Walked(
-            *np.percentile(us, (50, 99)).tolist(),
-            float(np.percentile(np.median(us, 0), 99)),
-            edges / many,
-            waits / many,
-        )
-        for us, edges, waits in zip(took, seen, faults, strict=True)
-    ]
+    many, out = (PASSES + 1) * EVENTS, list[Walked]()
+    for us, edges, waits in zip(took[:, 1:], seen, faults, strict=True):  # the first pass is not timed
+        p50, p99, steady = np.percentile(us, 50), np.percentile(us, 99), np.percentile(np.median(us, axis=0), 99)
+        out.append(Walked(float(p50), float(p99), float(steady), edges / many, waits / many))
+    return out
 
 
 def _faults() -> int:

@@ -6,9 +6,10 @@ import numpy as np
 from histories import canonical, changes, demo_mapping
 from hypothesis import given, settings
 
+from deploy.benches.mirror import made
 from graph.adjacency_lines import ASK, AT, INFO
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert
+from graph.model import Caps, EdgeUpsert, Event, Floor, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert
 from graph.shelf import Shelf
 from ingest.events import Change
 
@@ -99,3 +100,12 @@ def test_a_swept_mirror_is_as_large_as_a_new_one_of_its_dump(log: list[Change]) 
     # each mirror has just the places that its own versions and what ended them take.
     assert left.pop("places") == places(mirror) and made.pop("places") == places(copy)
     assert left == made and canonical(mirror.dump()) == canonical(copy.dump())
+
+
+def test_an_edge_takes_less_than_150_bytes() -> None:
+    """All its structures together: payments and logins, a label for some; twice as many where a table is emptied."""
+    mirror, edges = Mirror({"transfers", "logins"}), 20_000
+    mirror.apply(list(made(edges)))
+    assert mirror.sizes["edges"] == edges and sum(mirror.memory.values()) < 150 * edges
+    mirror.apply([Floor("logins", pos(edges + 1), 10**9)])
+    assert sum(mirror.memory.values()) < 170 * edges
