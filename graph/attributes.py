@@ -1,4 +1,4 @@
-"""An edge's relation and attributes in a few bytes: only what differs from edge to edge takes room.
+"""An edge's relation and attributes in a few bytes: only what differs from edge to edge takes room. Nodes' likewise.
 
 The names and types of the values, in their order, are kept once for all edges of a shape, and so are the first texts of
 each name (currencies, channels). What is left is msgpack: the shape, then a value for each name.
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from graph.model import Attributes, EdgeUpsert
+from graph.model import Attributes
 
 TEXTS = 1_024  # kept once of each name; what comes after them stands with the edge
 LONGEST = 64  # characters of such a text
@@ -59,13 +59,12 @@ class Packing:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(list[Any]).decode
 
-    def pack(self, edge: EdgeUpsert) -> bytes:
-        """Relation and attributes. Whole numbers of more than 64 bits are written as text."""
-        given = edge.attributes
-        key = (edge.relation, *given, *map(type, given.values()))
+    def pack(self, relation: str, given: Attributes) -> bytes:
+        """Relation (of a node: the role) and attributes. Whole numbers of more than 64 bits are written as text."""
+        key = (relation, *given, *map(type, given.values()))
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._new(key, edge)
+            shape = self._new(key, relation, given)
         if shape.plain:
             return self._encode((shape.number, *given.values()))
         values: list[Any] = [shape.number, *given.values()]
@@ -76,12 +75,12 @@ class Packing:
                 values[at] = str(values[at])
         return self._encode(values)
 
-    def _new(self, key: tuple[Any, ...], edge: EdgeUpsert) -> Shape:
-        names, types = tuple(edge.attributes), tuple(map(type, edge.attributes.values()))
+    def _new(self, key: tuple[Any, ...], relation: str, given: Attributes) -> Shape:
+        names, types = tuple(given), tuple(map(type, given.values()))
         pairs = zip(names, types, strict=True)
         texts = tuple(self._texts.setdefault(name, Texts()) if kind is str else None for name, kind in pairs)
         plain = not any(kind in (str, int) for kind in types)
-        shape = Shape(len(self._by_number), edge.relation, names, types, texts, plain)
+        shape = Shape(len(self._by_number), relation, names, types, texts, plain)
         self._by_number.append(shape)
         self._shapes[key] = shape
         return shape

@@ -104,7 +104,7 @@ class Edges(Shelf):
 
     def _beside(self, edges: Sequence[EdgeUpsert], numbers: Array, src: Array, dst: Array) -> None:
         """What belongs to edges beside their lines."""
-        self._records[numbers] = self._arena.put([self._packing.pack(edge) for edge in edges])
+        self._records[numbers] = self._arena.put([self._packing.pack(edge.relation, edge.attributes) for edge in edges])
         self.linked.add(edges, numbers, src, dst)
         for lane in self.lanes:
             for number, edge in zip(numbers.tolist(), edges, strict=True):

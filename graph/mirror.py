@@ -6,8 +6,8 @@ Embedded it is the whole store; in the stack each scorer keeps one, hydrated fro
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from threading import RLock
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from graph.asof import assemble
 from graph.edges import Lane
 from graph.horizons import Kind, newer
 from graph.logs import Spot
+from graph.mirror_nodes import Properties
 from graph.mirror_versions import Versions
 from graph.model import (
     Attributes,
@@ -34,6 +35,7 @@ from graph.model import (
     SubgraphEdge,
     Upsert,
 )
+from graph.shelf import Shelf
 from graph.store import StoreRefused
 
 T = TypeVar("T")
@@ -47,9 +49,9 @@ class Mirror:
     def __init__(self, windowed: Collection[str] = ()) -> None:
         """`windowed` names the tables whose edges, with their labels, are forgotten behind the retention horizon."""
         self._lock = RLock()
-        self._nodes: dict[str, dict[str, NodeUpsert]] = defaultdict(dict)
         self._versions = Versions(windowed)
         self._adjacent = self._versions.adjacency
+        self._nodes = Properties(self._adjacent.logs)
         self._incomplete: dict[str, Incomplete] = {}
         self._frozen = False
 
@@ -64,9 +66,9 @@ class Mirror:
 
     @property
     def memory(self) -> dict[str, int]:
-        """Bytes in use by structure, but for Python's own: nodes' properties, marks, chains of several versions."""
+        """Bytes in use by structure, but for Python's own: marks, and the lists of chains."""
         with self._lock:
-            return self._adjacent.memory
+            return {**self._adjacent.memory, "properties": self._nodes.nbytes}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -99,7 +101,7 @@ class Mirror:
     def _put(self, upsert: Upsert) -> None:
         match upsert:
             case NodeUpsert():
-                self._put_node(upsert)
+                self._nodes.put(upsert, self._versions.floors.get(upsert.role, ()))
             case Floor():
                 self._put_floor(upsert)
             case Incomplete():
@@ -110,22 +112,11 @@ class Mirror:
             case _:
                 self._versions.put(upsert)
 
-    def _put_node(self, node: NodeUpsert) -> None:
-        roles = self._nodes[node.key]
-        for floor in self._versions.floors.get(node.role, ()):
-            if node.pos < floor.pos:
-                node = _emptied(node, floor)
-        if node.role not in roles or roles[node.role].place < node.place:
-            roles[node.role] = node
-
     def _put_floor(self, floor: Floor) -> None:
         if floor in self._versions.floors[floor.table]:
             return
         self._versions.put_floor(floor)
-        for roles in self._nodes.values():
-            node = roles.get(floor.table)
-            if node is not None and node.pos < floor.pos:
-                roles[floor.table] = _emptied(node, floor)
+        self._nodes.drop(floor)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -191,7 +182,7 @@ class Mirror:
         """
         with self._lock:
             self._adjacent.freeze()
-            self._nodes.clear()
+            self._nodes = Properties(self._adjacent.logs)
             self._frozen = True
 
     def attach(self, lane: Lane) -> None:
@@ -206,18 +197,21 @@ class Mirror:
             horizons, cleared = list(versions.horizons.upserts()), versions.horizons.before_ms("purge") is None
             marks = [self._incomplete[row] for row in sorted(self._incomplete)]
             floors = [floor for table in sorted(versions.floors) for floor in versions.floors[table]]
-            nodes = [self._nodes[key][role] for key in sorted(self._nodes) for role in sorted(self._nodes[key])]
         yield from horizons
         yield from (mark for mark in marks if mark.marked or cleared)
         yield from floors
-        yield from nodes
+        yield from self._parts(lambda: len(self._nodes), self._nodes.dump)
         for shelf in versions.shelves:
-            first = 0
-            while first < shelf.names.size and not self._frozen:
-                with self._lock:
-                    ops = list(versions.remaining(shelf, first, first + DUMPED))
-                yield from ops
-                first += DUMPED
+            yield from self._parts(partial(_size, shelf), partial(versions.remaining, shelf))
+
+    def _parts(self, size: Callable[[], int], part: Callable[[int, int], Iterable[Upsert]]) -> Iterator[Upsert]:
+        """Things by their numbers, so many under one lock."""
+        first = 0
+        while first < size() and not self._frozen:
+            with self._lock:
+                some = list(part(first, first + DUMPED))
+            yield from some
+            first += DUMPED
 
     # -- forgetting ---------------------------------------------------------------------------
 
@@ -244,5 +238,5 @@ def _seen(read: Read, time_ms: int, known: int, hop: int) -> SubgraphEdge:
     return SubgraphEdge(owner, relation, src, dst, time_ms, attributes, label, hop)
 
 
-def _emptied(node: NodeUpsert, floor: Floor) -> NodeUpsert:
-    return NodeUpsert(node.label, node.id, node.role, floor.pos, floor.known_ms, None)
+def _size(shelf: Shelf) -> int:
+    return shelf.names.size

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.attributes import TEXTS, Packing
-from graph.model import Attributes, EdgeUpsert
+from graph.model import Attributes
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.just("1")
@@ -14,16 +14,12 @@ SCALARS = st.one_of(
 GIVEN = st.dictionaries(st.sampled_from(["amount", "currency", "channel", "é"]), SCALARS, max_size=4)
 
 
-def edge(relation: str, given: Attributes) -> EdgeUpsert:
-    return EdgeUpsert("t:1:r", "bank/0001", 1, relation, "A:1", "A:2", 1, given)
-
-
 @settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(["PAID", "LOGIN"]), GIVEN), max_size=20))
 def test_what_was_packed_is_unpacked(rows: list[tuple[str, Attributes]]) -> None:
     """Whole numbers of any size, True and 1 and 1.0, a text of digits, None, in the order of their names."""
     packing = Packing()
-    packed = [packing.pack(edge(*row)) for row in rows]
+    packed = [packing.pack(*row) for row in rows]
     for row, record in zip(rows, packed, strict=True):
         assert repr(packing.unpack(record)) == repr(row)
 
@@ -31,7 +27,7 @@ def test_what_was_packed_is_unpacked(rows: list[tuple[str, Attributes]]) -> None
 def test_texts_that_come_again_take_a_byte() -> None:
     """Of so many of each name; what comes after them is kept with its edge."""
     packing = Packing()
-    sizes = [len(packing.pack(edge("PAID", {"currency": f"text {n}"}))) for n in range(TEXTS + 1)]
+    sizes = [len(packing.pack("PAID", {"currency": f"text {n}"})) for n in range(TEXTS + 1)]
     assert sizes[0] == 3 and max(sizes[:TEXTS]) == 5 and sizes[TEXTS] > 10
     for n in (0, TEXTS - 1, TEXTS):
-        assert packing.unpack(packing.pack(edge("PAID", {"currency": f"text {n}"})))[1] == {"currency": f"text {n}"}
+        assert packing.unpack(packing.pack("PAID", {"currency": f"text {n}"}))[1] == {"currency": f"text {n}"}
