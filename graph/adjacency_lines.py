@@ -31,6 +31,14 @@ LATER = 30  # and at this bit the milliseconds begin
 MOST_LATER = 1 << 33
 SILENT, UNSAID = -1, -2  # what is said of an edge: nothing; the arrays have to be asked
 
+NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
+SRC, DST, OWN, CUT_MS, SOURCE, CUT_LOG, HIGH, CUT_AT, PART = range(9)
+"""Cuts are [B, 9] events: their two nodes, their own edge, their time and where they stand in a source's log.
+
+A node that is not in the graph is below 0 (two of them that differ are -1 and -2), an edge -1. SOURCE is NO_PLACE
+where there is no position, or nothing has come of its source. PART is -1 where nothing has come of that part of a log.
+"""
+
 
 def packed(flags: int, log: int, later_ms: int) -> int | None:
     """INFO; None where it does not fit."""
@@ -59,15 +67,6 @@ def earlier(logs, log, cuts, b):  # type: ignore[no-untyped-def]
     if logs[log, 1] != cuts[b, CUT_LOG]:
         return logs[log, 1] < cuts[b, CUT_LOG]
     return logs[log, 2] < cuts[b, HIGH]
-
-
-NO_PLACE = -2  # a cut of something not committed yet: only the time is compared
-SRC, DST, OWN, CUT_MS, SOURCE, CUT_LOG, HIGH, CUT_AT, PART = range(9)
-"""Cuts are [B, 9] events: their two nodes, their own edge, their time and where they stand in a source's log.
-
-A node that is not in the graph is below 0 (two of them that differ are -1 and -2), an edge -1. SOURCE is NO_PLACE
-where there is no position, or nothing has come of its source. PART is -1 where nothing has come of that part of a log.
-"""
 
 
 @njit(cache=True)

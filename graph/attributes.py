@@ -41,11 +41,14 @@ class Texts:
         number = self.numbers.get(text)
         if number is not None:
             return number
-        if len(self.found) == TEXTS or len(text) > LONGEST:
-            return text
-        self.found.append(text)
-        self.numbers[text] = len(self.found) - 1
-        return len(self.found) - 1
+        return text if len(self.found) >= TEXTS or len(text) > LONGEST else self.keep(text)
+
+    def keep(self, text: str) -> int:
+        """The number of a text, room or not."""
+        number = self.numbers.setdefault(text, len(self.found))
+        if number == len(self.found):
+            self.found.append(text)
+        return number
 
 
 class Packing:
@@ -73,7 +76,12 @@ class Packing:
                 values[at] = texts.number(values[at])
             elif kind is int and not -INT64 <= values[at] < INT64:
                 values[at] = str(values[at])
-        return self._encode(values)
+        try:
+            return self._encode(values)
+        except UnicodeEncodeError:  # a half of a character, as only Python's own texts can hold
+            for at, (texts, value) in enumerate(zip(shape.texts, given.values(), strict=True), 1):
+                values[at] = values[at] if texts is None else texts.keep(str(value))
+            return self._encode(values)
 
     def _new(self, key: tuple[Any, ...], relation: str, given: Attributes) -> Shape:
         names, types = tuple(given), tuple(map(type, given.values()))

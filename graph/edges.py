@@ -76,35 +76,37 @@ class Edges(Shelf):
         Returns:
             [edges] which were taken: 1; 0 those that are here already, NONE what `add` has to take.
         """
+        records = [self._packing.pack(edge.relation, edge.attributes) for edge in edges]  # what can fail comes first
+        time_ms = np.array([edge.time_ms for edge in edges], np.int64)
+        info = _packed_all(time_ms, np.array([edge.known_ms for edge in edges], np.int64), spots, windowed)
         owner = self.number_all([edge.owner for edge in edges])
         ends = self.linked.number_all([edge.src for edge in edges] + [edge.dst for edge in edges]).astype(np.int64)
         src, dst = ends[: len(edges)], ends[len(edges) :]
-        time_ms = np.array([edge.time_ms for edge in edges], np.int64)
-        info = _packed_all(time_ms, np.array([edge.known_ms for edge in edges], np.int64), spots, windowed)
         at, taken = np.array([spot.at for spot in spots], np.int64), np.empty(len(edges), np.int8)
         enter(self.rows, self.told, owner, info, time_ms, at, src << HALF | dst, taken)
         mine = np.flatnonzero(taken == TAKEN)
-        self._beside([edges[one] for one in mine.tolist()], owner[mine], src[mine], dst[mine])
+        self._records[owner[mine]] = self._arena.put([records[one] for one in mine.tolist()])
+        self._link([edges[one] for one in mine.tolist()], owner[mine], src[mine], dst[mine])
         aging = owner[(taken == TAKEN) & np.array(windowed, bool)]
         self.ages.add_all(aging, self.rows[aging, TIME_MS])
         return taken
 
     def take(self, op: Any, owner: int, windowed: bool) -> int:
         """See Shelf."""
-        number = self._another(owner)
+        record, number = self._packing.pack(op.relation, op.attributes), self._another(owner)
         src, dst = self.linked.number_all((op.src, op.dst)).tolist()
         flags = WINDOWED * windowed
         if number == owner:
             flags |= int(self.rows[owner, INFO]) | LABELLED * int(self.told[owner] != NONE)
         self._put_asked(number, op, owner, (op.time_ms, src << HALF | dst, flags))
-        self._beside([op], np.array([number]), np.array([src]), np.array([dst]))
+        self._records[number] = self._arena.put((record,))[0]
+        self._link([op], np.array([number]), np.array([src]), np.array([dst]))
         if windowed:
             self.ages.add(number)
         return number
 
-    def _beside(self, edges: Sequence[EdgeUpsert], numbers: Array, src: Array, dst: Array) -> None:
-        """What belongs to edges beside their lines."""
-        self._records[numbers] = self._arena.put([self._packing.pack(edge.relation, edge.attributes) for edge in edges])
+    def _link(self, edges: Sequence[EdgeUpsert], numbers: Array, src: Array, dst: Array) -> None:
+        """Put edges to their nodes, and tell the lanes."""
         self.linked.add(edges, numbers, src, dst)
         for lane in self.lanes:
             for number, edge in zip(numbers.tolist(), edges, strict=True):

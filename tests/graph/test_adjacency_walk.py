@@ -10,7 +10,7 @@ from histories import changes, demo_mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.adjacency_arrays import FETCHED, NEXT, aligned
+from graph.adjacency_arrays import FETCHED, LARGE, NEXT, aligned
 from graph.adjacency_event import keep_newest
 from graph.adjacency_known import LAST, SPREAD, STAMP, Known, number
 from graph.adjacency_lines import ASK, AT, CHAINED, HERE, INFO, LATER, LOG, LOGS, MOST_LATER, ROW, WIDTH, packed
@@ -204,6 +204,13 @@ def test_a_row_starts_where_a_fetch_starts() -> None:
     for room in (1, 63, 64, 1_000):
         rows = aligned(room, ROW)
         assert rows.ctypes.data % FETCHED == 0 and rows.shape == (room, WIDTH)
+
+
+def test_a_large_array_starts_where_a_large_page_starts() -> None:
+    """And holds what is written to its end."""
+    rows = aligned(1 << 17, ROW)
+    rows[-1] = 7
+    assert rows.nbytes > LARGE and rows.ctypes.data % LARGE == 0 and (rows[-1] == 7).all()
 
 
 def test_the_pool_grows_with_cells_and_not_with_slots() -> None:

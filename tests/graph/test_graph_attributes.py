@@ -9,7 +9,8 @@ from graph.attributes import TEXTS, Packing
 from graph.model import Attributes
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.just("1")
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.just("1"),
+    st.just("\ud800" * 70),
 )
 GIVEN = st.dictionaries(st.sampled_from(["amount", "currency", "channel", "é"]), SCALARS, max_size=4)
 
