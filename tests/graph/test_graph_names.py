@@ -41,11 +41,13 @@ def test_names_have_numbers_of_their_own(roles: bool, steps: list[tuple[bool, li
 def test_a_forgotten_names_number_is_used_again() -> None:
     """And nothing grows where as many come as go."""
     names = Names(roles=True)
-    names.number_all([f"t:{n}:r" for n in range(1_000)])
+    there = dict(zip(range(1_000), names.number_all([f"t:{n}:r" for n in range(1_000)])[0].tolist(), strict=True))
     before = names.nbytes
     for n in range(5_000):
-        names.forget(names.find(f"t:{n}:r"))
-        names.number(f"t:{n + 1_000}:r")
+        assert names.find(f"t:{n}:r") == there[n]
+        names.forget(there.pop(n))
+        there[n + 1_000] = names.number(f"t:{n + 1_000}:r")
+    assert names.find_all([f"t:{n}:r" for n in there]).tolist() == list(there.values())
     assert (names.size, names.taken, names.nbytes) == (1_000, 1_000, before)
 
 
