@@ -39,6 +39,12 @@ class Known:
     position: str
     revision: int
     state: State | None
+    provisional: bool = False
+
+    @property
+    def rank(self) -> tuple[str, int, bool]:
+        """See Score.rank."""
+        return self.position, self.revision, not self.provisional
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +57,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Alerts by threshold.
+    """Alerts by threshold, and by rules that ask for one whatever the model says.
 
     Attributes:
-        threshold: probability from which an event is an alert.
-        attach_from: probability from which the scorer attaches reasons and subgraph; at most `threshold`.
+        threshold: probability from which an event is an alert; None: what each score's own model asks for, so that
+            one that is promoted brings its threshold along.
     """
 
-    threshold: float
-    attach_from: float
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
-        """Raises BadSettings: the two are not 0 ≤ attach_from ≤ threshold ≤ 1."""
-        if not 0 <= self.attach_from <= self.threshold <= 1:
-            raise BadSettings(
-                f"policy: attach_from {self.attach_from:g} and threshold {self.threshold:g} have to keep "
-                "0 <= attach_from <= threshold <= 1, or alerts would lack their evidence"
-            )
+        """Raises BadSettings: the threshold is no probability."""
+        if self.threshold is not None and not 0 < self.threshold <= 1:
+            raise BadSettings(f"policy: threshold {self.threshold:g} is no probability above 0")
 
     def step(self, score: Score, known: Known | None) -> Step:
         """What to do with `score`, given what is stored of its event.
@@ -75,7 +77,7 @@ class Policy:
         What is open in the end is a function of the newest score alone, so any order, duplication and
         batching of the same scores ends the same. Positions are compared as text (`Position.token`).
         """
-        if known is not None and (score.event.pos, score.revision) <= (known.position, known.revision):
+        if known is not None and score.rank <= known.rank:
             return Step(Action.IGNORE, "not newer than the score already stored")
         above, why = self._above(score)
         state = known.state if known else None
@@ -91,9 +93,12 @@ class Policy:
         if score.event.kind == "withdrawn":
             return False, "the bank deleted the row behind the event"
         kind = "provisional" if score.provisional else "final"
-        above = score.probability >= self.threshold
-        place = "at or above" if above else "below"
-        return above, f"{kind} score {score.probability:.3f} is {place} the threshold {self.threshold:.3f}"
+        limit = score.threshold if self.threshold is None else self.threshold
+        above = score.probability >= limit
+        why = f"{kind} score {score.probability:.3f} is {'at or above' if above else 'below'} the threshold {limit:.3f}"
+        if score.alert_by is not None:
+            return True, f"the rule {score.alert_by!r} asks for an alert; {why}"
+        return above, why
 
     def _none(self, score: Score, why: str) -> Step:
         supersedes = score.revision > 1 or score.event.kind != "new"

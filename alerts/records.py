@@ -26,11 +26,13 @@ def check(score: Score) -> None:
         if not 0 < len(value) <= LONGEST_ID:
             raise BadScore(event.id, f"{name} has {len(value)} characters, expected 1 to {LONGEST_ID}", score)
     for name, text in (("event id", event.id), ("source", event.src), ("target", event.dst), ("model", score.model),
-                       ("relation", event.relation), ("position", event.pos), ("read_at", score.read_at)):  # fmt: skip
+                       ("relation", event.relation), ("position", event.pos), ("read_at", score.read_at),
+                       ("alert_by", score.alert_by or "")):  # fmt: skip
         if "\0" in text or not _is_unicode(text):
             raise BadScore(event.id, f"{name} holds a NUL or half a character, which no database stores", score)
-    if not (math.isfinite(score.probability) and 0 <= score.probability <= 1):
-        raise BadScore(event.id, f"probability {score.probability!r} is not between 0 and 1", score)
+    for name, share in (("probability", score.probability), ("threshold", score.threshold)):
+        if not (math.isfinite(share) and 0 <= share <= 1):
+            raise BadScore(event.id, f"{name} {share!r} is not between 0 and 1", score)
     for name, number in (("time_ms", event.time_ms), ("known_ms", event.known_ms), ("revision", score.revision)):
         if not -INT64 <= number < INT64:
             raise BadScore(event.id, f"{name} {number} does not fit 64 bits", score)
@@ -46,7 +48,7 @@ def _is_unicode(text: str) -> bool:
 
 def columns(score: Score) -> dict[str, Any]:
     """The facts of a score. Evidence (reasons, contributions, subgraph) is there if the scorer sent it:
-    a score below `attach_from` has none, and what was seen when the alert was raised stays.
+    a score that nobody will look at has none, and what was seen when the alert was raised stays.
 
     Raises:
         BadScore: something in it has no JSON form.
@@ -63,6 +65,9 @@ def columns(score: Score) -> dict[str, Any]:
         "model": score.model,
         "provisional": score.provisional,
         "incomplete": score.incomplete,
+        "threshold": score.threshold,
+        "alert_by": score.alert_by,
+        "remarks": list(score.remarks),
         "position": event.pos,
         "revision": score.revision,
         "read_at": score.read_at,
@@ -76,9 +81,17 @@ def columns(score: Score) -> dict[str, Any]:
 
 
 def _plain(score: Score, value: object) -> Any:
-    """The JSON form, without NUL (Postgres stores the escape but can't read it back as text)."""
+    return plain(score.event.id, value, score)
+
+
+def plain(event_id: str, value: object, of: object) -> Any:
+    """The JSON form, without NUL (Postgres stores the escape but can't read it back as text).
+
+    Raises:
+        BadScore: it has none; names the event and `of`, the record it came in.
+    """
     try:
         encoded = msgspec.json.encode(value)
     except (UnicodeEncodeError, TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise BadScore(score.event.id, f"has no JSON form: {error}", score) from error
+        raise BadScore(event_id, f"has no JSON form: {error}", of) from error
     return msgspec.json.decode(encoded.replace(b"\\u0000", b"\\ufffd"))

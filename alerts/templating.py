@@ -27,6 +27,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters |= {"age": _age, "wall": _wall, "utc": words.utc, "iso": words.iso, "name": words.name}
+_environment.filters["remark"] = words.remark
 _environment.globals["facts"] = words.facts
 
 

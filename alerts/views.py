@@ -30,6 +30,9 @@ class Summary(msgspec.Struct, frozen=True):
     model: str
     provisional: bool
     incomplete: bool
+    threshold: float
+    alert_by: str | None
+    remarks: list[str]
     position: str
     revision: int
     reasons: list[str]
@@ -50,7 +53,13 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """An alert with its evidence as it was scored, and what was said of it (newest first)."""
+    """An alert with its evidence as it was scored, and what was said of it (newest first).
+
+    Attributes:
+        contributions: what the scorer said at once.
+        explanation: the full one (`scoring.explaining.explanation.Explanation`), once it is there.
+        near_alerts: of the frauds that the explanation names, by event, the numbers of their alerts.
+    """
 
     alert: Summary
     contributions: list[dict[str, Any]]
@@ -58,6 +67,14 @@ class Detail(msgspec.Struct, frozen=True):
     decisions: list[Decision]
     newer_open: int | None
     older_open: int | None
+    explanation: dict[str, Any] | None = None
+    near_alerts: dict[str, int] = {}
+
+    @property
+    def weights(self) -> list[dict[str, Any]]:
+        """The contributions, those of the full explanation where it has some."""
+        full = self.explanation
+        return self.contributions if full is None or full["method"] == "none" else full["contributions"]
 
 
 class FeedItem(msgspec.Struct, frozen=True):
@@ -70,10 +87,12 @@ class FeedItem(msgspec.Struct, frozen=True):
 
 def summary(row: Alert) -> Summary:
     """The row as people and the API see it."""
-    plain = {name: getattr(row, name) for name in Summary.__struct_fields__ if name not in ("event", "amount")}
+    made = ("event", "amount", "remarks")
+    plain = {name: getattr(row, name) for name in Summary.__struct_fields__ if name not in made}
     return Summary(
         event=words.event(row.relation, row.src, row.dst, row.attributes),
         amount=words.amount_of(row.attributes),
+        remarks=row.remarks or [],  # of an alert from before they were kept
         **plain,
     )
 

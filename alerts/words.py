@@ -19,6 +19,12 @@ VERBS = {
     "MODIFY": "{src} changed {what} to {dst}",
     "OWNS": "{src} owns {dst}",
 }
+REMARKS = {
+    "fallback": ("trees only", "The network failed or drifted: the model's boosted trees alone gave this score"),
+    "rules": ("rules only", "The model failed: the rules alone gave this score, which is no calibrated probability"),
+    "smaller": ("smaller view", "The scorer was behind and read less of the neighbourhood than the model asks for"),
+    "unseen": ("row not seen", "The event's own row had not reached the scorer: what came with it may be missing"),
+}
 LONGEST_NAME = 15  # an IPv4 address in full
 
 
@@ -64,6 +70,11 @@ def name(key: str, longest: int = LONGEST_NAME) -> str:
     if len(id) > longest:
         id = f"{id[: longest - 6]}…{id[-5:]}"
     return f"{label if label.isupper() else label.lower()} {id}".strip()
+
+
+def remark(name: str) -> tuple[str, str]:
+    """What a mark says of how a score came about, and at length; a name from a later release stands as it is."""
+    return REMARKS.get(name, (name, ""))
 
 
 def event(relation: str, src: str, dst: str, attributes: Mapping[str, Any]) -> str:

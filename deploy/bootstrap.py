@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # they bring torch and more, 300 MB that an ingest process ha
     from alerts.policy import Policy
     from scoring.engine import Scorer
     from scoring.model_store import Registry
+    from scoring.online.duty import Duty
+    from scoring.rules import RuleSet
 
 log = structlog.get_logger("ringwatch")
 
@@ -57,15 +59,18 @@ def engine(settings: Settings) -> Scorer:
             the promoted one is of another mapping.
         RegistryError: what is promoted can't be read.
         ConfigError: the model that is set was made for another mapping, or the mapping can't be read.
+        RulesError, MappingError: as of `rules`.
     """
     from scoring.engine import Engine, RuleEngine
 
-    if not settings.pinned and (promoted := registry(settings).current()) is not None:
-        return Engine.of(promoted, settings.threads, settings.engine)
+    promoted = None if settings.pinned else registry(settings).current()
+    said_by = rules(settings)
+    if promoted is not None:
+        return Engine.of(promoted, settings.threads, settings.engine, said_by)
     if not (settings.model / "manifest.json").exists():
         log.warning("no model is promoted, the rules score", looked_in=[str(settings.registry), str(settings.model)])
-        return RuleEngine()
-    network = Engine.load(settings.model, settings.threads, settings.engine)
+        return RuleEngine(rule_set=said_by)
+    network = Engine.load(settings.model, settings.threads, settings.engine, said_by)
     if network.manifest.mapping == _digest(settings.mapping):
         return network
     if settings.pinned:
@@ -78,7 +83,59 @@ def engine(settings: Settings) -> Scorer:
         "promote it: ringwatch model promote",
         mapping=str(settings.mapping),
     )
-    return RuleEngine()
+    return RuleEngine(rule_set=said_by)
+
+
+def rules(settings: Settings) -> RuleSet:
+    """The rules that say why, and score where no model does: those of RINGWATCH_RULES, else the shipped ones.
+
+    Shipped rules that name what the mapping has not are silent, and it is said.
+
+    Raises:
+        RulesError: the file that is set can't be used with this mapping; file, line, field, what was expected.
+        MappingError: the mapping can't be read.
+    """
+    from scoring.rules import read
+
+    relations = schema(settings).relations
+    if settings.own_rules:
+        return read(settings.rules, relations).rules
+    file = read(settings.rules)
+    if lacking := sorted({file.names.relation(word) for word in file.lacking(relations)}):
+        log.warning(
+            "shipped rules that name relations this mapping has not are silent; copy them, say what yours are called, "
+            f"and set {PREFIX}RULES",
+            relations=lacking,
+        )
+    return file.rules
+
+
+def duty(settings: Settings) -> Duty:
+    """Who scores, and who is compared: what is promoted later takes over by itself. Tell it what to read (`read_from`).
+
+    Raises:
+        ModelRefused, RegistryError, ConfigError: as `engine`, for whoever is to score now.
+    """
+    from scoring.engine import Engine
+    from scoring.online.duty import Duty, Watched
+    from scoring.online.guard import Guard
+    from scoring.promotions import Role
+
+    models = registry(settings)
+    watches: dict[Role, Watched] = {"shadow": models.watch("shadow")}
+    if not settings.pinned:
+        watches["main"] = models.watch("main")
+
+    def load(role: Role) -> Scorer | None:
+        if role == "main":
+            found: Scorer = engine(settings)
+        elif (beside := models.current(role)) is None:
+            return None
+        else:
+            found = Engine.of(beside, settings.threads, settings.engine, rules(settings))
+        return Guard(found) if isinstance(found, Engine) else found
+
+    return Duty(load, watches)
 
 
 def registry(settings: Settings) -> Registry:
@@ -111,22 +168,11 @@ def _digest(path: Path) -> str:
         raise ConfigError(f"{PREFIX}MAPPING={path}: can't be read ({error.strerror}); name a mapping file") from error
 
 
-def policy(settings: Settings, scorer: Scorer) -> Policy:
-    """Alerts by threshold: as set, else the model's own.
-
-    Raises:
-        BadSettings: the threshold is below what the model attaches evidence from.
-    """
-    from alerts.errors import BadSettings
+def policy(settings: Settings) -> Policy:
+    """Alerts by threshold: as set, else what each score's own model asks for."""
     from alerts.policy import Policy
 
-    threshold, attach = settings.threshold or scorer.thresholds.alert, scorer.thresholds.attach
-    if threshold < attach:
-        raise BadSettings(
-            f"{PREFIX}THRESHOLD={threshold:g}: {scorer.model} attaches evidence from {attach:g} on, so alerts below it "
-            f"would have none; set {attach:g} or more"
-        )
-    return Policy(threshold, attach)
+    return Policy(settings.threshold)
 
 
 def auth(settings: Settings, token: str) -> AuthSettings:

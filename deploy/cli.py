@@ -16,6 +16,7 @@ from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
 from deploy.commands_model import model_app
 from deploy.commands_report import compare, evaluate
+from deploy.commands_rules import rules_app
 from deploy.commands_train import train
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
@@ -34,6 +35,7 @@ app.add_typer(model_app, name="model")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(mapping_app, name="mapping")
+app.add_typer(rules_app, name="rules")
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("ablate")(ablate)
@@ -105,7 +107,7 @@ def ingest(
 @app.command()
 def score(group: Annotated[str, typer.Option(help="Consumer group of graph.events.")] = "scorer") -> None:
     """Score events: graph.events → fraud.scores, reading neighbourhoods from an in-memory mirror."""
-    from deploy.services import run_scorer
+    from deploy.scoring_process import run_scorer
 
     run_scorer(group)
 
@@ -201,6 +203,30 @@ def bench_scorer(
     from deploy.benches.scorer import run_scorer_bench
 
     raise typer.Exit(run_scorer_bench(users, days, as_json=json))
+
+
+@bench_app.command("reader")
+def bench_reader(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 2_000,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 36,
+    json: Json = False,
+) -> None:
+    """An event through Neo4j itself, beside the mirror, one at a time and 64 together; on the local stack's Neo4j."""
+    from deploy.benches.reader import run_reader_bench
+
+    raise typer.Exit(run_reader_bench(users, days, as_json=json))
+
+
+@bench_app.command("explain")
+def bench_explain(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 1_200,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 30,
+    json: Json = False,
+) -> None:
+    """Explanations of 200 alerts: time, steps, completeness; and the scorer with and without them beside it."""
+    from deploy.benches.explaining import run_explaining_bench
+
+    raise typer.Exit(run_explaining_bench(users, days, as_json=json))
 
 
 @bench_app.command("engine")

@@ -1,37 +1,29 @@
-"""Ringwatch's own processes on a stack: ingest, scorer, alerts. Each runs until it is told to stop."""
+"""The alert service, and the graph's constraints. Ingest and scorer have files of their own."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 
-import faust
 import structlog
 
 from alerts.api import create_app
-from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
+from alerts.consumer import ConsumerSettings, DeadScore, ExplanationConsumer, ScoreConsumer
 from alerts.outbox import Publish
 from alerts.services import AlertsSettings, open_services
 from deploy import bootstrap
 from deploy.config import ConfigError, Settings, settings
-from deploy.faust_options import faust_options
 from deploy.ports import listen
-from deploy.signals import patiently
 from deploy.web import Web
-from graph.mirror import Mirror
 from ingest.deadletter import DeadLetter
-from ingest.events import Transient
 from ingest.kafka import KafkaPublisher
-from ingest.records import Message, Record
-from scoring.app import ScorerSettings, build
-from scoring.feed import MirrorFeed
-from scoring.scorer import EventScorer
+from ingest.records import EXPLANATIONS, Message, Record
 
 log = structlog.get_logger("ringwatch")
 
-SWEEPER_ENDS_S = 5.0  # a chunk of the sweep takes 50 ms
 LOOK_S = 1.0  # how often the alert service looks whether its consumer lives
 
 
@@ -42,36 +34,6 @@ def init_graph(chosen: Settings) -> str:
         store.init()
         store.check()
     return f"The graph has the constraints and indexes of {chosen.mapping.name}"
-
-
-def run_scorer(group: str) -> None:
-    """One scorer process: hydrates its mirror, then follows the events.
-
-    Raises:
-        ConfigError: Faust has no word for one of the Kafka options.
-    """
-    bootstrap.logs(settings())
-    at, broker_options = bootstrap.connections(settings()), faust_options(settings().kafka_options)
-    engine = bootstrap.engine(settings())
-    with bootstrap.driver(settings()) as bolt:
-        store = bootstrap.store(settings(), bolt)
-        patiently(store.check)
-        schema = bootstrap.schema(settings())
-        mirror = Mirror(schema.windowed)
-        feed = MirrorFeed(at.kafka_bootstrap, store, mirror, settings().kafka_options)
-        feed.start()
-        while not feed.ready.wait(1.0):
-            if feed.failed is not None:
-                raise Transient(f"the mirror could not be hydrated: {feed.failed}")
-        datadir = settings().state_dir / "faust"
-        datadir.mkdir(parents=True, exist_ok=True)
-        chosen = ScorerSettings(at.kafka_bootstrap, group, datadir=str(datadir), broker_options=broker_options)
-        app = build(chosen, EventScorer(engine, mirror, schema.tables), mirror, feed)
-        log.info("scoring", model=engine.model, mirror=mirror.owners)
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False, quiet=True)
-        worker.execute_from_commandline()  # ends the process
 
 
 def run_alerts() -> None:
@@ -98,29 +60,35 @@ async def _alerts(chosen: Settings) -> bool:
         AlertsSettings(
             url=at.sql_url,
             redis_url=at.redis_url,
-            policy=bootstrap.policy(chosen, bootstrap.engine(chosen)),
+            policy=bootstrap.policy(chosen),
             auth=bootstrap.auth(chosen, chosen.token()),
             tenant=chosen.tenant,
             publish=_to_kafka(publisher),
             status=lambda: {"mode": "stack"},
-            ready=lambda: consumer.alive,
+            ready=lambda: all(consumer.alive for consumer in consumers),
         )
     )
-    consumer = ScoreConsumer(
-        ConsumerSettings(at.kafka_bootstrap, extra=chosen.kafka_options),
-        services.intake,
-        asyncio.get_running_loop(),
-        lambda dead: publisher.publish([_letter(dead)]),
-    )
-    consumer.start()
+    loop, extra = asyncio.get_running_loop(), chosen.kafka_options
+    explained = ConsumerSettings(at.kafka_bootstrap, EXPLANATIONS, "alerts-explanations", extra=extra)
+
+    def dead(letter: DeadScore) -> None:
+        publisher.publish([_letter(letter)])
+
+    consumers = [
+        ScoreConsumer(ConsumerSettings(at.kafka_bootstrap, extra=extra), services.intake, loop, dead),
+        ExplanationConsumer(explained, services.explanations, loop, dead),
+    ]
+    for consumer in consumers:
+        consumer.start()
     web = Web(create_app(services), taken)
     serving = web.start()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     log.info("the page is up", url=web.url)
-    told = await _told_to_stop(stop, consumer)
-    await consumer.stop()
+    told = await _told_to_stop(stop, consumers)
+    for consumer in consumers:
+        await consumer.stop()
     services.tail.close()  # open streams would hold the server up
     web.stop()
     await serving
@@ -128,13 +96,15 @@ async def _alerts(chosen: Settings) -> bool:
     return told
 
 
-async def _told_to_stop(stop: asyncio.Event, consumer: ScoreConsumer) -> bool:
-    """Wait for the word to stop; False when the consumer died before: a page without intake would miss fraud."""
-    while consumer.alive and not stop.is_set():
+async def _told_to_stop(stop: asyncio.Event, consumers: Sequence[ScoreConsumer]) -> bool:
+    """Wait for the word to stop; False when a consumer died before: a page without intake would miss fraud."""
+    while all(consumer.alive for consumer in consumers) and not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_S)
     if not stop.is_set():
-        log.error("scores are no longer read, the service ends", reason=repr(consumer.failure), status=os.EX_SOFTWARE)
+        for dead in (consumer for consumer in consumers if not consumer.alive):
+            said = f"{dead.what}s are no longer read, the service ends"
+            log.error(said, reason=repr(dead.failure), status=os.EX_SOFTWARE)
     return stop.is_set()
 
 

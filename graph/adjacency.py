@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from graph.adjacency_arrays import NONE, Array, Graph
 from graph.adjacency_known import Known
 from graph.adjacency_lines import NO_PLACE
+from graph.adjacency_rule import frauds
 from graph.adjacency_tally import SUMS, tally
 from graph.adjacency_walk import STAMPS, Walked, quick, walk
 from graph.asked import Asked
@@ -133,6 +134,13 @@ class Adjacency:
         tally(self._graph, self.edges.rows, self.logs.ranks, horizon_ms, cuts, node, key, value, most, out)
         return out
 
+    def frauds(self, versions: Sequence[int], event: Event, horizon_ms: int) -> list[bool]:
+        """Which versions of edges an event sees and knows to be fraud; of what is older than the horizon nothing."""
+        told = np.zeros(len(versions), np.int8)
+        numbers, cuts = np.array(versions, np.int64), self._cuts([event])
+        frauds(self._graph, self.edges.rows, self.logs.ranks, horizon_ms, numbers, cuts, told)
+        return [bool(one) for one in told.tolist()]
+
     def freeze(self) -> None:
         """Put everything into its slot, and let go of what only writing and reading whole edges need."""
         self.edges.freeze()
@@ -173,5 +181,6 @@ def compile_walk() -> None:
     event = Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})
     for many in (1, 2):  # one alone is walked by code of its own
         adjacency.walk([event] * many, Caps((1,)), NEVER_MS)
+    adjacency.frauds([0], event, NEVER_MS)
     adjacency.edges.remove([0])
     adjacency.edges.leave(0)

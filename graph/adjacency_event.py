@@ -173,7 +173,11 @@ def see(  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def keep_newest(graph, lines, ranks, edges, used):  # type: ignore[no-untyped-def]
-    """Of an owner's versions only the one that stands last stays (graph.asof.newest); how many there are then."""
+    """Of an owner's versions only the one that stands last stays; how many edges there are then.
+
+    A row of a new epoch's snapshot counts since its event's time, also where the streamed row it stands for was not
+    closed yet (DECISIONS.md, 4).
+    """
     room = 64
     while room < 2 * used:
         room *= 2

@@ -128,3 +128,11 @@ def older(pool, lines, start, size, time_ms):  # type: ignore[no-untyped-def]
         else:
             high = middle
     return low
+
+
+@njit(cache=True)
+def frauds(graph, lines, ranks, horizon_ms, version, cuts, out):  # type: ignore[no-untyped-def]
+    """Write 1 into `out` for each version that the one event sees and knows to be fraud."""
+    for at in range(len(version)):
+        if seen(graph, lines, version[at], horizon_ms, cuts, 0):
+            out[at] = label(graph, lines, ranks, horizon_ms, version[at], cuts, 0) == 1

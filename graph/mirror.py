@@ -20,6 +20,7 @@ from graph.asof import assemble
 from graph.edges import Lane
 from graph.horizons import Kind, newer
 from graph.logs import Spot
+from graph.mirror_labels import first, frauds, labels
 from graph.mirror_nodes import Properties
 from graph.mirror_versions import Versions
 from graph.model import (
@@ -30,6 +31,7 @@ from graph.model import (
     Floor,
     Horizon,
     Incomplete,
+    LabelUpsert,
     NodeUpsert,
     Subgraph,
     SubgraphEdge,
@@ -53,6 +55,7 @@ class Mirror:
         self._adjacent = self._versions.adjacency
         self._nodes = Properties(self._adjacent.logs)
         self._incomplete: dict[str, Incomplete] = {}
+        self._hears: list[Callable[[LabelUpsert], None]] = []
         self._frozen = False
 
     def check(self) -> None:
@@ -110,7 +113,9 @@ class Mirror:
             case Horizon():
                 self._versions.horizons = self._versions.horizons.moved((upsert,))
             case _:
-                self._versions.put(upsert)
+                if self._versions.put(upsert) and isinstance(upsert, LabelUpsert):
+                    for hear in self._hears:
+                        hear(upsert)
 
     def _put_floor(self, floor: Floor) -> None:
         if floor in self._versions.floors[floor.table]:
@@ -128,6 +133,10 @@ class Mirror:
     def forgot(self, owner: str, time_ms: int) -> bool:
         """Whether an edge of that time lies behind the horizon: it will not be held, however long one waits."""
         return self._versions.horizons.hides_event(owner, time_ms)
+
+    def absent(self, events: Sequence[Event]) -> list[Event]:
+        """Of these events those whose own change is not here (yet), and is not behind the retention horizon."""
+        return [e for e in events if not (self.holds(e.id, e.pos) or self.forgot(e.id, e.time_ms))]
 
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See GraphStore.incomplete."""
@@ -147,13 +156,14 @@ class Mirror:
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """See GraphStore.subgraphs."""
-        found, read = self.walk(events, caps, lambda seen: (seen, list(map(self._read, seen.version.tolist()))))
+        found, read = self.walk(events, caps, lambda seen: (seen, list(map(self.edge, seen.version.tolist()))))
         known, hops, starts = found.label.tolist(), found.hop.tolist(), found.starts.tolist()
         times_ms = found.time_ms.tolist()
         seen = [_seen(*each) for each in zip(read, times_ms, known, hops, strict=True)]
         return [assemble(event, seen[starts[at] : starts[at + 1]]) for at, event in enumerate(events)]
 
-    def _read(self, version: int) -> Read:
+    def edge(self, version: int) -> Read:
+        """An edge by its number, as `walk` gives it: its owner, ends, relation and attributes. Only within a walk."""
         edges = self._adjacent.edges
         return edges.owner_name(version), *edges.ends(version), *edges.described(version)
 
@@ -189,6 +199,23 @@ class Mirror:
         """Tell a lane of every edge and node, those that are here and those that will come, under their numbers."""
         with self._lock:
             self._adjacent.attach(lane)
+
+    def listen(self, hear: Callable[[LabelUpsert], None]) -> None:
+        """Tell of every version of a label, those that are here and those that will come; under the lock: be quick."""
+        with self._lock:
+            for label in labels(self._adjacent.labels):
+                hear(label)
+            self._hears.append(hear)
+
+    def first(self, owner: str) -> EdgeUpsert | None:
+        """An edge as its row was at first, None where it is not here."""
+        with self._lock:
+            return first(self._adjacent.edges, owner)
+
+    def frauds(self, owners: Sequence[str], event: Event) -> list[bool]:
+        """Which of these edges were there, and known to be fraud, as of an event (graph/asof.py)."""
+        with self._lock:
+            return frauds(self._adjacent, owners, event, self._versions.horizons.retention_ms)
 
     def dump(self) -> Iterator[Upsert]:
         """See GraphStore.dump. What is written meanwhile is in it or is not."""

@@ -52,27 +52,28 @@ class Versions:
             for edge in compress(edges, (taken < 0).tolist()):
                 self.put(edge)
 
-    def put(self, op: Version | Gone) -> None:
-        """Take whatever it is, unless it is here or hidden.
+    def put(self, op: Version | Gone) -> bool:
+        """Take whatever it is, unless it is here or hidden; whether it was taken.
 
         Raises:
             StoreRefused: its position is none.
         """
         if not isinstance(op, Gone) and self.horizons.hides(op):
-            return
+            return False
         check(op.owner, op.pos)
         shelf, windowed = self.shelf(op), not isinstance(op, Gone) and self.horizons.reaches(op)
         owner, floor = shelf.number(op.owner), self._floor_of(op.owner, op.pos)
         labels = self.adjacency.labels
         if isinstance(op, LabelUpsert) and floor is None and shelf.is_empty(owner) and labels.put(op, owner, windowed):
-            return
+            return True
         item = shelf.add(op, owner, windowed)
         if item is None:
-            return
+            return False
         if isinstance(op, Gone):
             self.deletions.add((shelf, item, op))
         elif floor is not None:
             shelf.drop(item, floor.pos, floor.known_ms)
+        return True
 
     def shelf(self, op: Version | Gone) -> Shelf:
         """Where such a thing is."""

@@ -1,8 +1,9 @@
-"""The Faust worker: `graph.events` in, `fraud.scores` out, at least once, one batch at a time.
+"""The Faust worker: `graph.events` in, `fraud.scores` out, at least once.
 
-Concurrency stays 1: above it an agent may commit past unfinished events (faust-streaming issue 606).
-Faust acknowledges in `finally`, also when the handler raised, so the handler never raises: whatever
-goes wrong ends the process before the acknowledgement, and the batch comes again after the restart.
+Concurrency stays 1: above it an agent may commit past unfinished events (faust-streaming issue 606). Faust would
+acknowledge in `finally`, also when the handler raised, so it is told not to: events are acknowledged by us, partition
+by partition in their order (`scoring.online.settled`), once their scores are with the broker. Whatever goes wrong ends
+the process before that, and what was in hand comes again after the restart, under the same score ids.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,43 +21,59 @@ import faust
 import msgspec
 import structlog
 
-from graph.mirror import Mirror
 from graph.model import Event
 from ingest.deadletter import DeadLetter
-from ingest.records import DEAD_LETTERS, EVENTS, SCORES, Record
-from scoring.feed import MirrorFeed
+from ingest.records import DEAD_LETTERS, EVENTS, SCORES, SHADOW, Record
+from scoring.engine import Scorer
+from scoring.online.desk import Arrivals, Desk, DeskSettings, Following, Headers, Item, Outlet, Scored
+from scoring.online.duty import Duty
+from scoring.online.settled import Held, Settled
 from scoring.score import Score
 from scoring.scorer import EventScorer
 
 log = structlog.get_logger("scorer")
 
 LARGEST = 16_000_000  # bytes: a dead letter holds its record in base64; the topics have limits of their own
+LARGEST_EVENT = 4_000_000  # bytes of a record: twice that, as a score repeats it, fits into the topic
+LARGEST_SCORE = 8_000_000  # bytes of a score: beyond it goes without its evidence
+SILENT_S = 10.0  # a worker that is not heard of for so long loses its partitions (Faust: 60 s without a score)
 CRASHED = 70  # exit status EX_SOFTWARE: start me again
 _decoder = msgspec.json.Decoder(Event)
 _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class ScorerSettings:
-    """How the worker reads its topics. Times in seconds.
-
-    Attributes:
-        batch: events in a micro-batch at most, `within_s` how long to wait for more than one.
-        patience_s: how long an event waits for the stream to pass its position before it is scored
-            provisionally; `give_up_s` how long for its own change, and for the final score.
-    """
+class WorkerSettings:
+    """How the worker reads its topics."""
 
     bootstrap: str
     group: str = "scorer"
-    batch: int = 64
-    within_s: float = 0.005
-    patience_s: float = 0.5
-    give_up_s: float = 30.0
     datadir: str = "."
+    desk: DeskSettings = field(default_factory=DeskSettings)
     broker_options: dict[str, Any] = field(default_factory=dict)
 
 
-def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed) -> faust.App:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker works with.
+
+    Attributes:
+        scorer: makes what scores with an engine.
+        duty: who scores.
+        graph: what events are scored by, and the stream that keeps it.
+        tell, passing: see `Outlet`.
+        began: is handed the desk once there is one, for whoever watches it.
+    """
+
+    scorer: Callable[[Scorer], EventScorer]
+    duty: Duty
+    graph: tuple[Arrivals, Following]
+    tell: Callable[[Sequence[Score], Sequence[Item], float], None] = lambda scores, items, took_s: None
+    passing: Callable[[str], None] = lambda step: None
+    began: Callable[[Desk], None] = lambda desk: None
+
+
+def build(settings: WorkerSettings, work: Work) -> faust.App:
     """The app, ready for a `faust.Worker`. Its topics must exist (Faust ignores one that does not)."""
     app = faust.App(
         settings.group,
@@ -67,6 +84,9 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
+        broker_session_timeout=SILENT_S,
+        broker_heartbeat_interval=SILENT_S / 3,
+        broker_rebalance_timeout=SILENT_S,
         producer_acks=-1,
         producer_max_request_size=LARGEST,
         stream_wait_empty=False,
@@ -75,96 +95,94 @@ def build(settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: M
     raw: dict[str, Any] = {
         "key_type": bytes, "key_serializer": "raw", "value_type": bytes, "value_serializer": "raw"
     }  # fmt: skip
-    events, scores, letters = (app.topic(name, **raw) for name in (EVENTS, SCORES, DEAD_LETTERS))
-    handler = _Handler(settings, scorer, mirror, feed, scores, letters)
+    topics = {name: app.topic(name, **raw) for name in (EVENTS, SCORES, SHADOW, DEAD_LETTERS)}
+    worker = _Worker(settings, work, topics)
 
-    @app.agent(events, concurrency=1)
-    async def score(stream: Any) -> None:  # a faust.Stream; its type lacks take_events
-        async for batch in stream.take_events(settings.batch, within=settings.within_s):
-            await handler.handle(batch)
+    @app.agent(topics[EVENTS], concurrency=1)
+    async def score(stream: Any) -> None:  # a faust.Stream; its type lacks events
+        stream.enable_acks = False
+        await worker.follow(stream.events())
 
     return app
 
 
-class _Handler:
-    """One batch: wait for the mirror, score, publish, and wait for the broker's word."""
+class _Worker:
+    """Between Faust and the desk: reads events, publishes scores, acknowledges."""
 
-    def __init__(
-        self, settings: ScorerSettings, scorer: EventScorer, mirror: Mirror, feed: MirrorFeed, scores: Any, letters: Any
-    ) -> None:
-        self._settings, self._scorer, self._mirror, self._feed = settings, scorer, mirror, feed
-        self._scores, self._letters = scores, letters
+    def __init__(self, settings: WorkerSettings, work: Work, topics: dict[str, Any]) -> None:
+        self._topics, self._work = topics, work
+        self._settled = Settled[Any]()
+        outlet = Outlet(self._sender(SCORES), self._settle, self._sender(SHADOW), work.tell, work.passing)
+        self._desk = Desk(settings.desk, work.scorer, work.duty, work.graph, outlet)
+        work.began(self._desk)
 
-    async def handle(self, batch: Sequence[Any]) -> None:
+    async def follow(self, events: Any) -> None:
+        """Take events until the process is told to end; a fault ends it at once, with nothing acknowledged."""
+        working = asyncio.ensure_future(self._dying(self._desk.work()))
         try:
-            if events := [read for event in batch if (read := await self._read(event)) is not None]:
-                await self._handle(events)
-        except asyncio.CancelledError:  # a shutdown: faust would acknowledge what it cancels
-            os._exit(0)
+            await self._dying(self._take(events))
+        finally:
+            working.cancel()
+
+    @staticmethod
+    async def _dying(work: Any) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
         except BaseException:
             traceback.print_exc(file=sys.stderr)
             sys.stderr.flush()
             os._exit(CRASHED)
 
-    async def _read(self, event: Any) -> tuple[Event, dict[str, bytes]] | None:
-        """An event with its headers; what is none goes to the dead letters, or it would come for ever."""
+    async def _take(self, events: Any) -> None:
+        async for event in events:
+            held = self._settled.take(event.message.tp, event)
+            read, headers = self._read(event), dict(event.headers or {})
+            if isinstance(read, Event):
+                await self._desk.put(Item(read, headers, held, event.message.timestamp or time.time()))
+            else:
+                await self._bury(event, headers, read)
+                self._settle(held)
+            self._work.passing("read")
+
+    @staticmethod
+    def _read(event: Any) -> Event | str:
+        """The event, or why there is none: such a record goes to the dead letters, or it would come for ever."""
+        if event.value is not None and len(event.value) > LARGEST_EVENT:
+            return f"an event of {len(event.value):,} bytes, expected {LARGEST_EVENT:,} at most"
         try:
-            return _decoder.decode(event.value), dict(event.headers or {})
+            return _decoder.decode(event.value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
-            message = event.message
-            headers = tuple(dict(event.headers or {}).items())
-            record = Record(message.topic, message.partition, message.offset, message.key, message.value, headers)
-            letter = DeadLetter.of(record, "", f"not an event: {error}").message()
-            log.warning("dead letter", at=record.place, reason=str(error))
-            await (await self._letters.send(key=letter.key, value=letter.value))
-            return None
+            return f"not an event: {error}"
 
-    async def _handle(self, batch: list[tuple[Event, dict[str, bytes]]]) -> None:
-        started = time.perf_counter()
-        await self._until(self._feed.ready.is_set, self._settings.give_up_s * 10)
-        if not await self._until(lambda: all(self._arrived(event) for event, _ in batch), self._settings.give_up_s):
-            log.warning("scoring without the events' own changes: they are not in the mirror", events=len(batch))
-        arrived = time.perf_counter()
-        farthest = max(event.pos for event, _ in batch)
-        final = await self._until(lambda: self._feed.through >= farthest, self._settings.patience_s)
-        passed = time.perf_counter()
-        await self._send(batch, revision=1, provisional=not final)
-        log.debug(
-            "batch",
-            events=len(batch),
-            final=final,
-            arrival_ms=round((arrived - started) * 1000, 1),
-            stream_ms=round((passed - arrived) * 1000, 1),
-            score_ms=round((time.perf_counter() - passed) * 1000, 1),
-        )
-        if final:
-            return
-        if await self._until(lambda: self._feed.through >= farthest, self._settings.give_up_s):
-            await self._send(batch, revision=2, provisional=False)
-        else:
-            log.warning("scores stay provisional: the stream does not pass their position", pos=farthest)
+    async def _bury(self, event: Any, headers: Headers, reason: str) -> None:
+        message = event.message
+        record = Record(message.topic, message.partition, message.offset, message.key, message.value,
+                        tuple(headers.items()))  # fmt: skip
+        letter = DeadLetter.of(record, "", reason).message()
+        log.warning("dead letter", at=record.place, reason=reason)
+        await (await self._topics[DEAD_LETTERS].send(key=letter.key, value=letter.value))
 
-    def _arrived(self, event: Event) -> bool:
-        return self._mirror.holds(event.id, event.pos) or self._mirror.forgot(event.id, event.time_ms)
+    def _settle(self, held: Held[Any]) -> None:
+        for event in self._settled.finish(held):
+            event.ack()
 
-    async def _until(self, holds: object, limit_s: float) -> bool:
-        assert callable(holds)
-        deadline, wait_s = time.monotonic() + limit_s, 0.0005
-        while not holds():
-            if self._feed.failed is not None:
-                raise RuntimeError("the mirror stopped") from self._feed.failed
-            if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 1.5, 0.01)
-        return True
+    def _sender(self, topic: str) -> Callable[[Scored], Any]:
+        async def send(scored: Scored) -> None:
+            sent = [
+                await self._topics[topic].send(key=score.event.id.encode(), value=encoded(score), headers=headers)
+                for score, headers in scored
+            ]
+            await asyncio.gather(*sent)
 
-    async def _send(self, batch: list[tuple[Event, dict[str, bytes]]], revision: int, provisional: bool) -> None:
-        read_at = self._feed.through
-        events = [event for event, _ in batch]
-        scored: list[Score] = await asyncio.to_thread(self._scorer.score, events, revision, provisional, read_at)
-        sent = [
-            await self._scores.send(key=score.event.id.encode(), value=_encode(score), headers=headers)
-            for score, (_, headers) in zip(scored, batch, strict=True)
-        ]
-        await asyncio.gather(*sent)
+        return send
+
+
+def encoded(score: Score) -> bytes:
+    """The wire form; without the evidence where that would not fit into the topic."""
+    value = _encode(score)
+    if len(value) <= LARGEST_SCORE:
+        return value
+    log.warning("a score goes out without its evidence, which is too large", event=score.event.id, bytes=len(value))
+    return _encode(msgspec.structs.replace(score, subgraph=None, contributions=()))

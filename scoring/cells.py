@@ -6,14 +6,17 @@ Read once when an edge comes, not each time an event sees it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from msgspec import json
 from numpy.typing import NDArray
 
 from graph.adjacency_walk import Walked
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, split_key
+from graph.model import Caps, EdgeUpsert, Event, Look, split_key
 from scoring import history, tallies
 from scoring.columns import UNKNOWN, Columns, Floats, Ints, Reader
 from scoring.schema import FeatureSchema
@@ -91,9 +94,7 @@ class Sampler:
 
     def __init__(self, mirror: Mirror, schema: FeatureSchema) -> None:
         """Read from this mirror by this schema."""
-        self._mirror, self._cells = mirror, Cells(schema)
-        mirror.attach(self._cells)
-        mirror.index(schema.categories)
+        self._mirror, self._cells = mirror, _shared(mirror, schema)
 
     def columns(self, events: Sequence[Event], caps: Caps) -> Columns:
         """The events' subgraphs, as of each."""
@@ -105,6 +106,31 @@ class Sampler:
         sums = self._mirror.tally(events, lambda: self._cells.log_value, tallies.LOOK_BACK)
         far = tallies.tallies(sums, near.amount[:, 0])
         return np.concatenate([history.history(near), far], axis=1)
+
+
+_lanes: WeakKeyDictionary[Mirror, dict[bytes, Cells]] = WeakKeyDictionary()
+_sharing = Lock()
+
+
+def _shared(mirror: Mirror, schema: FeatureSchema) -> Cells:
+    """The one lane of a mirror for this schema: models that read the same need not keep it twice.
+
+    The first of a schema reads every edge that is there, at some microseconds each, while the mirror is locked.
+    """
+    with _sharing:
+        of, key = _lanes.setdefault(mirror, {}), json.encode(schema)
+        if key not in of:
+            of[key] = Cells(schema)
+            mirror.attach(of[key])
+            mirror.index(schema.categories)
+        return of[key]
+
+
+def look_of(schema: FeatureSchema, caps: Caps) -> Look:
+    """What `columns` and `past` read around an event, for a reader that has to fetch it first."""
+    if not schema.past:
+        return Look(caps)
+    return Look(caps, history.LOOK_BACK.per_hop[0], tallies.LOOK_BACK, bool(schema.categories))
 
 
 def past_names(schema: FeatureSchema) -> tuple[str, ...]:

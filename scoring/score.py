@@ -31,12 +31,22 @@ def _ranked(kind: Literal["edge", "feature"], parts: Iterable[tuple[str, float]]
     return [Contribution(kind, name, value) for name, value in ranked[:top]]
 
 
+# What an analyst has to know of how a score came about (the words for it are in alerts/words.py).
+Remark = Literal[
+    "fallback",  # the network failed or drifted: the model's boosted trees alone gave it
+    "rules",  # those failed too, or there is no model: the rules gave it
+    "smaller",  # the scorer was behind: it read less of the neighbourhood
+    "unseen",  # the event's own change had not come to the reader in time
+]
+
+
 class Score(msgspec.Struct, frozen=True):
     """The score of one version of an event.
 
     `revision` is 1 at first. Where the stream had not passed the event's position on every
     partition, revision 1 is `provisional` and revision 2 follows, final. (event id, event position,
-    revision) names a score; scoring again gives the same name, so replays are harmless.
+    revision) names a score; scoring again gives the same name, so replays are harmless. A scorer that was killed
+    behind a provisional score may find the stream past it: then revision 1 comes once more, final, and counts (`rank`).
 
     A withdrawn event (its row was deleted) has probability 0 and no subgraph.
 
@@ -47,6 +57,9 @@ class Score(msgspec.Struct, frozen=True):
         contributions: strongest first; empty when nobody will look.
         subgraph: as scored; only where the probability may raise an alert.
         incomplete: a row of the event's neighbourhood is in the dead letters.
+        threshold: probability from which the model asks for an alert.
+        alert_by: the rule that asks for one whatever the probability; None: none does.
+        remarks: how it came about, where that is out of the ordinary.
         read_at: the watermark (a position token) of the store when it was read, empty if unknown.
     """
 
@@ -60,6 +73,14 @@ class Score(msgspec.Struct, frozen=True):
     subgraph: Subgraph | None
     read_at: str
     incomplete: bool = False
+    threshold: float = 0.5  # of a record that was written before there was one
+    alert_by: str | None = None
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def rank(self) -> tuple[str, int, bool]:
+        """Of an event's scores the highest counts."""
+        return self.event.pos, self.revision, not self.provisional
 
     @property
     def id(self) -> str:

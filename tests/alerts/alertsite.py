@@ -143,7 +143,7 @@ def redis_server(tmp_path: Path) -> Iterator[str]:
 
 def settings(url: str, **changed: Any) -> AlertsSettings:
     """Alerts from 0.8 on."""
-    facts: dict[str, Any] = {"policy": Policy(0.8, 0.6), "auth": AuthSettings(TOKEN)}
+    facts: dict[str, Any] = {"policy": Policy(0.8), "auth": AuthSettings(TOKEN)}
     return AlertsSettings(url, **(facts | changed))
 
 

@@ -124,7 +124,7 @@ async def test_a_nul_in_the_text_is_stored_as_a_replacement(services: Services) 
 async def test_many_writers_of_the_same_events_make_one_alert_each(services: Services, url: str) -> None:
     """As replicas would: intakes of their own, the same scores at once."""
     others = [Database(url) for _ in range(3)]
-    intakes = [Intake(database, Policy(0.8, 0.6), Local()) for database in others]
+    intakes = [Intake(database, Policy(0.8), Local()) for database in others]
     batch = [score(0.9, of=event(f"transfers:{at}:transfer", at)) for at in range(20)]
     raised = await asyncio.gather(*(intake.accept(batch) for intake in [services.intake, *intakes]))
     assert sum(len(ids) for ids in raised) == 20
@@ -144,7 +144,7 @@ async def test_feed_ids_come_in_commit_order_whatever_the_writers(services: Serv
             seen.extend(item.id for item in await services.queries.feed(seen[-1] if seen else 0, 100))
 
     async def write(database: Database, writer: int) -> None:
-        intake = Intake(database, Policy(0.8, 0.6), Local())
+        intake = Intake(database, Policy(0.8), Local())
         for at in range(15):
             mine = [score(0.9, of=event(f"transfers:{writer}-{at}:transfer", at))]
             while True:
@@ -224,7 +224,7 @@ def test_any_order_duplication_and_batching_ends_with_the_newest_score(
 
 async def _accept_all(url: str, batches: Sequence[Sequence[Score]]) -> list[Alert]:
     database = Database(url)
-    intake = Intake(database, Policy(0.8, 0.6), Local(), tenant=f"tenant {next(tenants)}")
+    intake = Intake(database, Policy(0.8), Local(), tenant=f"tenant {next(tenants)}")
     for batch in batches:
         await intake.accept(batch)
     async with database.read() as session:

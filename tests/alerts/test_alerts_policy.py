@@ -8,7 +8,7 @@ from alertdata import event, pos, score
 from alerts.errors import BadSettings
 from alerts.policy import Action, Known, Policy, State
 
-POLICY = Policy(threshold=0.8, attach_from=0.6)
+POLICY = Policy(threshold=0.8)
 
 
 def known(state: State | None, offset: int = 100, revision: int = 1) -> Known:
@@ -57,7 +57,27 @@ def test_a_low_correction_without_an_alert_is_remembered() -> None:
     assert POLICY.step(score(0.1, revision=2), None).action is Action.REMEMBER
 
 
-@pytest.mark.parametrize(("threshold", "attach_from"), [(0.5, 0.6), (1.1, 0.5), (0.5, -0.1), (float("nan"), 0.1)])
-def test_settings_that_would_lose_evidence_are_refused(threshold: float, attach_from: float) -> None:
-    with pytest.raises(BadSettings, match="attach_from"):
-        Policy(threshold, attach_from)
+def test_a_final_score_of_the_same_revision_counts_above_a_provisional_one() -> None:
+    """A scorer that was killed behind the provisional one makes it once more, final; never the other way round."""
+    before = Known(pos(100), 1, State.OPEN, provisional=True)
+    assert POLICY.step(score(0.2), before).action is Action.WITHDRAW
+    assert POLICY.step(score(0.9, provisional=True), known(State.OPEN)).action is Action.IGNORE
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.1, -0.1, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(threshold: float) -> None:
+    with pytest.raises(BadSettings, match="no probability"):
+        Policy(threshold)
+
+
+def test_without_a_threshold_the_model_s_own_counts() -> None:
+    """A model that is promoted brings its own along; one that is set wins."""
+    asked = score(probability=0.5, threshold=0.4)
+    assert Policy().step(asked, None).action is Action.RAISE
+    assert Policy(0.6).step(asked, None).action is Action.IGNORE
+
+
+def test_a_rule_can_ask_for_an_alert_whatever_the_model_says() -> None:
+    """And the reason names it."""
+    step = POLICY.step(score(probability=0.01, alert_by="mule"), None)
+    assert step.action is Action.RAISE and "'mule'" in step.reason

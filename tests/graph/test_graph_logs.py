@@ -12,7 +12,7 @@ from graph.logs import Logs
 from ingest.events import Position
 
 POSITIONS = st.builds(
-    Position, st.sampled_from(["bank", "b", "bank/copy"]), st.integers(0, 0xFFFF), st.booleans(),
+    Position, st.sampled_from(["bank", "b", "bank-copy"]), st.integers(0, 0xFFFF), st.booleans(),
     st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1) | st.integers(2**40 - 2, 2**40 + 2), st.integers(0, 2**24 - 1),
 )  # fmt: skip
 
