@@ -182,6 +182,17 @@ def bench_sampler(
     raise typer.Exit(run_sampler_bench(edges, as_json=json))
 
 
+@bench_app.command("mirror")
+def bench_mirror(
+    json: Json = False,
+    edges: Annotated[int, typer.Option(min=1_000, max=50_000_000, help="Edges of the large graph.")] = 1_000_000,
+) -> None:
+    """What an edge weighs in the mirror, how fast edges come and how long a walk takes, beside 100,000 edges."""
+    from deploy.benches.mirror import run_mirror_bench
+
+    raise typer.Exit(run_mirror_bench(edges, as_json=json))
+
+
 @bench_app.command("scorer")
 def bench_scorer(
     users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 1_000,

@@ -23,7 +23,7 @@ from scoring.schema import FeatureSchema
 
 
 class Cells:
-    """A lane (`graph.adjacency.Lane`): by version the relation, numeric attributes and words, by node the label."""
+    """A lane (`graph.edges.Lane`): by version the relation, numeric attributes and words, by node the label."""
 
     def __init__(self, schema: FeatureSchema) -> None:
         """Empty; attach it to a mirror."""

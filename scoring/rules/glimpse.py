@@ -18,20 +18,18 @@ from graph.model import Caps, EdgeUpsert, Event, Subgraph, SubgraphEdge
 
 
 class Looked:
-    """A lane (`graph.adjacency.Lane`): by version the edge, and whether it is of a relation that is looked at."""
+    """A lane (`graph.edges.Lane`): by version whether it is of a relation that is looked at."""
 
     def __init__(self, relations: frozenset[str]) -> None:
         """Empty; attach it to a mirror."""
         self._relations = relations
         self.wanted = np.zeros(64, np.bool_)
-        self.edges: list[EdgeUpsert | None] = []
 
     def put_edge(self, number: int, edge: EdgeUpsert) -> None:
         """See Lane."""
         if number >= len(self.wanted):
             self.wanted = np.concatenate([self.wanted, np.zeros(number + 1, np.bool_)])
-        self.edges += [None] * (number + 1 - len(self.edges))
-        self.wanted[number], self.edges[number] = edge.relation in self._relations, edge
+        self.wanted[number] = edge.relation in self._relations
 
     def put_node(self, number: int, key: str) -> None:
         """See Lane: an edge names its nodes."""
@@ -65,12 +63,10 @@ class Glimpses:
     def _made(self, events: Sequence[Event], seen: Walked) -> list[Subgraph]:
         kept = np.flatnonzero(self._lane.wanted[seen.version] | (seen.label == 1))
         columns = (seen.version[kept].tolist(), seen.label[kept].tolist(), seen.hop[kept].tolist())
-        edges = [self._edge(*each) for each in zip(*columns, strict=True)]
+        edges = [self._edge(*each) for each in zip(*columns, seen.time_ms[kept].tolist(), strict=True)]
         starts = np.searchsorted(kept, seen.starts).tolist()
         return [assemble(event, edges[starts[at] : starts[at + 1]]) for at, event in enumerate(events)]
 
-    def _edge(self, version: int, known: int, hop: int) -> SubgraphEdge:
-        edge = self._lane.edges[version]
-        assert edge is not None  # a walk finds only what lanes were told of
-        label = None if known < 0 else bool(known)
-        return SubgraphEdge(edge.owner, edge.relation, edge.src, edge.dst, edge.time_ms, edge.attributes, label, hop)
+    def _edge(self, version: int, known: int, hop: int, time_ms: int) -> SubgraphEdge:
+        owner, src, dst, relation, attributes = self._mirror.edge(version)
+        return SubgraphEdge(owner, relation, src, dst, time_ms, attributes, None if known < 0 else bool(known), hop)
