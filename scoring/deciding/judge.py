@@ -1,0 +1,54 @@
+"""What the deciding thread asks: probabilities first, of all that wait; then reasons, of the few that need them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from graph.model import Event
+from scoring.engine import Scorer
+from scoring.score import Score
+from scoring.scorer import Asked, EventScorer
+
+PLAIN, WITH_REASONS = Asked(evidence=False), Asked()
+
+
+class Judge(Protocol):
+    """Scores events. Asked by one thread alone."""
+
+    def scores(self, events: Sequence[Event]) -> list[Score]:
+        """One Score per event in their order, without evidence."""
+        ...
+
+    def reasons(self, event: Event) -> tuple[str, ...]:
+        """Why, in sentences, strongest first. Takes several times as long as a score."""
+        ...
+
+
+class EventJudge:
+    """The model on duty, through its `EventScorer`: the same that scores the stream."""
+
+    def __init__(self, on_duty: Callable[[], Scorer], scorer: Callable[[Scorer], EventScorer]) -> None:
+        """`on_duty` tells the model of the next batch, `scorer` makes what asks it."""
+        self._on_duty, self._scorer = on_duty, scorer
+        self._now: EventScorer | None = None
+
+    def scores(self, events: Sequence[Event]) -> list[Score]:
+        """See Judge. A model that was promoted meanwhile takes over between two batches."""
+        model = self._on_duty()
+        if self._now is None or self._now.engine is not model:
+            self._now = self._scorer(model)
+        return self._now.score(events, PLAIN)
+
+    def reasons(self, event: Event) -> tuple[str, ...]:
+        """See Judge: by the model that scores at the moment."""
+        if self._now is None:
+            self.scores([event])
+        assert self._now is not None
+        return self._now.score([event], WITH_REASONS)[0].reasons
+
+
+def warm(judge: Judge, event: Event) -> None:
+    """Have everything compiled that a first request would else wait for."""
+    judge.scores([event])
+    judge.reasons(event)

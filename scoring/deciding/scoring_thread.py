@@ -1,0 +1,199 @@
+"""One thread that scores: what waits at the same moment is one batch, and reasons come when nobody waits for a score.
+
+An engine serves one thread at a time, and one that hangs can't be stopped. So whoever asks holds a ticket, leaves with
+what there is at the deadline, and the queue is bounded: where it is full, or the thread stands still, nobody joins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from graph.model import Event
+from scoring.deciding.judge import Judge
+from scoring.score import Score
+
+log = structlog.get_logger("decide")
+
+
+class Overloaded(Exception):
+    """No room, or the thread stands still: answer without a score."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """How much waits, and how long the thread may take.
+
+    Attributes:
+        waiting: tickets at most; 256 take about a quarter of a second.
+        batch: tickets scored together.
+        stuck_s: a batch that takes longer stands still. No honest one does: 64 events take 30 ms.
+    """
+
+    waiting: int = 256
+    batch: int = 64
+    stuck_s: float = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One event on its way. Written by the thread, read by the loop that waits on `done`.
+
+    Attributes:
+        score, reasons: what is there so far.
+        left: whoever asked has gone: nothing more is to be done for it.
+    """
+
+    event: Event
+    until_s: float
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[None]
+    score: Score | None = None
+    reasons: tuple[str, ...] | None = None
+    left: bool = False
+    failed: Exception | None = None
+
+    def over(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.left or time.monotonic() >= self.until_s
+
+    def finish(self) -> None:
+        """Wake whoever waits. From any thread."""
+        try:
+            self.loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:  # the loop is closed: the process ends
+            self.left = True
+
+    def _wake(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How long reasons took lately, and since when the thread is at work."""
+
+    reasons_s: float = 0.0
+    busy_since_s: float | None = None
+
+
+class ScoringThread(threading.Thread):
+    """Scores what is submitted, until `stop`."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        wants_reasons: Callable[[Score], bool],
+        limits: QueueLimits | None = None,
+        batched: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        """`batched` is told the size of each batch, in this thread."""
+        super().__init__(name="deciding", daemon=True)
+        self._judge, self._wants_reasons = judge, wants_reasons
+        self._limits, self._batched = limits or QueueLimits(), batched
+        self._waiting: deque[Ticket] = deque()
+        self._unexplained: deque[Ticket] = deque()
+        self._work, self._ending, self._pace = threading.Condition(), False, _Pace()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether what it does at the moment takes longer than anything honest."""
+        since_s = self._pace.busy_since_s
+        return since_s is not None and time.monotonic() - since_s > self._limits.stuck_s
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a score."""
+        return len(self._waiting)
+
+    def submit(self, event: Event, until_s: float) -> Ticket:
+        """Join the queue, from a running loop; after `until_s` (monotonic) the ticket is passed over.
+
+        Raises:
+            Overloaded: answer without.
+        """
+        loop = asyncio.get_running_loop()
+        ticket = Ticket(event, until_s, loop, loop.create_future())
+        with self._work:
+            if len(self._waiting) >= self._limits.waiting or self.stuck or self._ending:
+                raise Overloaded
+            self._waiting.append(ticket)
+            self._work.notify()
+        return ticket
+
+    def run(self) -> None:
+        """Scores first; reasons where nobody waits for a score."""
+        while (batch := self._next()) is not None:
+            self._pace.busy_since_s = time.monotonic()
+            try:
+                if batch:
+                    self._batched(len(batch))
+                    self._score(batch)
+                else:
+                    self._explain(self._unexplained.popleft())
+            finally:
+                self._pace.busy_since_s = None
+
+    def stop(self) -> None:
+        """End soon."""
+        with self._work:
+            self._ending = True
+            self._work.notify()
+
+    def _next(self) -> list[Ticket] | None:
+        """The next batch; empty where reasons are due; None at the end."""
+        with self._work:
+            while True:
+                batch = self._taken()
+                if self._ending:
+                    return None
+                if batch or self._unexplained:
+                    return batch
+                self._work.wait()
+
+    def _taken(self) -> list[Ticket]:
+        batch = list[Ticket]()
+        while self._waiting and len(batch) < self._limits.batch:
+            ticket = self._waiting.popleft()
+            if not ticket.over():
+                batch.append(ticket)
+        return batch
+
+    def _score(self, batch: list[Ticket]) -> None:
+        try:
+            found = self._judge.scores([ticket.event for ticket in batch])
+        except Exception as error:
+            if len(batch) > 1:  # one that breaks the model must not take the others along
+                for ticket in batch:
+                    self._score([ticket])
+                return
+            log.error("an event could not be scored", id=batch[0].event.id, error=repr(error)[:300])
+            batch[0].failed = error
+            batch[0].finish()
+            return
+        for ticket, score in zip(batch, found, strict=True):
+            ticket.score = score
+            if self._wants_reasons(score):
+                self._unexplained.append(ticket)
+            else:
+                ticket.reasons = score.reasons
+                ticket.finish()
+
+    def _explain(self, ticket: Ticket) -> None:
+        """Reasons, unless they would come too late: then it goes without."""
+        started_s = time.monotonic()
+        if not ticket.left and started_s + self._pace.reasons_s < ticket.until_s:
+            try:
+                ticket.reasons = self._judge.reasons(ticket.event)
+            except Exception as error:
+                log.error("no reasons could be given", id=ticket.event.id, error=repr(error)[:300])
+            self._pace.reasons_s = time.monotonic() - started_s
+        else:
+            self._pace.reasons_s *= 0.9  # one slow time is no reason never to try again
+        ticket.finish()
