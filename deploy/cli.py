@@ -12,6 +12,7 @@ import typer
 from deploy.commands_ablate import ablate
 from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
+from deploy.commands_decide import bench_decide, decide
 from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
 from deploy.commands_model import model_app
@@ -38,6 +39,8 @@ app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("ablate")(ablate)
 app.command("train")(train)
+app.command("decide")(decide)
+bench_app.command("decide")(bench_decide)
 
 FASTEST_PER_S = 100_000
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

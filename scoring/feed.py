@@ -70,6 +70,11 @@ class MirrorFeed(threading.Thread):
         """The position the mirror has passed on every partition; empty while unknown."""
         return self._marks.through(time.monotonic()) if self._marks else ""
 
+    @property
+    def silent_s(self) -> float | None:
+        """Since ingest was last heard; None while it was not. An idle bank is silent too."""
+        return self._marks.silent_s(time.monotonic()) if self._marks else None
+
     def arrived(self, event: Event) -> bool:
         """Whether an event's own change is in the mirror, or will not be, however long one waits."""
         return self._mirror.holds(event.id, event.pos) or self._mirror.forgot(event.id, event.time_ms)

@@ -16,7 +16,7 @@ class Metrics:
         own = self.registry
         self.took_s = Histogram(
             "ringwatch_decide_seconds",
-            "From a request's arrival to its answer",
+            "From arrival to answer",
             buckets=LATENCY_BUCKETS_S,
             registry=own,
         )

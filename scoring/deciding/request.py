@@ -24,6 +24,9 @@ SAID = re.compile(r"(?s)(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?")
 NAMED = re.compile(r"Object (?:contains unknown|missing required) field `(?P<name>.*)`")
 
 
+DeadlineMs = Annotated[int, Meta(ge=1, le=LONGEST_DEADLINE_MS)]
+
+
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the payment switch sends. `docs/decide.md` explains each field."""
 
@@ -35,9 +38,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dst: Annotated[RawEnd, Meta(description="As src.")]
     time_ms: Annotated[int | None, Meta(description="Milliseconds since 1970 UTC; default: now.")] = None
     attributes: Annotated[dict[str, Scalar], Meta(description="What the columns of the later row will hold.")] = {}
-    deadline_ms: Annotated[int | None, Meta(ge=1, le=LONGEST_DEADLINE_MS, description=(
-        "An answer leaves within so many milliseconds of the request's arrival."
-    ))] = None  # fmt: skip
+    deadline_ms: Annotated[DeadlineMs | None, Meta(description="An answer leaves so soon after the request came.")] = None
 
 
 @dataclass(frozen=True, slots=True)
