@@ -78,7 +78,7 @@ def _server(serve: Serve, *about: Any) -> Iterator[tuple[str, list[bytes]]]:
     """A server in a process of its own: where it is, and what to ask it."""
     spawn = get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=serve, args=(theirs, *about), daemon=True)
+    process = spawn.Process(target=serve, args=(theirs, *about))
     process.start()
     theirs.close()  # so that a server that dies is an end of file
     try:

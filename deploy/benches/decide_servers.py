@@ -4,59 +4,75 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import signal
+import socket
 from collections import deque
 from multiprocessing.connection import Connection
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 
-from deploy import bootstrap
 from deploy.config import SHIPPED, settings
-from deploy.deciding import KEEP_ALIVE_S, SWITCH_S, begin_scoring, make_decider, readiness
+from deploy.deciding import KEEP_ALIVE_S, make_decider, readiness, room
 from deploy.demo.bank import Bank
 from deploy.demo.change import RowChange
 from deploy.demo.settings import BankSettings
-from deploy.demo.training import change_of, demo_mapping
+from deploy.logs import logs
 from deploy.ports import listen
 from deploy.web import Web
-from graph.mirror import Mirror
 from ingest.events import Op
 from scoring.deciding.access import Access
 from scoring.deciding.api import create_app
 from scoring.deciding.decider import GraphState
-from scoring.deciding.judge import EventJudge
-from scoring.engine import Engine, Scorer
-from scoring.online.guard import Guard
-from scoring.scorer import EventScorer
 
 TOKEN = "of the bench, thirty-two letters"
 SEED = 111  # no model was trained on this bank
 ASKED = 4_000  # its last transfers, asked about again
 CONSTANT = msgspec.json.encode({"verdict": "approve"})
+LOOK_S = 0.1
 
 
 def serve_decisions(told: Connection, users: int, days: int) -> None:
     """Decisions on a bank of so many customers and days, until the process is ended."""
-    bootstrap.logs(settings())
-    sys.setswitchinterval(SWITCH_S)
-    mirror, rows = Mirror(), deque[RowChange](maxlen=ASKED)
-    mapping = demo_mapping()
-    at_ms = 0
-    for number, row in enumerate(Bank(BankSettings(seed=SEED, users=users, days=days)).changes(), 1):
-        mirror.apply(mapping.plan(change_of(row, number)).upserts)
+    logs(settings())
+    rows, at_ms = deque[RowChange](maxlen=ASKED), 0
+    for row in Bank(BankSettings(seed=SEED, users=users, days=days)).changes():
         at_ms = row.at_ms
         if row.table == "transfers" and row.op is Op.CREATE:
             rows.append(row)
-    decider = make_decider(settings(), lambda: GraphState(), lambda: at_ms + 1)
-    engine = Guard(Engine.load(SHIPPED))
+    asyncio.run(_decide(told, at_ms + 1, [_body(row) for row in rows], (users, days)))
 
-    def scorer(model: Scorer) -> EventScorer:
-        return EventScorer(model, mirror, mapping.schema.tables)
 
-    begin_scoring(decider, EventJudge(lambda: engine, scorer))
-    app = create_app(decider, Access([TOKEN], 100_000.0), lambda: readiness(decider, 0.0))
-    asyncio.run(_serve(app, told, [_body(row) for row in rows]))
+async def _decide(told: Connection, now_ms: int, bodies: list[bytes], bank: tuple[int, int]) -> None:
+    decider = make_decider(settings(), lambda: now_ms)
+    app = create_app(decider, Access([TOKEN], 100_000.0), lambda: readiness(decider))
+    async with room(decider, score_bank, *bank) as scoring:
+        while readiness(decider).why is not None:
+            if scoring.failed is not None:
+                raise RuntimeError(f"the bank can't be scored: {scoring.failed}")
+            await asyncio.sleep(LOOK_S)
+        await _serve(app, told, bodies)
+
+
+def score_bank(taken: socket.socket, users: int, days: int) -> None:
+    """The process that scores, over a simulated bank instead of a real one."""
+    from deploy.deciding_room import begin_scoring, judge_of, serve_room
+    from deploy.demo.training import change_of, demo_mapping
+    from graph.mirror import Mirror
+    from scoring.deciding.backroom import Backroom
+    from scoring.engine import Engine
+    from scoring.online.guard import Guard
+
+    backroom = Backroom(taken, GraphState)
+
+    def fill() -> None:
+        mirror, mapping = Mirror(), demo_mapping()
+        for number, row in enumerate(Bank(BankSettings(seed=SEED, users=users, days=days)).changes(), 1):
+            mirror.apply(mapping.plan(change_of(row, number)).upserts)
+        engine = Guard(Engine.load(SHIPPED))
+        begin_scoring(backroom, judge_of(settings(), mirror, lambda: engine), None)
+
+    serve_room(backroom, fill)
 
 
 def serve_constant(told: Connection) -> None:
@@ -68,17 +84,15 @@ def serve_constant(told: Connection) -> None:
         await request.body()
         return Response(CONSTANT, media_type="application/json")
 
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return Response(CONSTANT, media_type="application/json")
-
     asyncio.run(_serve(app, told, []))
 
 
 async def _serve(app: FastAPI, told: Connection, bodies: list[bytes]) -> None:
-    _quietly()
+    """Until the process is told to end. Log lines are made as in service, and written to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     web = Web(app, listen("127.0.0.1", 0), KEEP_ALIVE_S)
     serving = web.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, web.stop)
     told.send((web.url, bodies))
     await serving
 
@@ -92,8 +106,3 @@ def _body(change: RowChange) -> bytes:
         "dst": f"Account:{row['dst_account']}",
         "attributes": {name: row[name] for name in ("amount", "currency", "channel")},
     })  # fmt: skip
-
-
-def _quietly() -> None:
-    """Log lines are made as in service, and written to nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

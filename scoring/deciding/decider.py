@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from graph.model import Event
 from scoring.deciding.decision import Answer, Deadline, Moment, Policy, Watermark, Why, decided, fallen_back
 from scoring.deciding.memory import Entry, Memory, fingerprint_of, key_of
 from scoring.deciding.metrics import Metrics
 from scoring.deciding.remarks import BEFORE_WINDOW, Remark, stale
 from scoring.deciding.request import Question, Requests
-from scoring.deciding.scoring_thread import Overloaded, ScoringThread
 from scoring.deciding.shared_memory import SharedMemory
+from scoring.deciding.ticket import Overloaded, Scoring
 
 log = structlog.get_logger("decide")
 
@@ -65,7 +64,7 @@ class Parts:
     """What a decider is made of.
 
     Attributes:
-        thread: None until there is a graph and a model to score with.
+        scoring: None until there is a graph and a model to score with.
         stale_s: from how long a silence on the graph is worth a remark; 0: never.
     """
 
@@ -74,7 +73,7 @@ class Parts:
     graph: Callable[[], GraphState]
     memory: Memory
     metrics: Metrics
-    thread: ScoringThread | None = None
+    scoring: Scoring | None = None
     shared: SharedMemory | None = None
     stale_s: float = 0.0
 
@@ -83,7 +82,7 @@ class Decider:
     """Answers requests, in one loop."""
 
     def __init__(self, parts: Parts) -> None:
-        """The thread may join later (`parts.thread`)."""
+        """What scores may join later (`parts.scoring`)."""
         self.parts = parts
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -108,8 +107,8 @@ class Decider:
     async def close(self) -> None:
         """Wait for what is still to be kept, and close what was opened."""
         await asyncio.gather(*self._keeping, return_exceptions=True)
-        if self.parts.thread is not None:
-            self.parts.thread.stop()
+        if self.parts.scoring is not None:
+            self.parts.scoring.stop()
         if self.parts.shared is not None:
             await self.parts.shared.close()
 
@@ -153,16 +152,16 @@ class Decider:
 
     async def _decide(self, asked: _Asked) -> Answer:
         parts, question = self.parts, asked.question
-        if parts.thread is None or parts.graph().ready is not None:
+        if parts.scoring is None or parts.graph().ready is not None:
             return self._fallback(asked, "not ready")
         try:
-            ticket = parts.thread.submit(question.event, asked.deadline.answer_by_s)
+            ticket = parts.scoring.ask(question.event, asked.deadline.answer_by_s)
         except Overloaded:
             return self._fallback(asked, "overloaded")
         await asyncio.wait([ticket.done], timeout=max(0.0, asked.left_s))
         ticket.left = True
         if ticket.score is None:
-            return self._fallback(asked, "deadline" if ticket.failed is None else "model failed")
+            return self._fallback(asked, "model failed" if ticket.failed else "deadline")
         return decided(question, ticket.score, ticket.reasons, parts.policy, self._moment(asked))
 
     def _fallback(self, asked: _Asked, why: Why) -> Answer:
@@ -192,10 +191,3 @@ class Decider:
             fallback=answer.fallback,
         )  # fmt: skip
         return msgspec.json.encode(answer)
-
-
-def sample(requests: Requests) -> Event:
-    """An event to warm up with: the first that the mapping knows, between nodes that nobody has."""
-    shape = requests.scoreable.shapes[0]
-    ends = f"{shape.source.label}:0", f"{shape.target.label}:0"
-    return Event("warm:0:up", "new", "", 1, shape.relation, *ends, 1, {})

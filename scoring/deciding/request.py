@@ -38,7 +38,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dst: Annotated[RawEnd, Meta(description="As src.")]
     time_ms: Annotated[int | None, Meta(description="Milliseconds since 1970 UTC; default: now.")] = None
     attributes: Annotated[dict[str, Scalar], Meta(description="What the columns of the later row will hold.")] = {}
-    deadline_ms: Annotated[DeadlineMs | None, Meta(description="An answer leaves so soon after the request came.")] = None
+    deadline_ms: Annotated[DeadlineMs | None, Meta(description="An answer leaves within this.")] = None
 
 
 @dataclass(frozen=True, slots=True)

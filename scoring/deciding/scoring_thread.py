@@ -6,7 +6,6 @@ what there is at the deadline, and the queue is bounded: where it is full, or th
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
@@ -17,13 +16,10 @@ import structlog
 
 from graph.model import Event
 from scoring.deciding.judge import Judge
+from scoring.deciding.ticket import Awaited, Overloaded, Ticket
 from scoring.score import Score
 
 log = structlog.get_logger("decide")
-
-
-class Overloaded(Exception):
-    """No room, or the thread stands still: answer without a score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +35,6 @@ class QueueLimits:
     waiting: int = 256
     batch: int = 64
     stuck_s: float = 1.0
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """One event on its way. Written by the thread, read by the loop that waits on `done`.
-
-    Attributes:
-        score, reasons: what is there so far.
-        left: whoever asked has gone: nothing more is to be done for it.
-    """
-
-    event: Event
-    until_s: float
-    loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[None]
-    score: Score | None = None
-    reasons: tuple[str, ...] | None = None
-    left: bool = False
-    failed: Exception | None = None
-
-    def over(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self.left or time.monotonic() >= self.until_s
-
-    def finish(self) -> None:
-        """Wake whoever waits. From any thread."""
-        try:
-            self.loop.call_soon_threadsafe(self._wake)
-        except RuntimeError:  # the loop is closed: the process ends
-            self.left = True
-
-    def _wake(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
 
 
 @dataclass(slots=True)
@@ -112,20 +74,23 @@ class ScoringThread(threading.Thread):
         """How many wait for a score."""
         return len(self._waiting)
 
-    def submit(self, event: Event, until_s: float) -> Ticket:
-        """Join the queue, from a running loop; after `until_s` (monotonic) the ticket is passed over.
+    def ask(self, event: Event, until_s: float) -> Awaited:
+        """See Scoring."""
+        ticket = Awaited(event, until_s)
+        self.submit(ticket)
+        return ticket
+
+    def submit(self, ticket: Ticket) -> None:
+        """Join the queue. From any thread.
 
         Raises:
-            Overloaded: answer without.
+            Overloaded: there is no room, or the thread stands still.
         """
-        loop = asyncio.get_running_loop()
-        ticket = Ticket(event, until_s, loop, loop.create_future())
         with self._work:
             if len(self._waiting) >= self._limits.waiting or self.stuck or self._ending:
                 raise Overloaded
             self._waiting.append(ticket)
             self._work.notify()
-        return ticket
 
     def run(self) -> None:
         """Scores first; reasons where nobody waits for a score."""
@@ -161,7 +126,9 @@ class ScoringThread(threading.Thread):
         batch = list[Ticket]()
         while self._waiting and len(batch) < self._limits.batch:
             ticket = self._waiting.popleft()
-            if not ticket.over():
+            if ticket.over():
+                ticket.finish()
+            else:
                 batch.append(ticket)
         return batch
 
@@ -174,12 +141,13 @@ class ScoringThread(threading.Thread):
                     self._score([ticket])
                 return
             log.error("an event could not be scored", id=batch[0].event.id, error=repr(error)[:300])
-            batch[0].failed = error
+            batch[0].failed = True
             batch[0].finish()
             return
         for ticket, score in zip(batch, found, strict=True):
             ticket.score = score
             if self._wants_reasons(score):
+                ticket.scored()
                 self._unexplained.append(ticket)
             else:
                 ticket.reasons = score.reasons
