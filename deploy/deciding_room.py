@@ -89,7 +89,7 @@ def sample(chosen: Settings) -> Event:
 def judge_of(chosen: Settings, mirror: Mirror, on_duty: Callable[[], Scorer]) -> EventJudge:
     """Asks the model on duty about this mirror."""
     tables = bootstrap.schema(chosen).tables
-    return EventJudge(on_duty, lambda engine: EventScorer(engine, mirror, tables, chosen.threshold))
+    return EventJudge(on_duty, lambda engine: EventScorer(engine, mirror, tables, chosen.threshold), mirror)
 
 
 class _Followed:

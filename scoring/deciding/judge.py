@@ -8,9 +8,10 @@ from typing import Protocol
 from graph.model import Event
 from scoring.engine import Scorer
 from scoring.score import Score
-from scoring.scorer import Asked, EventScorer
+from scoring.scorer import Asked, EventScorer, Reader
+from scoring.words import sentence
 
-PLAIN, WITH_REASONS = Asked(evidence=False), Asked()
+PLAIN = Asked(evidence=False)
 
 
 class Judge(Protocol):
@@ -21,31 +22,34 @@ class Judge(Protocol):
         ...
 
     def reasons(self, event: Event) -> tuple[str, ...]:
-        """Why, in sentences, strongest first. Takes several times as long as a score."""
+        """Why, in sentences, strongest first. Takes four times as long as a score."""
         ...
 
 
 class EventJudge:
     """The model on duty, through its `EventScorer`: the same that scores the stream."""
 
-    def __init__(self, on_duty: Callable[[], Scorer], scorer: Callable[[Scorer], EventScorer]) -> None:
-        """`on_duty` tells the model of the next batch, `scorer` makes what asks it."""
-        self._on_duty, self._scorer = on_duty, scorer
+    def __init__(self, on_duty: Callable[[], Scorer], scorer: Callable[[Scorer], EventScorer], reader: Reader) -> None:
+        """`on_duty` tells the model of the next batch, `scorer` makes what asks it, through `reader`."""
+        self._on_duty, self._scorer, self._reader = on_duty, scorer, reader
         self._now: EventScorer | None = None
 
     def scores(self, events: Sequence[Event]) -> list[Score]:
         """See Judge. A model that was promoted meanwhile takes over between two batches."""
+        return self._on_duty_now().score(events, PLAIN)
+
+    def reasons(self, event: Event) -> tuple[str, ...]:
+        """See Judge: what the stream's scores say, of the graph as of the same moment."""
+        engine = (self._now or self._on_duty_now()).engine
+        (subgraph,) = self._reader.subgraphs([event], engine.caps)
+        weighed = sentence(engine.explain([subgraph])[0], event)
+        return (*engine.reasons(subgraph), *([weighed] if weighed else []))
+
+    def _on_duty_now(self) -> EventScorer:
         model = self._on_duty()
         if self._now is None or self._now.engine is not model:
             self._now = self._scorer(model)
-        return self._now.score(events, PLAIN)
-
-    def reasons(self, event: Event) -> tuple[str, ...]:
-        """See Judge: by the model that scores at the moment."""
-        if self._now is None:
-            self.scores([event])
-        assert self._now is not None
-        return self._now.score([event], WITH_REASONS)[0].reasons
+        return self._now
 
 
 def warm(judge: Judge, event: Event) -> None:
