@@ -23,6 +23,7 @@ from scoring.deciding.request import LARGEST_BODY
 log = structlog.get_logger("decide")
 
 BODY_S = 1.0  # as long as the longest deadline: a body that takes longer to come is no question yet
+READ_ANYWAY = 16 * LARGEST_BODY  # bytes that are let pass: who is hung up on while sending never reads why
 ARRIVED = "ringwatch.arrived_s"
 CLOSE = {"Connection": "close"}  # the rest of the body is not waited for
 HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
@@ -116,16 +117,17 @@ async def _body(request: Request) -> bytes:
     Raises:
         Problem: it is too large, or does not come.
     """
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > LARGEST_BODY:
-        raise _too_large()
     try:
         async with asyncio.timeout(BODY_S):
-            body = bytearray()
+            body, size = bytearray(), 0
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST_BODY:
-                    raise _too_large()
+                size += len(chunk)
+                if size <= LARGEST_BODY:
+                    body += chunk
+                elif size > READ_ANYWAY:
+                    break
+            if size > LARGEST_BODY:
+                raise _too_large()
             return bytes(body)
     except TimeoutError:
         raise Problem("too-slow", f"the whole body did not come within {BODY_S:g} s", "",

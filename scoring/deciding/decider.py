@@ -20,6 +20,8 @@ from scoring.deciding.ticket import Overloaded, Scoring
 
 log = structlog.get_logger("decide")
 
+SHARED_S = 0.01  # an answer waits so long to be shared with replicas; it is a millisecond's work
+
 
 @dataclass(frozen=True, slots=True)
 class GraphState:
@@ -142,11 +144,11 @@ class Decider:
         return Reply(body)
 
     async def _share(self, shared: SharedMemory, asked: _Asked, body: bytes) -> None:
-        """Before the answer leaves where there is time, so that a retry elsewhere finds it; else beside."""
+        """Before the answer leaves where that is soon done, so that a retry elsewhere finds it; else beside."""
         task = asyncio.create_task(shared.keep(asked.key, asked.fingerprint, body))
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
-        await asyncio.wait([task], timeout=max(0.0, asked.left_s))
+        await asyncio.wait([task], timeout=max(0.0, min(asked.left_s, SHARED_S)))
 
     # -- deciding ---------------------------------------------------------------------------------
 

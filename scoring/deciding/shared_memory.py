@@ -22,7 +22,8 @@ PREFIX = "ringwatch:decide:"
 CLAIM_S = 5  # a claim lives so long: longer than any deadline, so that nobody is overtaken who still answers
 REST_S = 1.0  # Redis is left alone so long after it failed
 POLL_S = 0.002
-PATIENCE_S = 0.015  # for one answer of Redis: a third of a usual deadline's 45 ms
+SHARE = 1 / 3  # of the time there is, for one answer of Redis: 15 ms of a usual deadline
+KEEP_S = 0.5  # for keeping an answer, which nobody has to wait for
 DIGEST = 32  # bytes of a fingerprint
 IN_WORK, ANSWERED = b"w", b"a"
 # The answer goes in where the claim still stands or was evicted; another replica's answer stays.
@@ -56,7 +57,8 @@ class SharedMemory:
         until_s = time.monotonic() + within_s
         mine = IN_WORK + fingerprint + self._me
         while True:
-            held = await self._ask(self._claimed(self._name(key), mine), until_s - time.monotonic())
+            left_s = until_s - time.monotonic()
+            held = await self._ask(self._claimed(self._name(key), mine), SHARE * left_s)
             if not isinstance(held, bytes) or held == mine:
                 return None
             same(held[1 : 1 + DIGEST], fingerprint)
@@ -69,11 +71,11 @@ class SharedMemory:
     async def keep(self, key: str, fingerprint: bytes, answer: bytes) -> None:
         """What this process answered."""
         mine, given = IN_WORK + fingerprint + self._me, ANSWERED + fingerprint + answer
-        await self._ask(self._redis.eval(KEEP, 1, self._name(key), mine, given, int(KEPT_S)))
+        await self._ask(self._redis.eval(KEEP, 1, self._name(key), mine, given, int(KEPT_S)), KEEP_S)
 
     async def open(self) -> None:
         """Connect, so that the first request need not."""
-        await self._ask(self._redis.echo("ringwatch"))
+        await self._ask(self._redis.echo("ringwatch"), KEEP_S)
 
     async def close(self) -> None:
         """Close its connections."""
@@ -84,14 +86,14 @@ class SharedMemory:
             return mine
         return await self._redis.get(name)
 
-    async def _ask(self, question: object, within_s: float = PATIENCE_S) -> object:
+    async def _ask(self, question: object, within_s: float) -> object:
         """What Redis says; None where it is away."""
         assert asyncio.iscoroutine(question)
         if time.monotonic() < self._away_until_s or within_s <= 0:
             question.close()
             return None
         try:
-            async with asyncio.timeout(min(within_s, PATIENCE_S)):
+            async with asyncio.timeout(within_s):
                 said: object = await question
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until_s = time.monotonic() + REST_S

@@ -19,7 +19,7 @@ def score(probability: float, threshold: float = 0.4, alert_by: str | None = Non
 
 @pytest.mark.parametrize(
     ("probability", "decline_from", "verdict"),
-    [(0.39, None, "approve"), (0.4, None, "review"), (1.0, None, "review"), (0.79, 0.8, "review"), (0.8, 0.8, "decline")],
+    [(0.39, None, "approve"), (0.4, None, "review"), (1, None, "review"), (0.79, 0.8, "review"), (0.8, 0.8, "decline")],
 )  # fmt: skip
 def test_a_probability_comes_to_a_verdict(probability: float, decline_from: float | None, verdict: str) -> None:
     """Review from the model's own threshold on; decline only where that is set."""
