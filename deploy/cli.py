@@ -55,12 +55,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="Which bank is simulated.")] = 7,
     users: Annotated[int, typer.Option(min=50, max=100_000, help="How many customers it has.")] = 2_000,
     days: Annotated[int, typer.Option(min=1, max=365, help="How many days of history it starts with.")] = 14,
+    decide: Annotated[bool, typer.Option("--decide", help="Serve POST /v1/score too; prints how to ask it.")] = False,
 ) -> None:
     """The whole path in this one process: the demo bank, the graph, the scores, the alerts on a page."""
     from deploy.embedded import DemoOptions
     from deploy.terminal import run_demo
 
-    raise typer.Exit(run_demo(DemoOptions(seed, users, days, per_s, seconds(for_)), as_json=json))
+    raise typer.Exit(run_demo(DemoOptions(seed, users, days, per_s, seconds(for_), decide), as_json=json))
 
 
 @app.command("demo-stack")
