@@ -11,7 +11,7 @@ from contextlib import suppress
 from deploy import bootstrap
 from deploy.config import PREFIX, Settings
 from deploy.deciding import KEEP_ALIVE_S, make_decider, readiness, wall_ms
-from deploy.deciding_room import judge_of, sample
+from deploy.deciding_room import guarded, judge_of, sample
 from deploy.ports import PortTaken, listen
 from deploy.web import Web
 from graph.mirror import Mirror
@@ -20,8 +20,6 @@ from scoring.deciding.api import create_app
 from scoring.deciding.decider import GraphState
 from scoring.deciding.judge import warm
 from scoring.deciding.scoring_thread import ScoringThread
-from scoring.engine import Engine
-from scoring.online.guard import Guard
 
 TRIED = 20  # ports, from the configured one on
 EXAMPLE = (
@@ -74,8 +72,7 @@ class DemoDeciding:
 
     def _score(self) -> None:
         """An engine of its own: the demo's serves the thread that ingests."""
-        model = bootstrap.engine(self._settings)
-        engine = Guard(model) if isinstance(model, Engine) else model
+        engine = guarded(bootstrap.engine(self._settings))
         judge = judge_of(self._settings, self._mirror, lambda: engine)
         warm(judge, sample(self._settings))
         parts = self._decider.parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ import structlog
 
 from deploy import bootstrap
 from deploy.config import Settings, settings
+from deploy.deciding import settle
 from deploy.signals import patiently
 from graph.mapping_file import read_mapping
 from graph.mirror import Mirror
@@ -22,12 +22,13 @@ from ingest.events import Transient
 from scoring.deciding.backroom import Backroom
 from scoring.deciding.decider import GraphState
 from scoring.deciding.decision import Policy
-from scoring.deciding.judge import EventJudge, Judge, warm
+from scoring.deciding.judge import EventJudge, Judge, Models, warm
 from scoring.deciding.scoreable import Scoreable
 from scoring.deciding.scoring_thread import ScoringThread
-from scoring.engine import Scorer
+from scoring.engine import Engine, Scorer
 from scoring.feed import MirrorFeed
 from scoring.online.duty import DutyWatch
+from scoring.online.guard import Guard
 from scoring.scorer import EventScorer
 
 log = structlog.get_logger("ringwatch")
@@ -73,12 +74,6 @@ def begin_scoring(room: Backroom, judge: Judge, decline_from: float | None) -> N
     room.thread = thread
 
 
-def settle() -> None:
-    """What is here now stays: the collector need not look at it again and again."""
-    gc.collect()
-    gc.freeze()
-
-
 def sample(chosen: Settings) -> Event:
     """An event to warm up with: the first that the mapping knows, between nodes that nobody has."""
     shape = Scoreable(read_mapping(chosen.mapping), None).shapes[0]
@@ -89,7 +84,16 @@ def sample(chosen: Settings) -> Event:
 def judge_of(chosen: Settings, mirror: Mirror, on_duty: Callable[[], Scorer]) -> EventJudge:
     """Asks the model on duty about this mirror."""
     tables = bootstrap.schema(chosen).tables
-    return EventJudge(on_duty, lambda engine: EventScorer(engine, mirror, tables, chosen.threshold), mirror)
+
+    def scorer(engine: Scorer) -> EventScorer:
+        return EventScorer(engine, mirror, tables, chosen.threshold)
+
+    return EventJudge(mirror, Models(on_duty, lambda: guarded(bootstrap.engine(chosen)), scorer))
+
+
+def guarded(engine: Scorer) -> Scorer:
+    """With trees and rules to fall back to, where it is a network."""
+    return Guard(engine) if isinstance(engine, Engine) else engine
 
 
 class _Followed:

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 import msgspec
 from fastapi import FastAPI, Request, Response
 
-from deploy.config import SHIPPED, settings
-from deploy.deciding import KEEP_ALIVE_S, make_decider, readiness, room
+from deploy.config import settings
+from deploy.deciding import KEEP_ALIVE_S, make_decider, readiness, room, settle
 from deploy.demo.bank import Bank
 from deploy.demo.change import RowChange
 from deploy.demo.settings import BankSettings
@@ -56,12 +56,11 @@ async def _decide(told: Connection, now_ms: int, bodies: list[bytes], bank: tupl
 
 def score_bank(taken: socket.socket, users: int, days: int) -> None:
     """The process that scores, over a simulated bank instead of a real one."""
-    from deploy.deciding_room import begin_scoring, judge_of, serve_room
+    from deploy import bootstrap
+    from deploy.deciding_room import begin_scoring, guarded, judge_of, serve_room
     from deploy.demo.training import change_of, demo_mapping
     from graph.mirror import Mirror
     from scoring.deciding.backroom import Backroom
-    from scoring.engine import Engine
-    from scoring.online.guard import Guard
 
     backroom = Backroom(taken, GraphState)
 
@@ -69,7 +68,7 @@ def score_bank(taken: socket.socket, users: int, days: int) -> None:
         mirror, mapping = Mirror(), demo_mapping()
         for number, row in enumerate(Bank(BankSettings(seed=SEED, users=users, days=days)).changes(), 1):
             mirror.apply(mapping.plan(change_of(row, number)).upserts)
-        engine = Guard(Engine.load(SHIPPED))
+        engine = guarded(bootstrap.engine(settings()))
         begin_scoring(backroom, judge_of(settings(), mirror, lambda: engine), None)
 
     serve_room(backroom, fill)
@@ -93,6 +92,7 @@ async def _serve(app: FastAPI, told: Connection, bodies: list[bytes]) -> None:
     web = Web(app, listen("127.0.0.1", 0), KEEP_ALIVE_S)
     serving = web.start()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, web.stop)
+    settle()
     told.send((web.url, bodies))
     await serving
 

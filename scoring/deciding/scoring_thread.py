@@ -1,4 +1,4 @@
-"""One thread that scores: what waits at the same moment is one batch, and reasons come when nobody waits for a score.
+"""One thread that scores: what waits at the same moment is one batch.
 
 An engine serves one thread at a time, and one that hangs can't be stopped. So whoever asks holds a ticket, leaves with
 what there is at the deadline, and the queue is bounded: where it is full, or the thread stands still, nobody joins.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from graph.model import Event
+from scoring.deciding.explaining_thread import ExplainingThread
 from scoring.deciding.judge import Judge
 from scoring.deciding.ticket import Awaited, Overloaded, Ticket
 from scoring.score import Score
@@ -37,14 +38,6 @@ class QueueLimits:
     stuck_s: float = 1.0
 
 
-@dataclass(slots=True)
-class _Pace:
-    """How long reasons took lately, and since when the thread is at work."""
-
-    reasons_s: float = 0.0
-    busy_since_s: float | None = None
-
-
 class ScoringThread(threading.Thread):
     """Scores what is submitted, until `stop`."""
 
@@ -60,13 +53,14 @@ class ScoringThread(threading.Thread):
         self._judge, self._wants_reasons = judge, wants_reasons
         self._limits, self._batched = limits or QueueLimits(), batched
         self._waiting: deque[Ticket] = deque()
-        self._unexplained: deque[Ticket] = deque()
-        self._work, self._ending, self._pace = threading.Condition(), False, _Pace()
+        self._work, self._ending = threading.Condition(), False
+        self._busy_since_s: float | None = None
+        self._explaining = ExplainingThread(judge.reasons)
 
     @property
     def stuck(self) -> bool:
         """Whether what it does at the moment takes longer than anything honest."""
-        since_s = self._pace.busy_since_s
+        since_s = self._busy_since_s
         return since_s is not None and time.monotonic() - since_s > self._limits.stuck_s
 
     @property
@@ -93,34 +87,31 @@ class ScoringThread(threading.Thread):
             self._work.notify()
 
     def run(self) -> None:
-        """Scores first; reasons where nobody waits for a score."""
-        while (batch := self._next()) is not None:
-            self._pace.busy_since_s = time.monotonic()
+        """Batch by batch."""
+        self._explaining.start()
+        while batch := self._next():
+            self._busy_since_s = time.monotonic()
             try:
-                if batch:
-                    self._batched(len(batch))
-                    self._score(batch)
-                else:
-                    self._explain(self._unexplained.popleft())
+                self._batched(len(batch))
+                self._score(batch)
             finally:
-                self._pace.busy_since_s = None
+                self._busy_since_s = None
 
     def stop(self) -> None:
         """End soon."""
+        self._explaining.stop()
         with self._work:
             self._ending = True
             self._work.notify()
 
-    def _next(self) -> list[Ticket] | None:
-        """The next batch; empty where reasons are due; None at the end."""
+    def _next(self) -> list[Ticket]:
+        """The next batch; none at the end."""
         with self._work:
-            while True:
-                batch = self._taken()
-                if self._ending:
-                    return None
-                if batch or self._unexplained:
+            while not self._ending:
+                if batch := self._taken():
                     return batch
                 self._work.wait()
+            return []
 
     def _taken(self) -> list[Ticket]:
         batch = list[Ticket]()
@@ -148,20 +139,7 @@ class ScoringThread(threading.Thread):
             ticket.score = score
             if self._wants_reasons(score):
                 ticket.scored()
-                self._unexplained.append(ticket)
+                self._explaining.submit(ticket)
             else:
                 ticket.reasons = score.reasons
                 ticket.finish()
-
-    def _explain(self, ticket: Ticket) -> None:
-        """Reasons, unless they would come too late: then it goes without."""
-        started_s = time.monotonic()
-        if not ticket.left and started_s + self._pace.reasons_s < ticket.until_s:
-            try:
-                ticket.reasons = self._judge.reasons(ticket.event)
-            except Exception as error:
-                log.error("no reasons could be given", id=ticket.event.id, error=repr(error)[:300])
-            self._pace.reasons_s = time.monotonic() - started_s
-        else:
-            self._pace.reasons_s *= 0.9  # one slow time is no reason never to try again
-        ticket.finish()

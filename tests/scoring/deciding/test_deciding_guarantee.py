@@ -15,15 +15,16 @@ from deploy.demo.change import RowChange
 from deploy.demo.settings import BankSettings
 from deploy.demo.training import change_of, demo_mapping
 from graph.mirror import Mirror
-from graph.model import Event
+from graph.model import Caps, Event
 from ingest.events import Op
-from scoring.deciding.judge import EventJudge
+from scoring.deciding.judge import EventJudge, Models
 from scoring.deciding.request import Limits, Requests
 from scoring.deciding.scoreable import Scoreable
 from scoring.engine import Engine, RuleEngine, Scorer
 from scoring.online.guard import Guard
 from scoring.scorer import EventScorer
 
+CAPS = Caps((16, 8))
 ASKED = 800  # the last events of the bank: every kind is among them
 KEY = b"ringwatch demo bank, no secret"  # the mapping's of the demo
 
@@ -76,7 +77,7 @@ def run(engine: Scorer, explained: int) -> Run:
     rows = list(Bank(BankSettings(seed=111, users=200, days=5)).changes())
     mapping, mirror = demo_mapping(), Mirror()
     scorer = EventScorer(engine, mirror, mapping.schema.tables)
-    judge = EventJudge(lambda: engine, lambda _: scorer, mirror)
+    judge = EventJudge(mirror, Models(lambda: engine, lambda: engine, lambda _: scorer))
     requests = Requests(Scoreable(mapping.file, KEY), Limits(), lambda: rows[-1].at_ms)
     from_row = [number for number, row in enumerate(rows) if body_of(row)][-ASKED]
     found = list[Asked]()
@@ -132,7 +133,7 @@ def test_a_time_in_the_past_sees_nothing_later(ran: Run) -> None:
     again = [score.probability for score in ran.judge.scores([one.asked for one in ran.events])]
     assert max(abs(now - one.before) for now, one in zip(again, ran.events, strict=True)) <= 1e-6
     for one in ran.events:
-        (seen,) = ran.mirror.subgraphs([one.asked], ran.judge._on_duty_now().engine.caps)
+        (seen,) = ran.mirror.subgraphs([one.asked], CAPS)
         assert all(edge.time_ms < one.asked.time_ms for edge in seen.edges)
 
 
