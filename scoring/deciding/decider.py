@@ -118,9 +118,8 @@ class Decider:
 
     async def _again(self, asked: _Asked, entry: Entry) -> Reply:
         """The first answer, as soon as there is one."""
-        await asyncio.wait([entry.answer], timeout=max(0.0, asked.left_s))
-        if entry.answer.done() and not entry.answer.cancelled():
-            return Reply(entry.answer.result(), True)
+        if (known := await entry.settled(asked.left_s)) is not None:
+            return Reply(known, True)
         return Reply(self._encoded(self._fallback(asked, "deadline")))  # not kept: the first answer counts
 
     async def _first(self, asked: _Asked, entry: Entry) -> Reply:
@@ -130,14 +129,14 @@ class Decider:
             if shared is not None:
                 known = await shared.claim(asked.key, asked.fingerprint, asked.left_s)
                 if known is not None:
-                    memory.keep(entry, known)
+                    entry.settle(known)
                     return Reply(known, True)
             body = self._encoded(await self._decide(asked))
-            memory.keep(entry, body)
+            entry.settle(body)
         except TimeoutError:  # another replica is at it still: its answer counts, this one is not kept
             return Reply(self._encoded(self._fallback(asked, "deadline")))
         finally:
-            if not entry.answer.done():
+            if entry.answer is None:
                 memory.release(asked.key, entry)
         if shared is not None:
             await self._share(shared, asked, body)

@@ -8,7 +8,8 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from scoring.deciding.problem import Problem
 
@@ -18,13 +19,29 @@ LONGEST_KEY = 255
 PLAIN_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?").fullmatch
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One key: what was asked under it, and the answer as soon as there is one."""
+class Entry(msgspec.Struct, gc=False, eq=False):
+    """One key: what was asked under it, and the answer as soon as there is one.
+
+    The collector does not look at it: among 100,000 of them it would take longer than a deadline.
+    """
 
     fingerprint: bytes
-    answer: asyncio.Future[bytes]
     since_s: float
+    waiting: asyncio.Future[None] | None  # until there is an answer, or none will come
+    answer: bytes | None = None
+
+    async def settled(self, within_s: float) -> bytes | None:
+        """The answer, if there is one in time."""
+        if self.waiting is not None:
+            await asyncio.wait([self.waiting], timeout=max(0.0, within_s))
+        return self.answer
+
+    def settle(self, answer: bytes | None) -> None:
+        """The answer, or that none will come."""
+        self.answer = answer
+        if self.waiting is not None:
+            self.waiting.set_result(None)
+            self.waiting = None
 
 
 class Memory:
@@ -40,7 +57,7 @@ class Memory:
         return len(self._entries)
 
     def claim(self, key: str, fingerprint: bytes) -> tuple[Entry, bool]:
-        """The key's entry, and whether it is the caller's to answer: then `keep` or `release` has to follow.
+        """The key's entry, and whether it is the caller's: then `entry.settle` or `release` has to follow.
 
         Raises:
             Problem: the key was used with another body.
@@ -50,21 +67,15 @@ class Memory:
         if found is not None:
             same(found.fingerprint, fingerprint)
             return found, False
-        made = Entry(fingerprint, asyncio.get_running_loop().create_future(), self._clock())
+        made = Entry(fingerprint, self._clock(), asyncio.get_running_loop().create_future())
         self._entries[key] = made
         return made, True
-
-    def keep(self, entry: Entry, answer: bytes) -> None:
-        """The entry's answer, for whoever waits and whoever asks again."""
-        if not entry.answer.done():
-            entry.answer.set_result(answer)
 
     def release(self, key: str, entry: Entry) -> None:
         """There is no answer that may be given again: the next one with this key begins anew."""
         if self._entries.get(key) is entry:
             del self._entries[key]
-        if not entry.answer.done():
-            entry.answer.cancel()
+        entry.settle(None)
 
     def _forget(self) -> None:
         until_s = self._clock() - self._kept_s

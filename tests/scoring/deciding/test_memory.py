@@ -37,9 +37,9 @@ async def test_a_key_is_answered_once() -> None:
     """Whoever comes second gets the first one's entry."""
     memory = Memory()
     first, mine = memory.claim("k", ONE)
-    memory.keep(first, b"answer")
+    first.settle(b"answer")
     again, also_mine = memory.claim("k", ONE)
-    assert mine and not also_mine and again is first and await again.answer == b"answer"
+    assert mine and not also_mine and again is first and await again.settled(0) == b"answer"
 
 
 @in_loop
@@ -58,7 +58,7 @@ async def test_a_released_key_begins_anew() -> None:
     memory = Memory()
     entry, _ = memory.claim("k", ONE)
     memory.release("k", entry)
-    assert memory.claim("k", TWO)[1] and entry.answer.cancelled()
+    assert memory.claim("k", TWO)[1] and await entry.settled(5) is None
 
 
 @in_loop
