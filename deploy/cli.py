@@ -12,6 +12,7 @@ import typer
 from deploy.commands_ablate import ablate
 from deploy.commands_bank import connect_app, replay
 from deploy.commands_deadletter import deadletter_app
+from deploy.commands_decide import bench_decide, decide
 from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
 from deploy.commands_model import model_app
@@ -40,6 +41,8 @@ app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("ablate")(ablate)
 app.command("train")(train)
+app.command("decide")(decide)
+bench_app.command("decide")(bench_decide)
 
 FASTEST_PER_S = 100_000
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -54,12 +57,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="Which bank is simulated.")] = 7,
     users: Annotated[int, typer.Option(min=50, max=100_000, help="How many customers it has.")] = 2_000,
     days: Annotated[int, typer.Option(min=1, max=365, help="How many days of history it starts with.")] = 14,
+    decide: Annotated[bool, typer.Option("--decide", help="Serve POST /v1/score too; prints how to ask it.")] = False,
 ) -> None:
     """The whole path in this one process: the demo bank, the graph, the scores, the alerts on a page."""
     from deploy.embedded import DemoOptions
     from deploy.terminal import run_demo
 
-    raise typer.Exit(run_demo(DemoOptions(seed, users, days, per_s, seconds(for_)), as_json=json))
+    raise typer.Exit(run_demo(DemoOptions(seed, users, days, per_s, seconds(for_), decide), as_json=json))
 
 
 @app.command("demo-stack")

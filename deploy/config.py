@@ -89,6 +89,17 @@ class Settings(BaseSettings):
     secure_cookie: bool = False
     threshold: float | None = Field(default=None, gt=0, le=1)
 
+    decide_host: str = "127.0.0.1"
+    decide_port: int = Field(default=8090, ge=1, le=65_535)
+    decide_tokens: SecretStr | None = None  # comma-separated; two while one is replaced
+    decide_per_s: float = Field(default=1_000, gt=0, le=100_000)  # requests a second of each token
+    decide_deadline_ms: int = Field(default=50, ge=1, le=1_000)  # where a request names none
+    decide_longest_ms: int = Field(default=1_000, ge=1, le=1_000)  # of those that requests name
+    decide_ahead_s: int = Field(default=300, ge=0, le=86_400)  # how far ahead of our clock an event's time may lie
+    decide_stale_s: int = Field(default=300, ge=0, le=86_400)  # of silence on the graph: not ready; 0: never
+    decline_from: float | None = Field(default=None, gt=0, le=1)
+    fallback_verdict: Literal["approve", "review", "decline"] = "review"
+
     ingest_batch: int = Field(default=1_000, ge=1, le=50_000)
     retention_days: float | None = Field(default=None, gt=0, le=36_500)  # unset: everything is kept
     purge_days: int = Field(default=30, ge=1, le=36_500)  # more than the bank's topics are kept
@@ -108,6 +119,13 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < KEY_LENGTH:
             raise ValueError(f"too short, give at least {KEY_LENGTH} random characters (openssl rand -hex 32)")
+        return value
+
+    @field_validator("decide_tokens")
+    @classmethod
+    def _tokens(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(token) < KEY_LENGTH for token in _listed(value)):
+            raise ValueError(f"expected tokens of at least {KEY_LENGTH} characters each, with commas between them")
         return value
 
     @field_validator("state_dir", "cache_dir", "mapping", "model", "models", "rules")
@@ -154,9 +172,32 @@ class Settings(BaseSettings):
             raise ConfigError(f"{path} holds no contact key; put the key back, or remove the file to begin anew")
         return kept.encode()
 
+    def kept_contacts_key(self) -> bytes | None:
+        """The same, for a process that hashes contacts of others and must not make up a key: None where there is none.
+
+        Raises:
+            ConfigError: as `contacts_key`.
+        """
+        there = self.contact_key is not None or (self.state_dir / "contact.key").exists()
+        return self.contacts_key() if there else None
+
+    def tokens(self) -> list[str]:
+        """What payment switches send.
+
+        Raises:
+            ConfigError: there is none. A made-up one would have to be told, and logs are kept.
+        """
+        if self.decide_tokens is None:
+            raise ConfigError(f"{PREFIX}DECIDE_TOKENS is not set; make one with: openssl rand -hex 24")
+        return _listed(self.decide_tokens)
+
     def token(self) -> str:
         """The analyst token: as set, else a new one for each start of a demo, printed there."""
         return self.analyst_token.get_secret_value() if self.analyst_token else secrets.token_urlsafe(24)
+
+
+def _listed(value: SecretStr) -> list[str]:
+    return [token.strip() for token in value.get_secret_value().split(",")]
 
 
 def _kept(path: Path) -> str:

@@ -17,6 +17,7 @@ from alerts.api import create_app
 from alerts.services import AlertsSettings, Services, open_services
 from deploy import bootstrap
 from deploy.config import Settings
+from deploy.deciding_demo import DemoDeciding
 from deploy.demo.bank import Bank
 from deploy.demo.replay import Replay, snapshot_records, stream_records
 from deploy.demo.settings import DAY_MS, BankSettings
@@ -51,6 +52,7 @@ class DemoOptions:
     history_days: int = 14
     per_s: float = 200.0
     for_s: float | None = None
+    decide: bool = False  # serve the decision API too
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Progress:
     alerts: int = 0
     url: str = ""
     link: str = ""
+    decide_url: str = ""
 
 
 class Demo:
@@ -87,6 +90,7 @@ class Demo:
         self._replay: Replay | None = None
         self._bank_ms = 0
         self._taken = listen(settings.host, settings.port)
+        self.deciding = DemoDeciding(settings, self.mirror, lambda: self._bank_ms) if options.decide else None
 
     async def run(self, tick: Callable[[Demo], None], started: Callable[[Demo], None]) -> Report:
         """Until the time is up or it is interrupted; `tick` is called a few times a second."""
@@ -98,6 +102,8 @@ class Demo:
         serving = web.start()
         self.progress.url = web.url
         self.progress.link = web.url + services.auth.one_time_link()
+        if self.deciding is not None:
+            self.progress.decide_url = self.deciding.start()
         started(self)
         thread = threading.Thread(target=self._ingest, args=(services, loop), name="ingest", daemon=True)
         thread.start()
@@ -130,6 +136,8 @@ class Demo:
             elapsed_s = time.monotonic() - self.progress.started_s
             if elapsed_s >= limit_s:
                 return
+            if self.deciding is not None and self.live_s:
+                self.deciding.begin()
             counts = await services.queries.counts()
             self.progress.alerts = sum(counts.values())
             if self.progress.alerts and self.progress.first_alert_s is None:
@@ -151,6 +159,8 @@ class Demo:
         web.stop()
         await serving
         await services.close()
+        if self.deciding is not None:
+            await self.deciding.close()
 
     # -- the ingest thread --------------------------------------------------------------------
 

@@ -23,7 +23,9 @@ def listen(host: str, port: int, prefix: str = PREFIX) -> socket.socket:
     Raises:
         PortTaken: it is in use, or not ours to take.
     """
-    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named: asyncio turns off the wait for a full packet (40 ms) only for sockets that say TCP.
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))

@@ -68,7 +68,7 @@ class Ticker:
             err.print(text, soft_wrap=True)
 
 
-def greeting(url: str, token: str, link: str = "") -> None:
+def greeting(url: str, token: str, link: str = "", curl: str = "") -> None:
     """Where to look."""
     say = partial(err.print, soft_wrap=True)
     say("[bold]Ringwatch[/bold] is watching the demo bank.")
@@ -77,6 +77,8 @@ def greeting(url: str, token: str, link: str = "") -> None:
         say(f"  or {url} and sign in with this run's analyst token: {token}")
     else:
         say(f"  Open [bold]{url}[/bold] and sign in with this run's analyst token: [bold]{token}[/bold]")
+    if curl:
+        say(f"  Ask about a transfer before it is committed (docs/decide.md):\n  {curl}", markup=False)
     say("Ctrl-C ends it.")
 
 
@@ -95,7 +97,8 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
             ticker.show(text)
 
         def started(running: Demo) -> None:
-            greeting(running.progress.url, running.token, running.progress.link)
+            curl = running.deciding.curl(running.progress.decide_url) if running.deciding else ""
+            greeting(running.progress.url, running.token, running.progress.link, curl)
 
         report = asyncio.run(demo.run(tick, started))
     if as_json:

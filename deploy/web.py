@@ -15,13 +15,14 @@ CLOSING_S = 2  # open streams are cut after this; browsers come back by themselv
 class Web(uvicorn.Server):
     """A server that leaves the signals to us."""
 
-    def __init__(self, app: FastAPI, taken: socket.socket) -> None:
-        """`taken` comes from `deploy.ports.listen`."""
+    def __init__(self, app: FastAPI, taken: socket.socket, keep_alive_s: int = 5) -> None:
+        """`taken` comes from `deploy.ports.listen`; an idle connection is closed after `keep_alive_s`."""
         super().__init__(
             uvicorn.Config(
-                app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=CLOSING_S
+                app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=CLOSING_S,
+                timeout_keep_alive=keep_alive_s,
             )
-        )
+        )  # fmt: skip
         self._taken = taken
 
     def start(self) -> asyncio.Task[None]:

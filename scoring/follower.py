@@ -47,6 +47,11 @@ class Follower(threading.Thread):
         """The position the graph has passed on every partition; empty while unknown."""
         return self._marks.through(time.monotonic()) if self._marks else ""
 
+    @property
+    def silent_s(self) -> float | None:
+        """Since ingest was last heard; None while it was not. An idle bank is silent too."""
+        return self._marks.silent_s(time.monotonic()) if self._marks else None
+
     def check(self) -> None:
         """Raises RuntimeError: it has ended, and why."""
         if self.failed is not None:

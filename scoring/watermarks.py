@@ -29,8 +29,13 @@ class Watermarks:
         if not self._seen:
             return ""
         newest_s = max(self._heard_s.values())
-        live = [w for w, heard_s in self._heard_s.items() if heard_s == newest_s or now_s - heard_s < SILENT_S]
+        heard = list(self._heard_s.items())  # at once: another thread may add one
+        live = [w for w, heard_s in heard if heard_s == newest_s or now_s - heard_s < SILENT_S]
         return min(self._of(worker) for worker in live)
+
+    def silent_s(self, now_s: float) -> float | None:
+        """Since the last worker was heard; None while none was."""
+        return now_s - max(self._heard_s.values()) if self._heard_s else None
 
     def _of(self, worker: str) -> str:
         seen = self._seen[worker]

@@ -106,10 +106,10 @@ def test_the_example_names_every_variable_of_the_file() -> None:
 
 
 def test_what_is_published_is_published_on_this_machine_only() -> None:
-    """And it is the page alone."""
+    """And it is the page and the decision API alone."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert list(published) == ["alerts"]
-    assert all(port.startswith("127.0.0.1:") for port in published["alerts"])
+    assert set(published) == {"alerts", "decide"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert all(service.get("network_mode") != "host" for service in SERVICES.values())
 
 
@@ -132,6 +132,7 @@ def test_no_secret_stands_in_the_file() -> None:
         ("graph-init", {"NEO4J_PASSWORD"}),
         ("ingest", {"NEO4J_PASSWORD", "RINGWATCH_CONTACT_KEY"}),
         ("scorer", {"NEO4J_PASSWORD"}),
+        ("decide", {"NEO4J_PASSWORD", "REDIS_PASSWORD", "RINGWATCH_CONTACT_KEY", "RINGWATCH_DECIDE_TOKENS"}),
         ("alerts", {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "RINGWATCH_ANALYST_TOKEN"}),
         ("replay", {"MARIADB_PASSWORD"}),
     ],

@@ -56,7 +56,7 @@ def test_kafka_options_that_are_no_json_are_refused(monkeypatch: pytest.MonkeyPa
 def test_every_secret_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a setting is printed as a whole."""
     for name in ("CONTACT_KEY", "NEO4J_PASSWORD", "SQL_URL", "REDIS_URL", "MARIADB_PASSWORD", "DEBEZIUM_PASSWORD",
-                 "ANALYST_TOKEN"):  # fmt: skip
+                 "ANALYST_TOKEN", "DECIDE_TOKENS"):  # fmt: skip
         monkeypatch.setenv(f"RINGWATCH_{name}", "s3cr3t-of-sixteen")
     monkeypatch.setenv("RINGWATCH_KAFKA_OPTIONS", '{"sasl.password": "s3cr3t"}')
     assert "s3cr3t" not in repr(settings())

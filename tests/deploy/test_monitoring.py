@@ -126,7 +126,7 @@ def test_prometheus_reads_the_compose_file_s_services() -> None:
     for target in targets:
         service, port = target.split(":")
         given = SERVICES[service]["environment"]
-        place = {"ingest": "INGEST_", "scorer": "SCORER_"}.get(service, "")
+        place = {"ingest": "INGEST_", "scorer": "SCORER_", "decide": "DECIDE_"}.get(service, "")
         assert (given[f"RINGWATCH_{place}HOST"], given[f"RINGWATCH_{place}PORT"]) == ("0.0.0.0", port)
     assert SCRAPE["rule_files"] == ["rules.yml"]
 
