@@ -288,6 +288,17 @@ class Engine:
             explained.append(strongest(moved, weighed, top))
         return explained
 
+    def weigh_events(self, events: Sequence[Event], top: int = 8) -> list[tuple[Contribution, ...]] | None:
+        """What `explain` says of features, and nothing of edges, straight from the mirror's arrays: in half the time.
+
+        None where that takes subgraphs, or the network's gradient (a model without trees).
+        """
+        if self._sampler is None or self.trees is None:
+            return None
+        features, past, batch = self._computed(self._sampler.columns(events, self.caps), events)
+        rows = rows_of(self.manifest.features, features, past)
+        return self.trees.explain(rows, self._logits(batch), [()] * len(events), top)
+
     def _names_of(self, part: str) -> list[str]:
         features = self.manifest.features
         if part == "event":

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from graph.model import Event
-from scoring.engine import Scorer
+from scoring.engine import Engine, Scorer
+from scoring.online.guard import Guard
 from scoring.score import Score
 from scoring.scorer import Asked, EventScorer, Reader
 from scoring.words import sentence
@@ -66,7 +67,8 @@ class EventJudge:
         """See Judge: what the stream's scores say, of the graph as of the same moment."""
         engine = self._explaining()
         (subgraph,) = self._reader.subgraphs([event], engine.caps)
-        weighed = sentence(engine.explain([subgraph])[0], event)
+        found = engine.weigh_events([event]) if isinstance(engine, Engine | Guard) else None
+        weighed = sentence((found or engine.explain([subgraph]))[0], event)
         return (*engine.reasons(subgraph), *([weighed] if weighed else []))
 
     def _explaining(self) -> Scorer:

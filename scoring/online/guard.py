@@ -84,6 +84,15 @@ class Guard:
                 log.warning("no explanation by the model, the rules explain", model=self.model, error=repr(error)[:300])
         return self._rules.explain(subgraphs, top)
 
+    def weigh_events(self, events: Sequence[Event], top: int = 8) -> list[tuple[Contribution, ...]] | None:
+        """See Engine; None where the model can't."""
+        if not self.fallen_back:
+            try:
+                return self.engine.weigh_events(events, top)
+            except Exception as error:
+                log.warning("features could not be weighed alone", model=self.model, error=repr(error)[:300])
+        return None
+
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         """See Scorer."""
         return self.engine.reasons(subgraph)
