@@ -166,7 +166,7 @@ async def get_alert(services: Wired, _: Analyst, id: AlertId) -> Response:
 async def get_ring(services: Wired, _: Analyst, id: AlertId) -> Response:
     """The ring around the alert, ready to draw."""
     detail = await services.queries.detail(id)
-    return answer(ring.draw(detail.subgraph, detail.alert, detail.contributions))
+    return answer(ring.draw(detail.subgraph, detail.alert, detail.weights))
 
 
 @router.post("/api/alerts/{id}/decision", status_code=201)

@@ -1,7 +1,7 @@
-"""The stack's consumer of `fraud.scores`: Kafka in, SQL commit, then the offset. Knows confluent-kafka.
+"""The stack's consumers of `fraud.scores` and `fraud.explanations`: Kafka in, SQL commit, then the offset.
 
-It runs in a thread of its own, since librdkafka blocks, and hands batches to the services' loop. The
-offset is committed after SQL, so a crash repeats a batch, which intake takes calmly.
+The one file here that knows confluent-kafka. Each runs in a thread of its own, since librdkafka blocks, and hands
+batches to the services' loop. The offset is committed after SQL, so a crash repeats a batch, which is taken calmly.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from alerts.errors import AlertsError, BadScore, DatabaseAway
-from alerts.service import Intake
 from ingest.events import IngestError
 from ingest.records import SCORES
+from scoring.explaining.explanation import Explanation
 from scoring.score import Score
 
 log = structlog.get_logger(__name__)
@@ -72,6 +72,14 @@ class DeadScore:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+class Takes(Protocol):
+    """Where what was read goes: `Intake`, or `Explanations`."""
+
+    async def accept(self, values: Any, /) -> list[int]:
+        """Store a batch of what the topic holds; returns the alerts that were changed."""
+        ...
+
+
 class ScoreConsumer:
     """Reads scores and hands them to intake until stopped.
 
@@ -81,10 +89,13 @@ class ScoreConsumer:
             record is tried again.
     """
 
+    wire: ClassVar[type[msgspec.Struct]] = Score
+    what: ClassVar[str] = "score"
+
     def __init__(
         self,
         settings: ConsumerSettings,
-        intake: Intake,
+        intake: Takes,
         loop: asyncio.AbstractEventLoop,
         dead: Callable[[DeadScore], None],
     ) -> None:
@@ -96,8 +107,8 @@ class ScoreConsumer:
         self._stopping = threading.Event()
         self._waiting = False
         self._backlog: list[Any] = []
-        self._decoder = msgspec.json.Decoder(Score)
-        self._thread = threading.Thread(target=self._guarded, name="alerts-consumer", daemon=True)
+        self._decoder = msgspec.json.Decoder(self.wire)
+        self._thread = threading.Thread(target=self._guarded, name=f"alerts-{self.what}s", daemon=True)
 
     def start(self) -> None:
         """Begin, in a thread."""
@@ -153,10 +164,10 @@ class ScoreConsumer:
 
     def _deliver(self, consumer: Any, messages: Sequence[Any]) -> bool:
         """Store a batch; False when stopped before all of it was kept (then nothing may be committed)."""
-        pending: list[tuple[Any, Score]] = []
+        pending: list[tuple[Any, msgspec.Struct]] = []
         for message in messages:
             decoded = self._decode(message)
-            if isinstance(decoded, Score):
+            if isinstance(decoded, msgspec.Struct):
                 pending.append((message, decoded))
             elif not self._bury(consumer, message, decoded):
                 return False
@@ -170,15 +181,15 @@ class ScoreConsumer:
                     return False
         return True
 
-    def _decode(self, message: Any) -> Score | str:
-        """The score, or why there is none."""
+    def _decode(self, message: Any) -> msgspec.Struct | str:
+        """What the record says, or why it says nothing."""
         value = message.value()
         if value is None:
-            return "null value: a score was expected"
+            return f"null value: {self.what} expected"
         try:
             return self._decoder.decode(value)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return f"not a score: {error}"
+            return f"no {self.what}: {error}"
 
     def _bury(self, consumer: Any, message: Any, reason: str) -> bool:
         where = (message.topic(), message.partition(), message.offset())
@@ -187,7 +198,7 @@ class ScoreConsumer:
         dead = DeadScore(*where, message.key(), message.value(), reason, headers)
         return self._patiently(consumer, self.dead, dead)
 
-    def _accept(self, scores: Sequence[Score]) -> None:
+    def _accept(self, scores: Sequence[msgspec.Struct]) -> None:
         future = asyncio.run_coroutine_threadsafe(self.intake.accept(scores), self.loop)
         try:
             future.result(ACCEPT_TIMEOUT_S)
@@ -246,3 +257,10 @@ class ScoreConsumer:
             consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:  # lost partitions: their new owner reads the batch again, harmlessly
             log.warning("offset_not_committed", reason=str(error), effect="the batch will be read again")
+
+
+class ExplanationConsumer(ScoreConsumer):
+    """The same of explanations, which go to `Explanations`."""
+
+    wire = Explanation
+    what = "explanation"

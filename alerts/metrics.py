@@ -16,6 +16,10 @@ class Metrics:
             "ringwatch_alert_scores", "Scores taken in, by what the policy made of them", ["action"],
             registry=self.registry,
         )  # fmt: skip
+        self.explanations = Counter(
+            "ringwatch_alert_explanations", "Explanations taken in: shown on an alert, or early and kept for its score",
+            ["outcome"], registry=self.registry,
+        )  # fmt: skip
         self.commit_to_alert_s = Histogram(
             "ringwatch_commit_to_alert_seconds", "From the bank's commit to the alert's commit",
             buckets=LATENCY_BUCKETS_S, registry=self.registry,

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite numbers rows by itself only where the type is spelt INTEGER.
@@ -62,9 +74,23 @@ class Alert(Base):
     reasons: Mapped[list[str]] = mapped_column(JSON)
     contributions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, deferred=True)
     subgraph: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    explanation: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     committed_ms: Mapped[int]
     created_us: Mapped[int]
     updated_us: Mapped[int]
+
+
+class Waiting(Base):
+    """An explanation that came before the score it explains: the newest of each event."""
+
+    __tablename__ = "waiting_explanations"
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[str]
+    revision: Mapped[int]
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at_us: Mapped[int] = mapped_column(index=True)
 
 
 class Superseded(Base):
@@ -79,6 +105,7 @@ class Superseded(Base):
     event_id: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[str]
     revision: Mapped[int]
+    provisional: Mapped[bool] = mapped_column(server_default=false())  # of those from before it was kept
     at_us: Mapped[int] = mapped_column(index=True)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Reques
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
-from alerts import ring
+from alerts import explained, ring
 from alerts.auth import COOKIE, Refused, Session, TooManyTries
 from alerts.decisions import LONGEST_NOTE, Ruling, Verdict
 from alerts.faults import SignInNeeded
@@ -134,11 +134,16 @@ async def detail_page(services: Wired, who: PageAnalyst, id: AlertId) -> str:
     after = await services.queries.feed_head()
     return render(
         "detail.html", who=who, after=after, clock=services.settings.event_clock,
-        ring=ring.draw(detail.subgraph, detail.alert, detail.contributions),
-        parts=ring.parts(detail.subgraph, detail.contributions),
-        strongest=max((abs(part["value"]) for part in detail.contributions), default=0.0) or 1.0,
+        ring=ring.draw(detail.subgraph, detail.alert, detail.weights), why=explained.why(detail),
         **_panel(detail), **await strip(services),
     )  # fmt: skip
+
+
+@router.get("/alerts/{id}/why")
+async def why_part(services: Wired, who: PageAnalyst, id: AlertId) -> str:
+    """Why, alone: for an open page whose explanation has come."""
+    detail = await services.queries.detail(id)
+    return render("_why.html", alert=detail.alert, why=explained.why(detail))
 
 
 @router.post("/alerts/{id}/decision")

@@ -39,6 +39,12 @@ class Known:
     position: str
     revision: int
     state: State | None
+    provisional: bool = False
+
+    @property
+    def rank(self) -> tuple[str, int, bool]:
+        """See Score.rank."""
+        return self.position, self.revision, not self.provisional
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Policy:
         What is open in the end is a function of the newest score alone, so any order, duplication and
         batching of the same scores ends the same. Positions are compared as text (`Position.token`).
         """
-        if known is not None and (score.event.pos, score.revision) <= (known.position, known.revision):
+        if known is not None and score.rank <= known.rank:
             return Step(Action.IGNORE, "not newer than the score already stored")
         above, why = self._above(score)
         state = known.state if known else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -61,14 +62,15 @@ class Queries:
         """
         query = select(Alert).where(Alert.tenant == self.tenant, Alert.id == id)
         async with self.database.read() as session:
-            row = await session.scalar(query.options(undefer(Alert.contributions), undefer(Alert.subgraph)))
+            evidence = (undefer(Alert.contributions), undefer(Alert.subgraph), undefer(Alert.explanation))
+            row = await session.scalar(query.options(*evidence))
             if row is None:
                 raise NoSuchAlert(f"there is no alert {id}")
             newer = await session.scalar(self._open(func.min(Alert.id)).where(Alert.id > id))
             older = await session.scalar(self._open(func.max(Alert.id)).where(Alert.id < id))
-            return Detail(
-                summary(row), row.contributions, row.subgraph, await self._decisions(session, id), newer, older
-            )
+            near = await self._numbers(session, row.explanation)
+            said = await self._decisions(session, id)
+            return Detail(summary(row), row.contributions, row.subgraph, said, newer, older, row.explanation, near)
 
     async def counts(self) -> dict[str, int]:
         """How many alerts are in each state."""
@@ -95,6 +97,14 @@ class Queries:
         query = select(func.max(Feed.id)).where(Feed.tenant == self.tenant)
         async with self.database.read() as session:
             return await session.scalar(query) or 0
+
+    async def _numbers(self, session: AsyncSession, explanation: dict[str, Any] | None) -> dict[str, int]:
+        """The alerts of the frauds an explanation names, by event."""
+        events = [one["event_id"] for one in (explanation or {}).get("neighbours", ())]
+        if not events:
+            return {}
+        query = select(Alert.event_id, Alert.id).where(Alert.tenant == self.tenant, Alert.event_id.in_(events))
+        return {row[0]: row[1] for row in await session.execute(query)}
 
     def _open(self, pick: ColumnElement[int]) -> Select[int]:
         return select(pick).where(Alert.tenant == self.tenant, Alert.state == State.OPEN)

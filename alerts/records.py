@@ -81,9 +81,17 @@ def columns(score: Score) -> dict[str, Any]:
 
 
 def _plain(score: Score, value: object) -> Any:
-    """The JSON form, without NUL (Postgres stores the escape but can't read it back as text)."""
+    return plain(score.event.id, value, score)
+
+
+def plain(event_id: str, value: object, of: object) -> Any:
+    """The JSON form, without NUL (Postgres stores the escape but can't read it back as text).
+
+    Raises:
+        BadScore: it has none; names the event and `of`, the record it came in.
+    """
     try:
         encoded = msgspec.json.encode(value)
     except (UnicodeEncodeError, TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise BadScore(score.event.id, f"has no JSON form: {error}", score) from error
+        raise BadScore(event_id, f"has no JSON form: {error}", of) from error
     return msgspec.json.decode(encoded.replace(b"\\u0000", b"\\ufffd"))

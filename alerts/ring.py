@@ -120,31 +120,6 @@ def _label(relation: str, amount: str | None, time_ms: int) -> str:
     return f"{' '.join(part for part in (relation, amount) if part)}\n{words.utc(time_ms)[5:16]}"
 
 
-class Part(msgspec.Struct, frozen=True):
-    """One contribution in words; `edge` is the owner of the edge it is about, or empty."""
-
-    text: str
-    detail: str
-    value: float
-    edge: str
-
-
-def parts(subgraph: dict[str, Any] | None, contributions: Sequence[dict[str, Any]]) -> list[Part]:
-    """The contributions as an analyst reads them, in the order given."""
-    edges = {edge.owner: edge for edge in msgspec.convert(subgraph, Subgraph).edges} if subgraph else {}
-    return [_part(part, edges.get(part["name"])) for part in contributions]
-
-
-def _part(part: dict[str, Any], edge: SubgraphEdge | None) -> Part:
-    if edge is None:
-        return Part(str(part["name"]).replace("_", " "), str(part["kind"]), float(part["value"]), "")
-    said = f"{edge.relation.lower().replace('_', ' ')} {words.name(edge.src)} → {words.name(edge.dst)}"
-    amount = words.amount_of(edge.attributes)
-    reported = "reported as fraud" if edge.label else ""
-    detail = " · ".join(text for text in (words.utc(edge.time_ms), amount, reported, edge.owner) if text)
-    return Part(said, detail, float(part["value"]), edge.owner)
-
-
 def _total(group: list[SubgraphEdge]) -> str | None:
     """The sum, where all are whole numbers of one currency; else nothing."""
     amounts = [edge.attributes.get("amount") for edge in group]

@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alerts.clock import NowUs, now_us
 from alerts.database import Database
+from alerts.explanations import adopt
 from alerts.fanout import Fanout
 from alerts.metrics import Metrics
-from alerts.models import Alert, Feed, Superseded
+from alerts.models import Alert, Feed, Superseded, Waiting
 from alerts.policy import Action, Known, Policy, State, Step
 from alerts.records import check, columns
 from scoring.score import Score
@@ -69,9 +70,10 @@ class Intake:
         return changed
 
     async def purge(self, older_than_us: int) -> None:
-        """Forget superseded scores noted before `older_than_us`: no older score comes that late."""
+        """Forget superseded scores and waiting explanations noted before `older_than_us`: nothing comes that late."""
         async with self.database.write() as session:
             await session.execute(delete(Superseded).where(Superseded.at_us < older_than_us))
+            await session.execute(delete(Waiting).where(Waiting.at_us < older_than_us))
 
     async def _transaction(self, newest: dict[str, Score]) -> tuple[list[int], dict[str, Step]]:
         async with self.database.write_feed(self.tenant) as session:
@@ -84,7 +86,9 @@ class Intake:
                 if steps[event].action is not Action.IGNORE:
                     await self._change(session, id, newest[event], steps[event])
                     changed[id] = steps[event].action
+                    made[event] = id
             if changed:
+                await adopt(session, self.tenant, {id: newest[event] for event, id in made.items()})
                 await session.execute(insert(Feed), [self._feed(id, changed[id]) for id in sorted(changed)])
             return sorted(changed), steps
 
@@ -92,16 +96,20 @@ class Intake:
         known: dict[str, Known] = {}
         ids: dict[str, int] = {}
         for part in _parts(events):
-            seen = select(Superseded.event_id, Superseded.position, Superseded.revision).where(
+            seen = select(
+                Superseded.event_id, Superseded.position, Superseded.revision, Superseded.provisional
+            ).where(
                 Superseded.tenant == self.tenant, Superseded.event_id.in_(part)
             )
-            for event, position, revision in await session.execute(seen):
-                known[event] = Known(position, revision, None)
-            there = select(Alert.event_id, Alert.id, Alert.position, Alert.revision, Alert.state).where(
+            for event, position, revision, provisional in await session.execute(seen):
+                known[event] = Known(position, revision, None, provisional)
+            there = select(
+                Alert.event_id, Alert.id, Alert.position, Alert.revision, Alert.state, Alert.provisional
+            ).where(
                 Alert.tenant == self.tenant, Alert.event_id.in_(part)
             )
-            for event, id, position, revision, state in await session.execute(there):
-                known[event] = Known(position, revision, State(state))
+            for event, id, position, revision, state, provisional in await session.execute(there):
+                known[event] = Known(position, revision, State(state), provisional)
                 ids[event] = id
         return known, ids
 
@@ -122,6 +130,8 @@ class Intake:
 
     async def _change(self, session: AsyncSession, id: int, score: Score, step: Step) -> None:
         values = columns(score) | {"updated_us": self.clock_us(), "state_reason": step.reason}
+        if "subgraph" in values:
+            values["explanation"] = None  # it explained what was seen before
         if step.action in NEXT_STATE:
             values["state"] = NEXT_STATE[step.action]
         await session.execute(update(Alert).where(Alert.id == id).values(values))
@@ -138,7 +148,8 @@ class Intake:
 
     def _superseded(self, score: Score) -> dict[str, Any]:
         name = {"tenant": self.tenant, "event_id": score.event.id}
-        return name | {"position": score.event.pos, "revision": score.revision, "at_us": self.clock_us()}
+        said = {"position": score.event.pos, "revision": score.revision, "provisional": score.provisional}
+        return name | said | {"at_us": self.clock_us()}
 
     def _count(self, newest: dict[str, Score], steps: dict[str, Step]) -> None:
         now_s = self.clock_us() / 1e6
@@ -154,7 +165,7 @@ def _newest(scores: Sequence[Score]) -> dict[str, Score]:
     for score in scores:
         check(score)
         held = newest.get(score.event.id)
-        if held is None or (held.event.pos, held.revision) < (score.event.pos, score.revision):
+        if held is None or held.rank < score.rank:
             newest[score.event.id] = score
     return newest
 

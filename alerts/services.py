@@ -15,6 +15,7 @@ from alerts.clock import now_us
 from alerts.database import Database
 from alerts.decisions import Decisions
 from alerts.errors import DatabaseAway
+from alerts.explanations import Explanations
 from alerts.fanout import Fanout, Local, RedisFanout
 from alerts.feed import Tail
 from alerts.limits import Counters, MemoryCounters, RedisCounters
@@ -74,6 +75,7 @@ class Services:
     counters: Counters
     auth: Auth
     intake: Intake
+    explanations: Explanations
     decisions: Decisions
     queries: Queries
     tail: Tail
@@ -140,6 +142,7 @@ def build(settings: AlertsSettings) -> Services:
         counters=counters,
         auth=Auth(settings.auth, counters),
         intake=Intake(database, settings.policy, fanout, tenant=settings.tenant, metrics=metrics),
+        explanations=Explanations(database, fanout, tenant=settings.tenant, metrics=metrics),
         decisions=Decisions(database, fanout, tenant=settings.tenant, metrics=metrics),
         queries=queries,
         tail=Tail(queries, fanout, most_streams=settings.most_streams),

@@ -53,7 +53,13 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """An alert with its evidence as it was scored, and what was said of it (newest first)."""
+    """An alert with its evidence as it was scored, and what was said of it (newest first).
+
+    Attributes:
+        contributions: what the scorer said at once.
+        explanation: the full one (`scoring.explaining.explanation.Explanation`), once it is there.
+        near_alerts: of the frauds that the explanation names, by event, the numbers of their alerts.
+    """
 
     alert: Summary
     contributions: list[dict[str, Any]]
@@ -61,6 +67,14 @@ class Detail(msgspec.Struct, frozen=True):
     decisions: list[Decision]
     newer_open: int | None
     older_open: int | None
+    explanation: dict[str, Any] | None = None
+    near_alerts: dict[str, int] = {}
+
+    @property
+    def weights(self) -> list[dict[str, Any]]:
+        """The contributions, those of the full explanation where it has some."""
+        full = self.explanation
+        return self.contributions if full is None or full["method"] == "none" else full["contributions"]
 
 
 class FeedItem(msgspec.Struct, frozen=True):

@@ -23,10 +23,10 @@ from ingest.records import LABELS
 if TYPE_CHECKING:  # they bring torch and more, 300 MB that an ingest process has no use for
     from alerts.auth import AuthSettings
     from alerts.policy import Policy
-    from graph.mirror import Mirror
     from scoring.engine import Scorer
     from scoring.model_store import Registry
     from scoring.online.duty import Duty
+    from scoring.rules import RuleSet
 
 log = structlog.get_logger("ringwatch")
 
@@ -59,15 +59,18 @@ def engine(settings: Settings) -> Scorer:
             the promoted one is of another mapping.
         RegistryError: what is promoted can't be read.
         ConfigError: the model that is set was made for another mapping, or the mapping can't be read.
+        RulesError, MappingError: as of `rules`.
     """
     from scoring.engine import Engine, RuleEngine
 
-    if not settings.pinned and (promoted := registry(settings).current()) is not None:
-        return Engine.of(promoted, settings.threads, settings.engine)
+    promoted = None if settings.pinned else registry(settings).current()
+    said_by = rules(settings)
+    if promoted is not None:
+        return Engine.of(promoted, settings.threads, settings.engine, said_by)
     if not (settings.model / "manifest.json").exists():
         log.warning("no model is promoted, the rules score", looked_in=[str(settings.registry), str(settings.model)])
-        return RuleEngine()
-    network = Engine.load(settings.model, settings.threads, settings.engine)
+        return RuleEngine(rule_set=said_by)
+    network = Engine.load(settings.model, settings.threads, settings.engine, said_by)
     if network.manifest.mapping == _digest(settings.mapping):
         return network
     if settings.pinned:
@@ -80,11 +83,35 @@ def engine(settings: Settings) -> Scorer:
         "promote it: ringwatch model promote",
         mapping=str(settings.mapping),
     )
-    return RuleEngine()
+    return RuleEngine(rule_set=said_by)
 
 
-def duty(settings: Settings, mirror: Mirror | None) -> Duty:
-    """Who scores, and who is compared: what is promoted later takes over by itself.
+def rules(settings: Settings) -> RuleSet:
+    """The rules that say why, and score where no model does: those of RINGWATCH_RULES, else the shipped ones.
+
+    Shipped rules that name what the mapping has not are silent, and it is said.
+
+    Raises:
+        RulesError: the file that is set can't be used with this mapping; file, line, field, what was expected.
+        MappingError: the mapping can't be read.
+    """
+    from scoring.rules import read
+
+    relations = schema(settings).relations
+    if settings.own_rules:
+        return read(settings.rules, relations).rules
+    file = read(settings.rules)
+    if lacking := sorted({file.names.relation(word) for word in file.lacking(relations)}):
+        log.warning(
+            "shipped rules that name relations this mapping has not are silent; copy them, say what yours are called, "
+            f"and set {PREFIX}RULES",
+            relations=lacking,
+        )
+    return file.rules
+
+
+def duty(settings: Settings) -> Duty:
+    """Who scores, and who is compared: what is promoted later takes over by itself. Tell it what to read (`read_from`).
 
     Raises:
         ModelRefused, RegistryError, ConfigError: as `engine`, for whoever is to score now.
@@ -105,10 +132,10 @@ def duty(settings: Settings, mirror: Mirror | None) -> Duty:
         elif (beside := models.current(role)) is None:
             return None
         else:
-            found = Engine.of(beside, settings.threads, settings.engine)
+            found = Engine.of(beside, settings.threads, settings.engine, rules(settings))
         return Guard(found) if isinstance(found, Engine) else found
 
-    return Duty(load, mirror, watches)
+    return Duty(load, watches)
 
 
 def registry(settings: Settings) -> Registry:

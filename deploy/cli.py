@@ -17,6 +17,7 @@ from deploy.commands_graph import graph_app
 from deploy.commands_mapping import mapping_app
 from deploy.commands_model import model_app
 from deploy.commands_report import compare, evaluate
+from deploy.commands_rules import rules_app
 from deploy.commands_train import train
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
@@ -35,6 +36,7 @@ app.add_typer(model_app, name="model")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; one JSON object with --json.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(mapping_app, name="mapping")
+app.add_typer(rules_app, name="rules")
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("ablate")(ablate)
@@ -184,6 +186,17 @@ def bench_sampler(
     raise typer.Exit(run_sampler_bench(edges, as_json=json))
 
 
+@bench_app.command("mirror")
+def bench_mirror(
+    json: Json = False,
+    edges: Annotated[int, typer.Option(min=1_000, max=50_000_000, help="Edges of the large graph.")] = 1_000_000,
+) -> None:
+    """What an edge weighs in the mirror, how fast edges come and how long a walk takes, beside 100,000 edges."""
+    from deploy.benches.mirror import run_mirror_bench
+
+    raise typer.Exit(run_mirror_bench(edges, as_json=json))
+
+
 @bench_app.command("scorer")
 def bench_scorer(
     users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 1_000,
@@ -194,6 +207,30 @@ def bench_scorer(
     from deploy.benches.scorer import run_scorer_bench
 
     raise typer.Exit(run_scorer_bench(users, days, as_json=json))
+
+
+@bench_app.command("reader")
+def bench_reader(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 2_000,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 36,
+    json: Json = False,
+) -> None:
+    """An event through Neo4j itself, beside the mirror, one at a time and 64 together; on the local stack's Neo4j."""
+    from deploy.benches.reader import run_reader_bench
+
+    raise typer.Exit(run_reader_bench(users, days, as_json=json))
+
+
+@bench_app.command("explain")
+def bench_explain(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 1_200,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 30,
+    json: Json = False,
+) -> None:
+    """Explanations of 200 alerts: time, steps, completeness; and the scorer with and without them beside it."""
+    from deploy.benches.explaining import run_explaining_bench
+
+    raise typer.Exit(run_explaining_bench(users, days, as_json=json))
 
 
 @bench_app.command("engine")

@@ -1,4 +1,4 @@
-"""`ringwatch model list|show|add|promote|rollback`: the registry, and which of its models scores."""
+"""`ringwatch model list|show|add|promote|rollback|shadow|compare`: the registry, and which of its models scores."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def add(
 
 @model_app.command()
 def promote(model: Model, by: By = None, reason: Reason = None, json: Json = False) -> None:
-    """Check a model and let it score. A running scorer or alert service takes it up when it is started again."""
+    """Check a model and let it score. A running scorer takes it up within seconds, between two batches."""
     from deploy import bootstrap, model_text
     from deploy.config import settings
 
@@ -106,6 +106,54 @@ def rollback(by: By = None, reason: Reason = None, json: Json = False) -> None:
     left = f"gave up {before.model}; " if before else ""
     typer.echo(left + (f"promoted: {step.model}, as before" if step.model else _unpromoted(settings())))
     _hint(settings())
+
+
+@model_app.command()
+def shadow(
+    model: Annotated[str | None, typer.Argument(help="As of promote; leave it out with --off.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Compare none any more.")] = False,
+    by: By = None,
+    reason: Reason = None,
+    json: Json = False,
+) -> None:
+    """Have a second model score the same events without raising alerts, to be compared: `model compare --live`."""
+    from deploy import bootstrap
+    from deploy.config import settings
+
+    if off == (model is not None):
+        raise typer.BadParameter("name a model, or give --off")
+    models = bootstrap.registry(settings())
+    if model is not None:
+        beside = models.promote(model, _note(by, reason), "shadow").model
+    else:
+        beside = None
+        while models.promoted("shadow") is not None:
+            models.rollback(_note(by, reason), "shadow")
+    if json:
+        _print({"shadow": beside})
+        return
+    typer.echo(f"beside the promoted model scores {beside}" if beside else "no model is compared any more")
+
+
+@model_app.command()
+def compare(
+    live: Annotated[bool, typer.Option("--live", help="The promoted model and the shadow, on what came lately.")],
+    minutes: Annotated[float, typer.Option(min=0.1, help="How far back.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """What the promoted model and the shadow said of the same live events. Of flat files: `ringwatch compare`."""
+    from deploy import model_text
+    from deploy.config import settings
+    from deploy.shadowing import compared
+
+    if not live:
+        raise typer.BadParameter("of flat files: `ringwatch compare FIRST SECOND`", param_hint="--live")
+    found = compared(settings(), minutes)
+    if json:
+        _print({"minutes": minutes, "comparison": found})
+        return
+    for line in model_text.comparison(found, minutes):
+        typer.echo(line)
 
 
 def _note(by: str | None, reason: str | None) -> Note:

@@ -18,6 +18,7 @@ from deploy.stack.layout import Layout, Memory, Ports
 PREFIX = "RINGWATCH_"
 ROOT = Path(__file__).parent
 SHIPPED = ROOT.parent / "scoring" / "models" / "demo"  # the demo bank's model
+SHIPPED_RULES = ROOT.parent / "scoring" / "rules" / "default.toml"
 
 
 KEY_LENGTH = 16  # characters of a contact key at least
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     mapping: Path = ROOT / "demo" / "mapping.toml"
     models: Path | None = None  # the registry
     model: Path = SHIPPED  # where nothing is promoted; set, it wins over that
+    rules: Path = SHIPPED_RULES
     contact_key: SecretStr | None = None
     tenant: str = Field(default="bank", min_length=1, max_length=64)
 
@@ -103,8 +105,12 @@ class Settings(BaseSettings):
     purge_days: int = Field(default=30, ge=1, le=36_500)  # more than the bank's topics are kept
     ingest_host: str = "127.0.0.1"
     ingest_port: int = Field(default=9464, ge=0, le=65_535)  # health and metrics; 0: none
+    scorer_host: str = "127.0.0.1"
+    scorer_port: int = Field(default=9465, ge=0, le=65_535)  # health and metrics; 0: none
+    drift_limit: float = Field(default=1.0, ge=0)  # PSI of the score from which the trees score; 0: never
     threads: int = Field(default=1, ge=1, le=64)
     engine: Literal["auto", "compiled", "eager", "onnx"] = "compiled"  # what computes the network's logits
+    reader: Literal["mirror", "neo4j"] = "mirror"  # what events are scored through
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -122,7 +128,7 @@ class Settings(BaseSettings):
             raise ValueError(f"expected tokens of at least {KEY_LENGTH} characters each, with commas between them")
         return value
 
-    @field_validator("state_dir", "cache_dir", "mapping", "model", "models")
+    @field_validator("state_dir", "cache_dir", "mapping", "model", "models", "rules")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -136,6 +142,11 @@ class Settings(BaseSettings):
     def pinned(self) -> bool:
         """Whether RINGWATCH_MODEL is set: that folder scores, whatever is promoted."""
         return "model" in self.model_fields_set
+
+    @property
+    def own_rules(self) -> bool:
+        """Whether RINGWATCH_RULES is set: what such a file names, the mapping has to have."""
+        return "rules" in self.model_fields_set
 
     def stack_layout(self) -> Layout:
         """Where the local stack is."""

@@ -124,7 +124,8 @@ class _Followed:
             while not self.feed.ready.wait(1.0):
                 if self.feed.failed is not None:
                     raise Transient(f"the mirror could not be hydrated: {self.feed.failed}")
-        duty = bootstrap.duty(chosen, self._mirror)
+        duty = bootstrap.duty(chosen)
+        duty.read_from(self._mirror)
         ready(judge_of(chosen, self._mirror, lambda: duty.take()[0]))
         DutyWatch(duty).start()
         log.info("deciding", model=duty.take()[0].model, mirror=self._mirror.owners)

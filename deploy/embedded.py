@@ -22,6 +22,7 @@ from deploy.demo.bank import Bank
 from deploy.demo.replay import Replay, snapshot_records, stream_records
 from deploy.demo.settings import DAY_MS, BankSettings
 from deploy.demo.tables import history
+from deploy.explaining import explained_by, explainer_of, local_worker
 from deploy.figures import Report, figure, report
 from deploy.latency import Latencies
 from deploy.local import LocalPublisher, Stages
@@ -33,6 +34,9 @@ from graph.sink import GraphSink
 from ingest.labels import decode_label
 from ingest.records import LABELS, Record
 from ingest.worker import Counters, Worker
+from scoring.engine import Scorer
+from scoring.explaining.local import LocalExplanations
+from scoring.online.duty import DutyWatch
 from scoring.scorer import EventScorer
 
 FIRST_ALERT_S = 30.0  # the demo's bar, from the start to the first alert
@@ -74,13 +78,14 @@ class Demo:
         """
         self.settings, self.options = settings, options
         self.mapping = bootstrap.mapping(settings)
-        self.engine = bootstrap.engine(settings)
         self.token = settings.token()
         self.mirror, self.stages = Mirror(), Stages()
+        self.duty = bootstrap.duty(settings)
         self.progress = Progress(time.monotonic())
         self.failed: BaseException | None = None
         self.worker: Worker | None = None
         self.publisher: LocalPublisher | None = None
+        self.explanations: LocalExplanations | None = None
         self._stop = asyncio.Event()
         self._replay: Replay | None = None
         self._bank_ms = 0
@@ -147,6 +152,9 @@ class Demo:
         if self.worker is not None:
             self.worker.stopping.set()
         await asyncio.to_thread(thread.join, 10.0)
+        if self.explanations is not None and self.explanations.is_alive():
+            self.explanations.stopping.set()
+            await asyncio.to_thread(self.explanations.join, 10.0)
         services.tail.close()  # open streams would hold the server up
         web.stop()
         await serving
@@ -159,8 +167,14 @@ class Demo:
     def _ingest(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         try:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
-            scorer = EventScorer(self.engine, self.mirror, self.mapping.schema.tables, self.settings.threshold)
-            self.publisher = LocalPublisher(scorer, services.intake, loop, letters, self.stages)
+            self.duty.read_from(self.mirror)
+            self.explanations = local_worker(explainer_of(self.duty, self.mirror), services.explanations, loop)
+            self.duty.changed = explained_by(self.explanations.desk, self.mirror)
+            self.explanations.start()
+            self.publisher = LocalPublisher(
+                self.duty, self._scorer, services.intake, loop, letters, self.stages, self.explanations
+            )
+            DutyWatch(self.duty).start()
             compile_walk()
             self._replay = self._records()
             sink = GraphSink(self.mapping, self.mirror, "embedded")
@@ -169,6 +183,9 @@ class Demo:
                 self.worker.run()
         except BaseException as error:
             self.failed = error
+
+    def _scorer(self, engine: Scorer) -> EventScorer:
+        return EventScorer(engine, self.mirror, self.mapping.schema.tables, self.settings.threshold)
 
     def _records(self) -> Replay:
         options = self.options
@@ -220,6 +237,7 @@ class Demo:
             figure("changes", counters.written, "changes", 1, "higher"),
             figure("scored", scored, "events", 1, "higher"),
             figure("scored_per_s", scored / live_s if live_s else 0.0, "events/s", None, "higher"),
+            figure("explained", self.explanations.desk.explained if self.explanations else 0, "alerts", None, "higher"),
             figure("dead_letters", counters.dead_letters, "records", 0),
         ]
         for name in ("graph", "score", "alert"):

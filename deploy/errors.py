@@ -14,13 +14,15 @@ from graph.mapping_file import MappingError
 from graph.store import StoreError
 from ingest.events import IngestError
 from scoring.core.backend import BackendMissing
+from scoring.online.comparison import NothingToCompare
 from scoring.outcome import OutcomeError
 from scoring.promotions import RegistryError
 from scoring.registry import ModelRefused
+from scoring.rules import RulesError
 
 EXPECTED = (
     AlertsError, BackendMissing, CannotVerify, ConfigError, IngestError, KafkaException, MappingError, ModelRefused,
-    OutcomeError, PortTaken, RegistryError, ServiceFailed, StackError, StoreError,
+    NothingToCompare, OutcomeError, PortTaken, RegistryError, RulesError, ServiceFailed, StackError, StoreError,
 )  # fmt: skip
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 
 from deploy import bootstrap
-from deploy.config import PREFIX, Settings, settings
-from deploy.ports import PortTaken, listen
+from deploy.config import Settings, settings
+from deploy.ports import optional
 from deploy.probes import Probes
 from deploy.signals import on_stop, patiently
 from deploy.sweeper import Sweeper
@@ -91,7 +90,7 @@ def watched(chosen: Settings) -> Iterator[Listener]:
         PortTaken: the port that was asked for can't be had; nothing was read.
     """
     metrics, health = Metrics(), Health()
-    taken = _port(chosen)
+    taken = optional(chosen, "ingest")
     probes = Probes(taken, health.report, metrics.registry) if taken else None
     if probes:
         log.info("health and metrics are up", url=probes.url)
@@ -100,16 +99,3 @@ def watched(chosen: Settings) -> Iterator[Listener]:
     finally:
         if probes:
             probes.close()
-
-
-def _port(chosen: Settings) -> socket.socket | None:
-    """The port asked for. The one nobody asked for gives way: a second worker on one machine still works."""
-    if chosen.ingest_port == 0:
-        return None
-    try:
-        return listen(chosen.ingest_host, chosen.ingest_port, f"{PREFIX}INGEST_")
-    except PortTaken as error:
-        if {"ingest_port", "ingest_host"} & chosen.model_fields_set:
-            raise
-        log.warning(f"no health or metrics of this process: {error}; {PREFIX}INGEST_PORT=0 turns them off")
-        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,9 @@ from deploy.latency import Latencies
 from graph.model import Event
 from ingest.events import Transient
 from ingest.records import DEAD_LETTERS, EVENTS, Message, Trace
+from scoring.engine import Scorer
+from scoring.explaining.local import LocalExplanations
+from scoring.online.duty import Duty
 from scoring.scorer import EventScorer
 
 BATCH = 64  # subgraphs in one forward pass
@@ -37,11 +40,21 @@ class LocalPublisher:
     """
 
     def __init__(
-        self, scorer: EventScorer, intake: Intake, loop: asyncio.AbstractEventLoop, letters: Path, stages: Stages
+        self,
+        duty: Duty,
+        scorer: Callable[[Scorer], EventScorer],
+        intake: Intake,
+        loop: asyncio.AbstractEventLoop,
+        letters: Path,
+        stages: Stages,
+        explanations: LocalExplanations | None = None,
     ) -> None:
-        """`loop` runs the intake; this is called from the ingest thread."""
-        self._scorer, self._intake, self._loop, self._letters = scorer, intake, loop, letters
-        self.stages = stages
+        """`scorer` makes what scores with the model on duty; `loop` runs the intake, this the ingest thread; what was
+        taken in is offered to `explanations`.
+        """
+        self._duty, self._make, self._intake, self._loop, self._letters = duty, scorer, intake, loop, letters
+        self._scorer = scorer(duty.now()[0])
+        self.stages, self._explanations = stages, explanations
         self.scored = 0
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -54,6 +67,9 @@ class LocalPublisher:
         self._note(self.stages.graph, captured)
         for at in range(0, len(events), BATCH):
             part = [_event.decode(message.value or b"") for message in events[at : at + BATCH]]
+            main, _ = self._duty.take()
+            if main is not self._scorer.engine:
+                self._scorer = self._make(main)
             scores = self._scorer.score(part)
             self._note(self.stages.score, captured[at : at + BATCH])
             self.scored += len(scores)
@@ -63,6 +79,8 @@ class LocalPublisher:
             except (DatabaseAway, TimeoutError) as error:
                 raise Transient(f"the alert tables did not take the scores: {error}") from error
             self._note(self.stages.alert, captured[at : at + BATCH])
+            if self._explanations is not None:
+                self._explanations.offer(scores)
 
     @staticmethod
     def _note(stage: Latencies, captured_ms: list[int]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from deploy.letter_text import REASON_WIDTH, cut, printable, when
 from scoring.manifest import Manifest
 from scoring.model_store import Entry
+from scoring.online.comparison import Comparison
 from scoring.promotions import Step
 
 HEAD = ("", "model", "PR-AUC", "trained on", "events", "alert from", "mapping")
@@ -23,6 +24,24 @@ def table(entries: Sequence[Entry], mapping: str | None = None) -> Iterator[str]
     widths += [max(len(row[n]) for row in whole) for n in range(2, len(HEAD))]
     for row in (HEAD, *rows):
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+
+
+def comparison(found: Comparison, minutes: float) -> Iterator[str]:
+    """Two models side by side, and where they agree."""
+    yield f"{found.events:,} events of the last {minutes:g} min by both, {found.only_main:,} by the promoted one alone"
+    yield f"{found.labelled:,} have a label by now, {found.frauds:,} are reported as fraud; the others count as none"
+    rows: list[tuple[str, ...]] = [("", "promoted", "shadow")]
+    sides = (found.main, found.shadow)
+    rows.append(("model", *(printable(side.model) for side in sides)))
+    rows.append(("alerts", *(f"{side.alerts:,}" for side in sides)))
+    rows.append(("reported frauds among them", *(f"{side.caught:,}" for side in sides)))
+    rows.append(("frauds expected", *(f"{side.expected:,.1f}" for side in sides)))
+    rows.append(("PR-AUC", *("-" if side.pr_auc is None else share(side.pr_auc) for side in sides)))
+    widths = [max(len(row[n]) for row in rows) for n in range(3)]
+    yield from ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    yield f"alerts of both: {found.both:,}; probabilities lie {found.apart:.4f} apart on average"
+    rank = "-" if found.rank is None else f"{found.rank:.3f}"
+    yield f"rank correlation {rank}; PSI of the shadow's scores against the promoted one's: {found.psi:.3f}"
 
 
 def _row(entry: Entry, mapping: str | None) -> tuple[str, ...]:

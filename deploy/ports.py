@@ -5,8 +5,12 @@ from __future__ import annotations
 import socket
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
 
-from deploy.config import PREFIX
+import structlog
+
+from deploy.config import PREFIX, Settings
 from deploy.stack.server import holder_of
+
+log = structlog.get_logger("ringwatch")
 
 
 class PortTaken(Exception):
@@ -30,6 +34,26 @@ def listen(host: str, port: int, prefix: str = PREFIX) -> socket.socket:
         taken.close()
         raise PortTaken(_why_not(host, port, error, prefix)) from error
     return taken
+
+
+def optional(chosen: Settings, process: str) -> socket.socket | None:
+    """The port for health and metrics of a process, `ingest` or `scorer`; None: none is wanted, or to be had. The one
+    nobody asked for gives way: a second worker on one machine still works.
+
+    Raises:
+        PortTaken: the one that was asked for can't be had.
+    """
+    names, prefix = {f"{process}_port", f"{process}_host"}, f"{PREFIX}{process.upper()}_"
+    host, port = getattr(chosen, f"{process}_host"), getattr(chosen, f"{process}_port")
+    if port == 0:
+        return None
+    try:
+        return listen(host, port, prefix)
+    except PortTaken as error:
+        if names & chosen.model_fields_set:
+            raise
+        log.warning(f"no health or metrics of this process: {error}; {prefix}PORT=0 turns them off")
+        return None
 
 
 def _why_not(host: str, port: int, error: OSError, prefix: str = PREFIX) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
 
 from alerts.api import create_app
-from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
+from alerts.consumer import ConsumerSettings, DeadScore, ExplanationConsumer, ScoreConsumer
 from alerts.outbox import Publish
 from alerts.services import AlertsSettings, open_services
 from deploy import bootstrap
@@ -19,7 +20,7 @@ from deploy.ports import listen
 from deploy.web import Web
 from ingest.deadletter import DeadLetter
 from ingest.kafka import KafkaPublisher
-from ingest.records import Message, Record
+from ingest.records import EXPLANATIONS, Message, Record
 
 log = structlog.get_logger("ringwatch")
 
@@ -64,24 +65,30 @@ async def _alerts(chosen: Settings) -> bool:
             tenant=chosen.tenant,
             publish=_to_kafka(publisher),
             status=lambda: {"mode": "stack"},
-            ready=lambda: consumer.alive,
+            ready=lambda: all(consumer.alive for consumer in consumers),
         )
     )
-    consumer = ScoreConsumer(
-        ConsumerSettings(at.kafka_bootstrap, extra=chosen.kafka_options),
-        services.intake,
-        asyncio.get_running_loop(),
-        lambda dead: publisher.publish([_letter(dead)]),
-    )
-    consumer.start()
+    loop, extra = asyncio.get_running_loop(), chosen.kafka_options
+    explained = ConsumerSettings(at.kafka_bootstrap, EXPLANATIONS, "alerts-explanations", extra=extra)
+
+    def dead(letter: DeadScore) -> None:
+        publisher.publish([_letter(letter)])
+
+    consumers = [
+        ScoreConsumer(ConsumerSettings(at.kafka_bootstrap, extra=extra), services.intake, loop, dead),
+        ExplanationConsumer(explained, services.explanations, loop, dead),
+    ]
+    for consumer in consumers:
+        consumer.start()
     web = Web(create_app(services), taken)
     serving = web.start()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     log.info("the page is up", url=web.url)
-    told = await _told_to_stop(stop, consumer)
-    await consumer.stop()
+    told = await _told_to_stop(stop, consumers)
+    for consumer in consumers:
+        await consumer.stop()
     services.tail.close()  # open streams would hold the server up
     web.stop()
     await serving
@@ -89,13 +96,15 @@ async def _alerts(chosen: Settings) -> bool:
     return told
 
 
-async def _told_to_stop(stop: asyncio.Event, consumer: ScoreConsumer) -> bool:
-    """Wait for the word to stop; False when the consumer died before: a page without intake would miss fraud."""
-    while consumer.alive and not stop.is_set():
+async def _told_to_stop(stop: asyncio.Event, consumers: Sequence[ScoreConsumer]) -> bool:
+    """Wait for the word to stop; False when a consumer died before: a page without intake would miss fraud."""
+    while all(consumer.alive for consumer in consumers) and not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_S)
     if not stop.is_set():
-        log.error("scores are no longer read, the service ends", reason=repr(consumer.failure), status=os.EX_SOFTWARE)
+        for dead in (consumer for consumer in consumers if not consumer.alive):
+            said = f"{dead.what}s are no longer read, the service ends"
+            log.error(said, reason=repr(dead.failure), status=os.EX_SOFTWARE)
     return stop.is_set()
 
 

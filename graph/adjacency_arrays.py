@@ -1,13 +1,15 @@
 """The arrays behind an `Adjacency`, by what they are of: one named tuple each, as compiled code takes them.
 
-Letters: V versions of edges, L versions of labels, P places, N nodes, O owners, S slots. A slot is the list of one
-node's edges of one relation in one direction, oldest first; all slots lie in one pool of K cells. -1 is "none". What
-else is asked of an edge stands in its line (graph/adjacency_lines.py).
+Letters: V versions of edges, L versions of labels, M of which lines do not say everything, P places, N nodes, S slots.
+A slot is the list of one node's edges of one relation in one direction, oldest first; all slots lie in one pool of K
+cells. -1 is "none". What else is asked of an edge stands in its line (graph/adjacency_lines.py).
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,43 +18,32 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 NONE = -1
 CLASSES = 40  # a slot has room for 2**class cells
-SMALLEST = 2  # and starts with room for 4
-FETCHED = 64  # bytes that a processor fetches at once: a row of as many should not lie in two of them
+SMALLEST = 1  # and starts with room for 2
+LARGE = 1 << 21  # bytes of a large page; arrays from that size on lie on their own
+FETCHED = 64  # bytes that a processor fetches at once: no row should lie in two of them
+
+
+class Several(NamedTuple):
+    """[M] versions of edges and labels of which a line does not say everything.
+
+    `owner` is the number of the first version of the same owner; then where it was written and when that was committed;
+    `closed` is what ended it, `floored` what emptied its table.
+    """
+
+    owner: Array
+    log: Array
+    at: Array
+    known_ms: Array
+    closed: Array
+    floored: Array
 
 
 class Places(NamedTuple):
-    """[P] where something stands in a source's log, and when it was committed. -1 as source is a free place."""
+    """[P] where what ended a version stands, and when it was committed."""
 
-    source: Array
     log: Array
-    offset: Array
-    row: Array
+    at: Array
     known_ms: Array
-
-
-class Versions(NamedTuple):
-    """[V] edges. `place` is where the version was written, `closed` what ended it, `floored` what emptied its table.
-
-    `going` is true only while a version is taken out of its slots.
-    """
-
-    place: Array
-    closed: Array
-    floored: Array
-    time_ms: Array
-    relation: Array
-    going: Array
-
-
-class Labels(NamedTuple):
-    """[L] labels; `next` is a further label of the same event."""
-
-    place: Array
-    closed: Array
-    floored: Array
-    fraud: Array
-    windowed: Array
-    next: Array
 
 
 class Nodes(NamedTuple):
@@ -62,57 +53,60 @@ class Nodes(NamedTuple):
     cells: Array
 
 
-class Owners(NamedTuple):
-    """[O] owners of edges, or events that labels speak of: the first label, and how many refer to it."""
-
-    label: Array
-    uses: Array
-
-
-KEY, START, SIZE, ROOM, NEXT = range(5)  # of a slot's eight words: half of what is fetched at once
+WHAT, START, SIZE, NEXT = range(4)  # of a slot's four words: a quarter of what is fetched at once
+ROOM_BITS = 6
+ROOM = (1 << ROOM_BITS) - 1  # of WHAT
 
 
 class Slots(NamedTuple):
-    """[S, 8] slots.
+    """[S, 4] slots.
 
-    KEY is 2 * relation, + 1 where the node is the target (-1: a free slot); START in the pool, counted in the smallest
-    segments, of which all others are multiples; SIZE cells; ROOM for 2**ROOM; NEXT a further slot of the node.
+    WHAT is the key (2 * relation, + 1 where the node is the target) above its room, 2**room cells (-1: a free slot);
+    START in the pool, counted in the smallest segments, of which all others are multiples; SIZE cells; NEXT a further
+    slot of the node.
     """
 
     rows: Array
 
 
-AT_MS, EDGE = range(2)  # of a cell's two words: four cells, the smallest segment, are what is fetched at once
-
-
 class Pool(NamedTuple):
-    """[K, 2] cells of slots: an edge's time beside its version."""
+    """[K] cells of slots: versions."""
 
     rows: Array
 
 
-class Graph(NamedTuple):
-    """All arrays of an adjacency."""
+class Lists(NamedTuple):
+    """What is needed to put edges into slots, and to take them out."""
 
-    places: Places
-    versions: Versions
-    labels: Labels
     nodes: Nodes
-    owners: Owners
     slots: Slots
     pool: Pool
 
 
+class Graph(NamedTuple):
+    """All arrays of an adjacency, beside the lines of its edges.
+
+    `told` [V] is the first label of each edge, `labels` [L] their lines, `logs` the rows of a `graph.logs.Logs`.
+    """
+
+    several: Several
+    places: Places
+    nodes: Nodes
+    slots: Slots
+    pool: Pool
+    told: Array
+    labels: Array
+    logs: Array
+
+
 DTYPES: dict[type, tuple[str, ...]] = {
-    Places: ("i2", "i8", "u8", "i4", "i8"),
-    Versions: ("i4", "i4", "i4", "i8", "i2", "?"),
-    Labels: ("i4", "i4", "i4", "i1", "?", "i4"),
+    Several: ("i4", "i4", "i8", "i8", "i4", "i4"),
+    Places: ("i4", "i8", "i8"),
     Nodes: ("i4", "i4"),
-    Owners: ("i4", "i4"),
-    Slots: ("8i4",),
-    Pool: ("2i8",),
+    Slots: ("4i4",),
+    Pool: ("i4",),
 }
-T = TypeVar("T", Places, Versions, Labels, Nodes, Owners, Slots, Pool)
+T = TypeVar("T", Several, Places, Nodes, Slots, Pool)
 
 
 def made(kind: type[T], room: int = 64) -> T:
@@ -145,6 +139,19 @@ def aligned(room: int, code: str) -> Array:
     read, and what was never written takes no memory.
     """
     dtype = np.dtype(code)
-    raw = np.empty(room * dtype.itemsize + FETCHED, np.uint8)
-    skipped = -raw.ctypes.data % FETCHED
-    return raw[skipped : skipped + room * dtype.itemsize].view(dtype.base).reshape(room, *dtype.shape)
+    size = room * dtype.itemsize
+    raw, step = (_mapped(size + LARGE), LARGE) if size >= LARGE else (np.empty(size + FETCHED, np.uint8), FETCHED)
+    skipped = -raw.ctypes.data % step
+    return raw[skipped : skipped + size].view(dtype.base).reshape(room, *dtype.shape)
+
+
+def _mapped(size: int) -> Array:
+    """Bytes of the system's own, which has them back at once when they are let go; on large pages where it has some.
+
+    A walk looks at hundreds of rows that lie anywhere: with pages of 4 KiB the processor finds few of them in its list
+    of pages (https://docs.kernel.org/admin-guide/mm/transhuge.html).
+    """
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(AttributeError, OSError):  # no such advice on this system: small pages do as well, slower
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, np.uint8)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from graph.adjacency_arrays import AT_MS, EDGE, KEY, NEXT, SIZE, SMALLEST, START
-from graph.adjacency_lines import ASK, hears, sees
-from graph.adjacency_rule import OWN, TIME_MS, label, log_of, offset_of, older, seen
+from graph.adjacency_arrays import NEXT, ROOM_BITS, SIZE, SMALLEST, START, WHAT
+from graph.adjacency_lines import CUT_AT, CUT_MS, OWN, PART, TIME_MS, UNSAID, hears, sees
+from graph.adjacency_rule import label, older, seen
 
 SUMS = 12
 (COUNT, FRAUDS, LEGITS, NEW_KNOWN, NEW_FRAUDS, MID_KNOWN, MID_FRAUDS, NEWEST_MS, OLDEST_MS, VALUE, FRAUD_VALUE,
@@ -29,33 +29,34 @@ def tally(graph, lines, ranks, horizon_ms, cuts, node, key, value, most, out):  
     where a new epoch read a row that was not closed yet: a subgraph shows the later, here are both. What a line can
     answer is asked of no function that takes all arrays: passing them costs more than a look.
     """
-    slots, pool = graph.slots.rows, graph.pool.rows
+    slots, pool, told, labels, logs = graph.slots.rows, graph.pool.rows, graph.told, graph.labels, graph.logs
     for b in range(node.shape[0]):
-        time_ms, owner, log, offset = cuts[b, TIME_MS], cuts[b, OWN], log_of(cuts, b), offset_of(cuts, b)
+        time_ms, own, log, place = cuts[b, CUT_MS], cuts[b, OWN], cuts[b, PART], cuts[b, CUT_AT]
         for s in range(node.shape[1]):
             out[b, s, NEWEST_MS], out[b, s, OLDEST_MS] = -1.0, -1.0
             slot = graph.nodes.slot[node[b, s]] if node[b, s] >= 0 else -1
-            while slot >= 0 and slots[slot, KEY] != key[b, s]:
+            while slot >= 0 and slots[slot, WHAT] >> ROOM_BITS != key[b, s]:
                 slot = slots[slot, NEXT]
             if slot < 0:
                 continue
             start = np.int64(slots[slot, START]) << SMALLEST
-            cell = start + older(pool, start, slots[slot, SIZE], time_ms) - 1
+            cell = start + older(pool, lines, start, slots[slot, SIZE], time_ms) - 1
             count, frauds, legits, before = 0, 0, 0, 0
             while cell >= start and count < most:
-                version, at_ms = pool[cell, EDGE], pool[cell, AT_MS]
+                version = np.int64(pool[cell])
+                at_ms = lines[version, TIME_MS]
                 hidden, age_ms = at_ms < horizon_ms, time_ms - at_ms
                 cell -= 1
-                counts = sees(lines, version, owner, hidden, time_ms, log, offset)
-                if counts == 0 or (counts == ASK and not seen(graph, lines, version, horizon_ms, cuts, b)):
+                counts = sees(lines, version, own, hidden, logs, cuts, b, time_ms, log, place)
+                if counts == 0 or (counts == UNSAID and not seen(graph, lines, version, horizon_ms, cuts, b)):
                     continue
                 if count == 0:
                     out[b, s, NEWEST_MS] = age_ms
                 count += 1
                 out[b, s, OLDEST_MS] = age_ms
                 out[b, s, VALUE] += value[version]
-                fraud = hears(lines, version, horizon_ms, time_ms, log, offset)
-                if fraud == ASK:
+                fraud = hears(lines, version, told, labels, horizon_ms, logs, cuts, b, time_ms, log, place)
+                if fraud == UNSAID:
                     fraud = label(graph, lines, ranks, horizon_ms, version, cuts, b)
                 if fraud != 1 and frauds == 0:
                     before += 1

@@ -25,9 +25,8 @@ from graph.adjacency_event import (
     see,
 )
 from graph.adjacency_known import STAMP
-from graph.adjacency_lines import HALF, LOW
+from graph.adjacency_lines import HALF, LOW, SRC
 from graph.adjacency_newest import DIGITS, MASK, newest_first
-from graph.adjacency_rule import SRC
 
 STAMPS = 2  # that an event uses, for edges and nodes
 USUAL = 256  # edges or nodes of a subgraph that there is room for at first, where there are many subgraphs
@@ -130,9 +129,13 @@ def _write(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def quick(lines, heads, slots, pool, horizon_ms, cuts, caps, keys, numbers, stamp):  # type: ignore[no-untyped-def]
+def quick(  # type: ignore[no-untyped-def]
+    lines, heads, slots, pool, told, labels, logs, horizon_ms, cuts, caps, keys, numbers, stamp
+):
     """`walk` as long as lines say everything: few arrays are handed over, which is most of what a small walk takes."""
-    return _walk(None, None, lines, heads, slots, pool, horizon_ms, cuts, caps, keys, numbers, stamp)
+    return _walk(
+        None, None, lines, heads, slots, pool, told, labels, logs, horizon_ms, cuts, caps, keys, numbers, stamp
+    )
 
 
 @njit(cache=True)
@@ -141,7 +144,7 @@ def walk(graph, ranks, lines, horizon_ms, cuts, caps, keys, numbers, stamp):  # 
 
     Args:
         ranks: of the sources, as their tokens sort.
-        cuts: [B, 8], see adjacency_rule.
+        cuts: [B, 9], see adjacency_lines.
         keys, numbers: of a `Known`, with `stamp` and STAMPS - 1 above it for each event.
 
     Returns:
@@ -149,18 +152,18 @@ def walk(graph, ranks, lines, horizon_ms, cuts, caps, keys, numbers, stamp):  # 
         `Walked`, in its order.
     """
     return _walk(
-        graph, ranks, lines, graph.nodes.slot, graph.slots.rows, graph.pool.rows, horizon_ms,
-        cuts, caps, keys, numbers, stamp,
+        graph, ranks, lines, graph.nodes.slot, graph.slots.rows, graph.pool.rows, graph.told, graph.labels, graph.logs,
+        horizon_ms, cuts, caps, keys, numbers, stamp,
     )  # fmt: skip
 
 
 @njit(cache=True)
 def _walk(  # type: ignore[no-untyped-def]
-    graph, ranks, lines, heads, slots, pool, horizon_ms, cuts, caps, keys, numbers, stamp
+    graph, ranks, lines, heads, slots, pool, told, labels, logs, horizon_ms, cuts, caps, keys, numbers, stamp
 ):
     size, room, b = len(cuts), len(keys) // ENTRIES, 0
     starts, nodes_of, ends = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64), np.zeros((size, 2), np.int32)
-    versions, hops, labels = np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0, np.int8)
+    versions, hops, said = np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0, np.int8)
     sources, targets, when = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64)
     nodes = np.empty(0, np.int32)
     edges, chain = np.empty((room, WORDS), np.int64), np.empty((room, WORDS), np.int64)
@@ -170,7 +173,7 @@ def _walk(  # type: ignore[no-untyped-def]
     decided = True
     while b < size:
         used, known, several = see(
-            graph, ranks, lines, heads, slots, pool, horizon_ms, cuts, b, caps, keys, numbers,
+            graph, ranks, lines, heads, slots, pool, told, labels, logs, horizon_ms, cuts, b, caps, keys, numbers,
             (stamp + STAMPS * b) * STAMP, met, chain, edges,
         )  # fmt: skip
         if used == UNDECIDED:
@@ -184,12 +187,12 @@ def _walk(  # type: ignore[no-untyped-def]
             keys, numbers = np.zeros(ENTRIES * room, np.int64), np.empty(ENTRIES * room, np.int32)
             continue
         if graph is not None and several:  # of every other edge there is one version
-            used = keep_newest(graph.places, graph.versions.place, lines, ranks, edges, used)
+            used = keep_newest(graph, lines, ranks, edges, used)
         _sorted(edges, used, order, spare, counts)
         first, listed = starts[b], nodes_of[b]
         if first + used > len(versions):
             more = used if size == 1 else max(used, USUAL * size)
-            versions, hops, labels = _room(versions, first, more), _room(hops, first, more), _room(labels, first, more)
+            versions, hops, said = _room(versions, first, more), _room(hops, first, more), _room(said, first, more)
             sources, targets = _room(sources, first, more), _room(targets, first, more)
             when = _room(when, first, more)
         if listed + known + 3 > len(nodes):
@@ -197,13 +200,13 @@ def _walk(  # type: ignore[no-untyped-def]
         place[:known] = NONE
         many = _ends_of(cuts, b, place, nodes[listed:], ends)
         many = _write(
-            edges, order, used, met, place, many, versions[first:], hops[first:], labels[first:], when[first:],
+            edges, order, used, met, place, many, versions[first:], hops[first:], said[first:], when[first:],
             nodes[listed:], sources[first:], targets[first:],
         )  # fmt: skip
         starts[b + 1], nodes_of[b + 1] = first + used, listed + many
         b += 1
     total = starts[b]
     return (
-        decided, len(keys), starts, _cut(versions, total), _cut(hops, total), _cut(labels, total), nodes_of,
+        decided, len(keys), starts, _cut(versions, total), _cut(hops, total), _cut(said, total), nodes_of,
         _cut(nodes, nodes_of[b]), _cut(sources, total), _cut(targets, total), ends, _cut(when, total),
     )  # fmt: skip

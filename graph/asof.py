@@ -9,7 +9,7 @@ appended later stands behind the event, so it can change no earlier subgraph.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
@@ -20,7 +20,7 @@ class Cut(msgspec.Struct, frozen=True):
     """The moment an event looks at the graph from. `source` is the prefix its positions share.
 
     What was written at a position and committed at a time was known then if that time is not after `time_ms` and the
-    position stands before `pos`, or in another source (`cypher._knows` and `adjacency_rule._before` ask that).
+    position stands before `pos`, or in another source (`cypher_read._knows` and `adjacency_rule._before` ask that).
     """
 
     time_ms: int
@@ -32,15 +32,6 @@ class Cut(msgspec.Struct, frozen=True):
         """The event's own moment. Without a position (not committed yet) only the time is compared."""
         source, slash, _ = event.pos.rpartition("/")
         return cls(event.time_ms, event.pos, f"{source}{slash}" or "\0")
-
-
-def newest(found: Mapping[str, SubgraphEdge]) -> Collection[SubgraphEdge]:
-    """Of the edges a reader found, by version id, the newest of each owner: a row of a new epoch's snapshot counts
-    since its event's time, also where the streamed row it stands for was not closed yet (DECISIONS.md, 4).
-    """
-    if len({edge.owner for edge in found.values()}) == len(found):
-        return found.values()
-    return {found[version].owner: found[version] for version in sorted(found)}.values()
 
 
 def assemble(event: Event, found: Iterable[SubgraphEdge]) -> Subgraph:

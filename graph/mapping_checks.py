@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from graph.mapping_rules import EdgeRule, LabelRule, MappingFile, TableRule, TimeColumn, columns_in
 from graph.mapping_verdicts import in_rows
+from graph.toml_file import Problem as Problem
 from graph.toml_lines import Loc
 from ingest.events import RESERVED_SOURCE, RESERVED_TABLE
-
-Problem = tuple[Loc, str]
 
 
 def cross_checks(mapping: MappingFile) -> list[Problem]:

@@ -187,6 +187,22 @@ class Caps(msgspec.Struct, frozen=True):
         return len(self.per_hop)
 
 
+class Look(msgspec.Struct, frozen=True):
+    """How much is read around an event: what a walk takes by its caps, and a long look back at its two ends.
+
+    Attributes:
+        caps: of the walk.
+        back: the newest edges of each relation and direction at an end (0: as many as the walk takes).
+        tallied: the newest edges of the event's relation in which an end stands as in the event (0: none beside).
+        by_category: edges with the event's values of categories are asked for too, wherever they are.
+    """
+
+    caps: Caps
+    back: int = 0
+    tallied: int = 0
+    by_category: bool = False
+
+
 def node_key(label: str, id: str) -> str:
     """Name a node: `Label:id`, one string however many edges name it."""
     return intern(f"{label}:{id}")

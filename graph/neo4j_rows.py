@@ -119,8 +119,3 @@ def _version(row: Row, kind: str | None) -> Version:
 def attributes_of(row: Row) -> Attributes:
     """What the mapping gave an edge, without the bookkeeping."""
     return {k: v for k, v in row.items() if not k.startswith("_") and k not in ("id", "time")}
-
-
-def read_label(labels: list[list[Any]]) -> bool | None:
-    """The newest of the labels that count: [known, position, fraud] each."""
-    return max(labels, key=lambda label: (label[0], label[1]))[2] if labels else None

@@ -15,9 +15,9 @@ from typing import Any
 import neo4j
 
 from graph import cypher
-from graph.asof import Cut, assemble, newest
 from graph.guess import Guess
 from graph.horizons import Horizons, Kind
+from graph.mirror import Mirror
 from graph.model import (
     Caps,
     EdgeUpsert,
@@ -25,16 +25,17 @@ from graph.model import (
     Floor,
     Gone,
     LabelUpsert,
+    Look,
     NodeUpsert,
     Subgraph,
-    SubgraphEdge,
     Upsert,
     split_version,
 )
+from graph.neo4j_around import READ_S, Around
 from graph.neo4j_batch import Batch
 from graph.neo4j_driver import Faults, query
 from graph.neo4j_keep import Keep, Markers
-from graph.neo4j_rows import attributes_of, node_row, ops_of, read_label, read_marker
+from graph.neo4j_rows import node_row, ops_of, read_marker
 from graph.patience import patiently
 from graph.schema import GraphSchema
 from graph.store import StoreNotReady, StoreUnavailable
@@ -51,17 +52,19 @@ WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after th
 class Neo4jStore:
     """A GraphStore on a Neo4j database (see `graph.store.GraphStore` for the promises)."""
 
-    def __init__(self, driver: neo4j.Driver, schema: GraphSchema, database: str = "neo4j") -> None:
-        """The driver stays the caller's to close."""
+    def __init__(
+        self, driver: neo4j.Driver, schema: GraphSchema, database: str = "neo4j", read_s: float = READ_S
+    ) -> None:
+        """The driver stays the caller's to close. `read_s` is the time Neo4j has for reading around events."""
         self._driver, self._schema, self._database = driver, schema, database
         self._read_state = query(cypher.read_state(schema))
         self._write = query(cypher.write(schema))
         self._write_new = neo4j.Query(query(cypher.write_new(schema)), timeout=WRITE_S)
         self._guess = Guess()
-        self._queries: dict[tuple[int, ...], str] = {}
         self._planned = False
         self.advanced: Callable[[], None] = lambda: None  # called while a floor is put down, chunk by chunk
         self._keep = Keep(schema, self._session)
+        self._around = Around(schema, self._keep, self._session, read_s)
 
     # -- constraints --------------------------------------------------------------------------
 
@@ -163,16 +166,40 @@ class Neo4jStore:
     # -- reading ------------------------------------------------------------------------------
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
-        """See GraphStore.subgraphs. One round trip for all of them."""
-        if caps.per_hop not in self._queries:
-            self._queries[caps.per_hop] = cypher.subgraphs(self._schema, caps.per_hop)
-        with Faults(), self._session(neo4j.READ_ACCESS) as session:
-            horizons = self._keep.horizons()
-            rows = [_event_row(i, event, horizons) for i, event in enumerate(events)]
-            read = session.execute_read(
-                lambda tx: {r["i"]: r["edges"] for r in tx.run(query(self._queries[caps.per_hop]), b={"events": rows})}
-            )
-        return [assemble(event, newest(_edges(read.get(i, ())))) for i, event in enumerate(events)]
+        """See GraphStore.subgraphs."""
+        return self.around(events, Look(caps)).subgraphs(events, caps)
+
+    @property
+    def schema(self) -> GraphSchema:
+        """What it was opened with."""
+        return self._schema
+
+    def prepare(self, look: Look) -> None:
+        """Have the reading of this look planned, before the first event waits for it.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        with Faults():
+            self._around.plan(look)
+
+    def around(self, events: Sequence[Event], look: Look) -> Mirror:
+        """What is looked at around these events, in a mirror of its own: see `graph.neo4j_around.Around.mirror`.
+
+        Raises:
+            StoreUnavailable: no answer, or none within the time a read has; try again.
+        """
+        with Faults():
+            return self._around.mirror(events, look)
+
+    def absent(self, events: Sequence[Event]) -> list[Event]:
+        """Of these events those whose own change is not here (yet), and is not behind the retention horizon.
+
+        Raises:
+            StoreUnavailable: no answer.
+        """
+        with Faults():
+            return self._around.absent(events)
 
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See GraphStore.incomplete."""
@@ -226,47 +253,13 @@ class Neo4jStore:
 
     # -- plumbing -----------------------------------------------------------------------------
 
-    def _session(self, mode: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
-        return self._driver.session(database=self._database, default_access_mode=mode)
+    def _session(self, mode: str = neo4j.WRITE_ACCESS, fetch_size: int = 1_000) -> neo4j.Session:
+        return self._driver.session(database=self._database, default_access_mode=mode, fetch_size=fetch_size)
 
 
 def _one_row(session: neo4j.Session, text: str, parameters: Params) -> neo4j.Record:
     with Faults():
         return session.run(query(text), parameters).single(strict=True)
-
-
-def _event_row(i: int, event: Event, horizons: Horizons) -> Params:
-    cut = Cut.of(event)
-    return {
-        "i": i,
-        "id": event.id,
-        "t": cut.time_ms,
-        "pos": cut.pos,
-        "source": cut.source,
-        "ends": list(dict.fromkeys((event.src, event.dst))),
-        "since": horizons.retention_ms,
-        "windowed": sorted(horizons.windowed),
-    }
-
-
-def _edges(rows: Iterable[Params]) -> dict[str, SubgraphEdge]:
-    """By version id, each at the hop it was first found from."""
-    found: dict[str, SubgraphEdge] = {}
-    for row in sorted(rows, key=lambda row: int(row["hop"])):
-        p = row["p"]
-        if p["id"] in found:
-            continue
-        found[p["id"]] = SubgraphEdge(
-            split_version(p["id"])[0],
-            row["relation"],
-            p["_src"],
-            p["_dst"],
-            p["time"],
-            attributes_of(p),
-            read_label(row["labels"]),
-            row["hop"],
-        )
-    return found
 
 
 def _node(label: str, role: str, names: tuple[str, ...], row: Params) -> NodeUpsert:

@@ -1,17 +1,20 @@
-"""Names as small whole numbers, for arrays: each name has one as long as it is kept; freed numbers are used again."""
+"""Small whole numbers for things that arrays speak of: freed numbers are used again."""
 
 from __future__ import annotations
 
-from collections.abc import ItemsView
+from array import array
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Numbers:
-    """Numbers for nothing but themselves: the lowest that were freed come first."""
+    """Numbers for nothing but themselves: the ones freed last come first."""
 
     def __init__(self) -> None:
         """None is taken."""
         self.size = 0  # above every number that was ever taken
-        self._free: list[int] = []
+        self._free = array("i")
 
     @property
     def taken(self) -> int:
@@ -20,39 +23,26 @@ class Numbers:
 
     def take(self) -> int:
         """A number nobody has."""
-        if self._free:
-            return self._free.pop()
-        self.size += 1
-        return self.size - 1
+        return int(self.take_all(1)[0])
+
+    def take_all(self, many: int) -> NDArray[np.int32]:
+        """So many numbers nobody has."""
+        used = min(many, len(self._free))
+        again = self._free[len(self._free) - used :]
+        del self._free[len(self._free) - used :]
+        first, self.size = self.size, self.size + many - used
+        if not used:
+            return np.arange(first, self.size, dtype=np.int32)
+        return np.concatenate([np.array(again, np.int32), np.arange(first, self.size, dtype=np.int32)])
 
     def free(self, number: int) -> None:
         """Nobody has it any more."""
         self._free.append(number)
 
-
-class Names(Numbers):
-    """Numbers for names."""
-
-    def __init__(self) -> None:
-        """No name is known."""
-        super().__init__()
-        self._numbers: dict[str, int] = {}
-
-    def items(self) -> ItemsView[str, int]:
-        """Every name with its number."""
-        return self._numbers.items()
-
-    def find(self, name: str) -> int:
-        """The name's number, -1 if it has none."""
-        return self._numbers.get(name, -1)
-
-    def number(self, name: str) -> int:
-        """The name's number; a new name gets one."""
-        found = self._numbers.get(name)
-        if found is None:
-            found = self._numbers[name] = self.take()
-        return found
-
-    def forget(self, name: str) -> None:
-        """Free the name's number."""
-        self.free(self._numbers.pop(name))
+    def free_all(self, numbers: NDArray[np.int32]) -> None:
+        """Nobody has these any more; numbers above all others are as if they had never been taken."""
+        first = self.size - len(numbers)
+        if np.array_equal(numbers, np.arange(first, self.size)):
+            self.size = first
+        else:
+            self._free.extend(numbers.tolist())

@@ -36,3 +36,9 @@ def place_of(token: str) -> Place:
     except ValueError:
         pass  # said below, for both reasons
     raise ValueError(f"not a position: {token[:300]!r} (expected source/epoch.stream.file.offset.row, in hex)")
+
+
+def token_of(place: Place) -> str:
+    """The whole token of a place: what `Position.token` gives, where `place_of` was given that."""
+    log = f"{place.log:013x}"
+    return f"{place.source}/{log[:4]}.{log[4]}.{log[5:]}.{place.offset:016x}.{place.row:06x}"

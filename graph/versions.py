@@ -18,7 +18,7 @@ _pos = attrgetter("op.pos")
 class Held:
     """A version or deletion with what closed it: the next in the log, and the table's floor above it."""
 
-    __slots__ = ("closed_gone", "closed_ms", "closed_pos", "floor_ms", "floor_pos", "number", "op")
+    __slots__ = ("closed_gone", "closed_ms", "closed_pos", "floor_ms", "floor_pos", "op")
 
     def __init__(self, op: Version | Gone) -> None:
         self.op = op
@@ -27,7 +27,6 @@ class Held:
         self.closed_gone = False  # by a deletion, not by the next version
         self.floor_pos: str | None = None
         self.floor_ms: int | None = None
-        self.number = -1  # its place in the reader's arrays, if it has one
 
     def close_by(self, op: Version | Gone) -> None:
         """The next of the owner in the log ends this one, at the moment it became known."""

@@ -189,8 +189,10 @@ def _bytes(value: str | bytes | None) -> bytes:
     return value.encode() if isinstance(value, str) else value or b""
 
 
-def read_all(bootstrap: str, topic: str, extra: Mapping[str, str] | None = None) -> Iterator[Record]:
-    """Everything a topic holds at this moment, partition by partition; nothing is committed.
+def read_all(
+    bootstrap: str, topic: str, extra: Mapping[str, str] | None = None, since_ms: int | None = None
+) -> Iterator[Record]:
+    """Everything a topic holds at this moment, or what came since then, partition by partition; nothing is committed.
 
     Raises:
         Transient: the broker did not answer.
@@ -199,6 +201,9 @@ def read_all(bootstrap: str, topic: str, extra: Mapping[str, str] | None = None)
         known = consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
         for part in sorted(known):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=ASK_S)
+            if since_ms is not None:
+                since = consumer.offsets_for_times([TopicPartition(topic, part, since_ms)], timeout=ASK_S)[0].offset
+                low = max(low, since) if since >= 0 else high
             consumer.assign([TopicPartition(topic, part, low)])
             moved_s = time.monotonic()
             while low < high:

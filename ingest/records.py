@@ -12,6 +12,7 @@ CHANGES = "graph.changes"
 EVENTS = "graph.events"
 SCORES = "fraud.scores"
 SHADOW = "fraud.shadow"  # of a model that is only compared
+EXPLANATIONS = "fraud.explanations"
 LABELS = "fraud.labels"
 DEAD_LETTERS = "ringwatch.deadletter"
 REREAD = "ringwatch.reread"  # keys an incremental snapshot named

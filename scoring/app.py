@@ -25,7 +25,7 @@ from graph.model import Event
 from ingest.deadletter import DeadLetter
 from ingest.records import DEAD_LETTERS, EVENTS, SCORES, SHADOW, Record
 from scoring.engine import Scorer
-from scoring.online.desk import Desk, DeskSettings, Following, Headers, Item, Outlet, Scored
+from scoring.online.desk import Arrivals, Desk, DeskSettings, Following, Headers, Item, Outlet, Scored
 from scoring.online.duty import Duty
 from scoring.online.settled import Held, Settled
 from scoring.score import Score
@@ -36,6 +36,7 @@ log = structlog.get_logger("scorer")
 LARGEST = 16_000_000  # bytes: a dead letter holds its record in base64; the topics have limits of their own
 LARGEST_EVENT = 4_000_000  # bytes of a record: twice that, as a score repeats it, fits into the topic
 LARGEST_SCORE = 8_000_000  # bytes of a score: beyond it goes without its evidence
+SILENT_S = 10.0  # a worker that is not heard of for so long loses its partitions (Faust: 60 s without a score)
 CRASHED = 70  # exit status EX_SOFTWARE: start me again
 _decoder = msgspec.json.Decoder(Event)
 _encode = msgspec.json.Encoder().encode
@@ -59,14 +60,14 @@ class Work:
     Attributes:
         scorer: makes what scores with an engine.
         duty: who scores.
-        following: how far the graph is.
+        graph: what events are scored by, and the stream that keeps it.
         tell, passing: see `Outlet`.
         began: is handed the desk once there is one, for whoever watches it.
     """
 
     scorer: Callable[[Scorer], EventScorer]
     duty: Duty
-    following: Following
+    graph: tuple[Arrivals, Following]
     tell: Callable[[Sequence[Score], Sequence[Item], float], None] = lambda scores, items, took_s: None
     passing: Callable[[str], None] = lambda step: None
     began: Callable[[Desk], None] = lambda desk: None
@@ -83,6 +84,9 @@ def build(settings: WorkerSettings, work: Work) -> faust.App:
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
+        broker_session_timeout=SILENT_S,
+        broker_heartbeat_interval=SILENT_S / 3,
+        broker_rebalance_timeout=SILENT_S,
         producer_acks=-1,
         producer_max_request_size=LARGEST,
         stream_wait_empty=False,
@@ -109,7 +113,7 @@ class _Worker:
         self._topics, self._work = topics, work
         self._settled = Settled[Any]()
         outlet = Outlet(self._sender(SCORES), self._settle, self._sender(SHADOW), work.tell, work.passing)
-        self._desk = Desk(settings.desk, work.scorer, work.duty, work.following, outlet)
+        self._desk = Desk(settings.desk, work.scorer, work.duty, work.graph, outlet)
         work.began(self._desk)
 
     async def follow(self, events: Any) -> None:

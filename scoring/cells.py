@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from graph.adjacency_walk import Walked
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, split_key
+from graph.model import Caps, EdgeUpsert, Event, Look, split_key
 from scoring import history, tallies
 from scoring.columns import UNKNOWN, Columns, Floats, Ints, Reader
 from scoring.schema import FeatureSchema
 
 
 class Cells:
-    """A lane (`graph.adjacency.Lane`): by version the relation, numeric attributes and words, by node the label."""
+    """A lane (`graph.edges.Lane`): by version the relation, numeric attributes and words, by node the label."""
 
     def __init__(self, schema: FeatureSchema) -> None:
         """Empty; attach it to a mirror."""
@@ -94,9 +94,7 @@ class Sampler:
 
     def __init__(self, mirror: Mirror, schema: FeatureSchema) -> None:
         """Read from this mirror by this schema."""
-        self._mirror, self._cells = mirror, Cells(schema)
-        mirror.attach(self._cells)
-        mirror.index(schema.categories)
+        self._mirror, self._cells = mirror, _shared(mirror, schema)
 
     def columns(self, events: Sequence[Event], caps: Caps) -> Columns:
         """The events' subgraphs, as of each."""
@@ -110,21 +108,29 @@ class Sampler:
         return np.concatenate([history.history(near), far], axis=1)
 
 
-_shared: WeakKeyDictionary[Mirror, dict[bytes, Sampler]] = WeakKeyDictionary()
+_lanes: WeakKeyDictionary[Mirror, dict[bytes, Cells]] = WeakKeyDictionary()
 _sharing = Lock()
 
 
-def shared(mirror: Mirror, schema: FeatureSchema) -> Sampler:
-    """The one sampler of a mirror for this schema: models that read the same need not keep it twice.
+def _shared(mirror: Mirror, schema: FeatureSchema) -> Cells:
+    """The one lane of a mirror for this schema: models that read the same need not keep it twice.
 
     The first of a schema reads every edge that is there, at some microseconds each, while the mirror is locked.
     """
     with _sharing:
-        of = _shared.setdefault(mirror, {})
-        key = json.encode(schema)
+        of, key = _lanes.setdefault(mirror, {}), json.encode(schema)
         if key not in of:
-            of[key] = Sampler(mirror, schema)
+            of[key] = Cells(schema)
+            mirror.attach(of[key])
+            mirror.index(schema.categories)
         return of[key]
+
+
+def look_of(schema: FeatureSchema, caps: Caps) -> Look:
+    """What `columns` and `past` read around an event, for a reader that has to fetch it first."""
+    if not schema.past:
+        return Look(caps)
+    return Look(caps, history.LOOK_BACK.per_hop[0], tallies.LOOK_BACK, bool(schema.categories))
 
 
 def past_names(schema: FeatureSchema) -> tuple[str, ...]:

@@ -70,9 +70,9 @@ def merge(parts: Sequence[Dataset]) -> Dataset:
 class Collector:
     """Gathers events of one source into a Dataset."""
 
-    def __init__(self, source: str, schema: FeatureSchema, names: rules.Names | None = None) -> None:
-        """Name the source (a bank); read by this schema."""
-        self.source, self._names = source, names
+    def __init__(self, source: str, schema: FeatureSchema, rule_set: rules.RuleSet | None = None) -> None:
+        """Name the source (a bank); read by this schema, beside these rules (else the shipped ones)."""
+        self.source, self._ruled = source, rule_set or rules.shipped()
         self._reader = Reader(schema)
         self._ids: list[str] = []
         self._weights: list[float] = []
@@ -89,7 +89,7 @@ class Collector:
         """
         self._ids.append(f"{self.source}/{subgraph.event.id}")
         self._weights.append(weight)
-        self._rules.append(rules.total(rules.findings(subgraph, self._names)))
+        self._rules.append(rules.total(self._ruled.findings(subgraph)))
         self._past.append(NOTHING if past is None else past)
         self._waiting.append(subgraph)
         if len(self._waiting) == CHUNK:

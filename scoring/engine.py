@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
@@ -15,10 +16,10 @@ import torch
 from torch import Tensor
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph
-from scoring import registry, rules
+from graph.model import Caps, Event, Look, Subgraph
+from scoring import registry
 from scoring.baseline import Matrix
-from scoring.cells import Sampler, shared
+from scoring.cells import Sampler, look_of
 from scoring.columns import Columns, Floats, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
@@ -28,8 +29,10 @@ from scoring.hybrid import HybridTrees, parsed
 from scoring.inference.choose import candidates, choose
 from scoring.inference.engines import InferenceEngine
 from scoring.manifest import BASELINE
+from scoring.reference import Reference
 from scoring.registry import Manifest, Thresholds
 from scoring.rows import batch_of, names_of, rows_of
+from scoring.rules import RuleSet, shipped, total
 from scoring.score import Contribution, Remark, strongest
 from scoring.words import RULE
 
@@ -67,9 +70,15 @@ class Scorer(Protocol):
     model: str
     caps: Caps
     thresholds: Thresholds
+    rules: RuleSet
+
+    @property
+    def look(self) -> Look:
+        """All that is read around an event, for a reader that has to fetch it first."""
+        ...
 
     def read_from(self, mirror: Mirror) -> None:
-        """Say where more than a subgraph can be read of an event."""
+        """Say where more than a subgraph can be read of an event; may be said anew before any batch."""
         ...
 
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
@@ -99,7 +108,7 @@ class Engine:
         self,
         manifest: Manifest,
         network: EventNetwork,
-        names: rules.Names | None = None,
+        rule_set: RuleSet | None = None,
         trees: str | None = None,
         baseline: str | None = None,
         inference: str = COMPILED,
@@ -107,50 +116,83 @@ class Engine:
         """Take what `registry.load` gave: with trees it is a hybrid, of which the baseline may be a member.
 
         `inference` names what computes the network's logits, where it agrees with the network, which does so else;
-        `auto` is the fastest here for each size of batch (see `scoring.inference.choose`).
+        `auto` is the fastest here for each size of batch (see `scoring.inference.choose`). The rules, the shipped ones
+        where none are given, say why in sentences.
 
         Raises:
             ModelRefused: the trees are no trees, or read other columns than these features make.
         """
         self.manifest, self.network = manifest, network
-        self._trees = None if trees is None else HybridTrees(manifest, trees, baseline)
+        self.trees = None if trees is None else HybridTrees(manifest, trees, baseline)
         self._sampler: Sampler | None = None
+        self._warm = False
         self.model, self.caps, self.thresholds = manifest.model, manifest.caps, manifest.thresholds
         self._reader, self._topology = Reader(manifest.features), network.architecture.whole > 0
-        self._names = names
+        self.rules = rule_set or shipped()
         columns = len(names_of(manifest.features)) - 1
         self._baseline = None if baseline is None else parsed(manifest, BASELINE, baseline, columns)
         self.watched: Watched | None = None  # told of each batch, to compare it with what the model was trained on
+        self.reference: Reference | None = None  # what it read and said when it was made, where it brings that
         self._wanted = inference
         self._inference: InferenceEngine | None = None  # made when it is first needed: explaining needs none
 
     @classmethod
-    def load(cls, folder: Path, threads: int = 1, inference: str = COMPILED) -> Engine:
-        """Load a model folder; `threads` sets torch's threads for the whole process, `inference` as of `Engine`.
+    def load(
+        cls, folder: Path, threads: int = 1, inference: str = COMPILED, rule_set: RuleSet | None = None
+    ) -> Engine:
+        """Load a model folder; `threads` sets torch's threads for the whole process, the others as of `Engine`.
 
         Raises:
             ModelRefused: the folder is not what its manifest says.
         """
-        return cls.of(registry.load(folder), threads, inference)
+        return cls.of(registry.load(folder), threads, inference, rule_set)
 
     @classmethod
-    def of(cls, loaded: registry.Loaded, threads: int = 1, inference: str = COMPILED) -> Engine:
-        """A model that was loaded; `threads` and `inference` as of `load`."""
+    def of(
+        cls,
+        loaded: registry.Loaded,
+        threads: int = 1,
+        inference: str = COMPILED,
+        rule_set: RuleSet | None = None,
+    ) -> Engine:
+        """A model that was loaded; the others as of `load`."""
         torch.set_num_threads(threads)
         manifest, network = loaded.manifest, loaded.network
-        return cls(manifest, network, trees=loaded.trees, baseline=loaded.baseline, inference=inference)
+        engine = cls(manifest, network, rule_set, loaded.trees, loaded.baseline, inference)
+        engine.reference = loaded.reference
+        return engine
+
+    @property
+    def look(self) -> Look:
+        """See Scorer."""
+        return look_of(self.manifest.features, self.caps)
 
     def read_from(self, mirror: Mirror) -> None:
-        """See Scorer: the long look back, where this model has one. Compiles what it takes, before the first event."""
+        """See Scorer: the long look back, where this model has one. The first time it compiles what that takes, before
+        the first event.
+        """
+        warm, self._warm = self._warm, True
         if self.manifest.features.past:
-            self._sampler = shared(mirror, self.manifest.features)
+            self._sampler = Sampler(mirror, self.manifest.features)
+        if warm:
+            return
+        if self._sampler is not None:
             relation = self.manifest.features.relations[0].name
             self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
         else:
             self._logits(random_batch(self.network.architecture, Shape(1, *AROUND), 0))
 
-    def _read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
-        """What `_computed` makes of subgraphs."""
+    def twin(self) -> Engine:
+        """Another one for another thread: a network and buffers of its own, and what it reads of the same mirror.
+
+        Trees are shared: LightGBM predicts for several threads at once.
+        """
+        other = Engine(self.manifest, deepcopy(self.network).requires_grad_(False), self.rules, inference=self._wanted)
+        other.trees, other._sampler = self.trees, self._sampler
+        return other
+
+    def read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
+        """Features of subgraphs, everything with a long look back [B, P], and both as the network reads them."""
         return self._computed(self._reader.read(subgraphs), [subgraph.event for subgraph in subgraphs])
 
     def _computed(self, columns: Columns, events: Sequence[Event]) -> tuple[Features, Matrix, GraphBatch]:
@@ -174,7 +216,7 @@ class Engine:
         """
         if not subgraphs:
             return []
-        return self._scored(*self._read(subgraphs), fallback)
+        return self._scored(*self.read(subgraphs), fallback)
 
     def score_events(
         self, events: Sequence[Event], caps: Caps | None = None, fallback: bool = False
@@ -196,8 +238,8 @@ class Engine:
         logit = self._logits(batch)
         if not np.isfinite(logit).all():
             raise NetworkFailed(f"{self.model} gave no number for {int((~np.isfinite(logit)).sum())} of {len(logit)}")
-        if self._trees is not None:
-            logit = self._trees.blend(made(), logit)
+        if self.trees is not None:
+            logit = self.trees.blend(made(), logit)
         found = self.manifest.calibration.probability(logit)
         if self.watched is not None:
             self.watched(lambda: made().graph, found)
@@ -227,16 +269,16 @@ class Engine:
         """
         if not subgraphs:
             return []
-        features, past, batch = self._read(subgraphs)
+        features, past, batch = self.read(subgraphs)
         gate = torch.ones(batch.edges.shape[1], requires_grad=True)
         batch = replace(batch, x=batch.x.requires_grad_(), event=batch.event.requires_grad_())
         raw = self.network(batch, gate)
         logit = raw * self.manifest.calibration.slope
         by_edge, by_node, by_event = torch.autograd.grad(logit.sum(), [gate, batch.x, batch.event])
         edges = _by_subgraph(by_edge.tolist(), subgraphs, self.manifest)
-        if self._trees is not None:
+        if self.trees is not None:
             rows = rows_of(self.manifest.features, features, past)
-            return self._trees.explain(rows, raw.detach().double().numpy(), edges, top)
+            return self.trees.explain(rows, raw.detach().double().numpy(), edges, top)
         events = _weigh(by_event, batch.event, self.network.scale_event.mean)
         ends = [_weigh(by_node[end], batch.x[end], self.network.scale_nodes.mean) for end in batch.ends.T]
         names = [name for part in ("event", "source", "target") for name in self._names_of(part)]
@@ -251,11 +293,11 @@ class Engine:
 
         None where that takes subgraphs, or the network's gradient (a model without trees).
         """
-        if self._sampler is None or self._trees is None:
+        if self._sampler is None or self.trees is None:
             return None
         features, past, batch = self._computed(self._sampler.columns(events, self.caps), events)
         rows = rows_of(self.manifest.features, features, past)
-        return self._trees.explain(rows, self._logits(batch), [()] * len(events), top)
+        return self.trees.explain(rows, self._logits(batch), [()] * len(events), top)
 
     def _names_of(self, part: str) -> list[str]:
         features = self.manifest.features
@@ -265,23 +307,28 @@ class Engine:
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         """What the rules say of it, strongest first."""
-        return tuple(finding.sentence for finding in rules.findings(subgraph, self._names))
+        return tuple(finding.sentence for finding in self.rules.findings(subgraph))
 
 
 class RuleEngine:
     """The rules alone, as a model called `rules`: what scores when no network is promoted."""
 
-    def __init__(self, caps: Caps | None = None, names: rules.Names | None = None) -> None:
-        """Use these caps (the default ones else) and names of relations."""
+    def __init__(self, caps: Caps | None = None, rule_set: RuleSet | None = None) -> None:
+        """Use these caps (the default ones else) and rules (else the shipped ones)."""
         self.model, self.caps, self.thresholds = "rules", caps or Caps(), Thresholds(alert=0.6, attach=0.3)
-        self._names = names
+        self.rules = rule_set or shipped()
+
+    @property
+    def look(self) -> Look:
+        """See Scorer: rules read subgraphs alone."""
+        return Look(self.caps)
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer: rules read subgraphs alone."""
 
     def score(self, subgraphs: Sequence[Subgraph]) -> list[Scored]:
         """The rules' total of each; not a calibrated probability."""
-        return [Scored(rules.total(rules.findings(subgraph, self._names)), self.model) for subgraph in subgraphs]
+        return [Scored(total(self.rules.findings(subgraph)), self.model) for subgraph in subgraphs]
 
     def score_events(self, events: Sequence[Event], caps: Caps | None = None) -> list[Scored] | None:
         """See Scorer: rules read subgraphs alone."""
@@ -289,12 +336,12 @@ class RuleEngine:
 
     def explain(self, subgraphs: Sequence[Subgraph], top: int = 8) -> list[tuple[Contribution, ...]]:
         """The rules that fired, by strength."""
-        found = (rules.findings(subgraph, self._names)[:top] for subgraph in subgraphs)
+        found = (self.rules.findings(subgraph)[:top] for subgraph in subgraphs)
         return [tuple(Contribution("feature", f"{RULE}{one.rule}", one.strength) for one in each) for each in found]
 
     def reasons(self, subgraph: Subgraph) -> tuple[str, ...]:
         """What the rules say, strongest first."""
-        return tuple(finding.sentence for finding in rules.findings(subgraph, self._names))
+        return tuple(finding.sentence for finding in self.rules.findings(subgraph))
 
 
 def _weigh(gradient: Tensor, value: Tensor, mean: Tensor) -> list[list[float]]:

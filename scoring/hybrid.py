@@ -40,24 +40,39 @@ class HybridTrees:
         baseline = np.zeros(len(logit)) if self._baseline is None else self._baseline.logit(rows.graph)
         return self._blend.logit(logit, baseline, self._trees.logit(rows.with_network(logit)))
 
-    def explain(self, rows: Rows, logit: Floats, edges: Moved, top: int) -> list[tuple[Contribution, ...]]:
-        """What each edge and each feature adds to the calibrated logit: Shapley values (Lundberg et al. 2020).
+    def shares(self, rows: Rows, logit: Floats) -> tuple[Floats, float]:
+        """What each column adds to the raw score [B, C], the network's last, and the number they are added to.
 
-        Of trees those of their columns; the network is one of the columns, and a member of the blend beside: both
-        together are what it adds, shared out over its edges as `edges`, what each adds to its logit, weighs them.
+        Shapley values of the trees (Lundberg et al. 2020), exact but for rounding. The network is one of the columns,
+        and a member of the blend beside: both together are what it adds.
         """
-        values = self._blend.trees * self._trees.shares(rows.with_network(logit))[:, :-1]  # the last is the mean of all
+        trees = self._trees.shares(rows.with_network(logit))
+        values, mean = self._blend.trees * trees[:, :-1], self._blend.trees * trees[:, -1]  # the last: of all events
         if self._baseline is not None:
-            values[:, :-1] += self._blend.baseline * self._baseline.shares(rows.graph)[:, :-1]
+            beside = self._blend.baseline * self._baseline.shares(rows.graph)
+            values[:, :-1] += beside[:, :-1]
+            mean = mean + beside[:, -1]
         values[:, -1] += self._blend.network * (logit - self._blend.middle)
+        return values, float(mean[0]) + self._blend.network * self._blend.middle
+
+    def named(self, row: Sequence[float]) -> dict[str, float]:
+        """What columns [C] add, by their names: those of the event's own row stand twice."""
+        by_name: dict[str, float] = {}
+        for name, value in zip(self._columns, row, strict=True):
+            by_name[name] = by_name.get(name, 0.0) + value
+        return by_name
+
+    def explain(self, rows: Rows, logit: Floats, edges: Moved, top: int) -> list[tuple[Contribution, ...]]:
+        """What each edge and each feature adds to the calibrated logit: see `shares`.
+
+        What the network adds is shared out over its edges as `edges`, what each adds to its logit, weighs them.
+        """
+        values, _ = self.shares(rows, logit)
         explained = []
         for row, moved in zip((values * self._slope).tolist(), edges, strict=True):
-            by_name: dict[str, float] = {}
-            for name, value in zip(self._columns, row, strict=True):
-                by_name[name] = by_name.get(name, 0.0) + value  # the row's own columns stand twice
             share = row[-1] / (sum(abs(by) for _, by in moved) or 1.0)
             shared = [(owner, share * abs(by)) for owner, by in moved]
-            explained.append(strongest(shared, by_name.items(), top))
+            explained.append(strongest(shared, self.named(row).items(), top))
         return explained
 
 

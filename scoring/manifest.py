@@ -22,6 +22,7 @@ WEIGHTS = "weights.safetensors"
 BASELINE = "baseline.txt"
 TREES = "trees.txt"
 README = "README.md"
+REFERENCE = "reference.json"  # what it read and said when it was made (scoring/reference.py)
 TOLERANCE = 1e-4  # of a logit, between the machine that trained and the one that loads
 OPTIONS = ("sizes.", "features.", "blend")  # a field that may lack, or with a dot fields in it: at its default then
 AGAIN = "take the folder again from where it was made, or train anew"
@@ -51,8 +52,8 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "network": Kind(frozenset({WEIGHTS}), frozenset({BASELINE, README}), "rgcn"),
-    "hybrid": Kind(frozenset({WEIGHTS, TREES}), frozenset({BASELINE, README}), "hybrid"),
+    "network": Kind(frozenset({WEIGHTS}), frozenset({BASELINE, README, REFERENCE}), "rgcn"),
+    "hybrid": Kind(frozenset({WEIGHTS, TREES}), frozenset({BASELINE, README, REFERENCE}), "hybrid"),
 }
 
 

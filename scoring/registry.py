@@ -23,7 +23,7 @@ from scoring.manifest import BASELINE as BASELINE
 from scoring.manifest import FORMAT as FORMAT
 from scoring.manifest import KINDS as KINDS
 from scoring.manifest import MANIFEST as MANIFEST
-from scoring.manifest import README, TREES, decoded, encoded, version_of
+from scoring.manifest import README, REFERENCE, TREES, decoded, encoded, version_of
 from scoring.manifest import WEIGHTS as WEIGHTS
 from scoring.manifest import DataRange as DataRange
 from scoring.manifest import Manifest as Manifest
@@ -32,6 +32,7 @@ from scoring.manifest import Probe as Probe
 from scoring.manifest import Thresholds as Thresholds
 from scoring.manifest_checks import check
 from scoring.model_files import DIGEST, digest_line, read_files, read_manifest, sha256
+from scoring.reference import Reference
 
 
 class Loaded(NamedTuple):
@@ -41,7 +42,7 @@ class Loaded(NamedTuple):
     network: EventNetwork
     baseline: str | None
     trees: str | None = None
-
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ def probe(network: EventNetwork, seed: int = 0) -> Probe:
 
 
 def save(
-    folder: Path, manifest: Manifest, network: EventNetwork, baseline: str | None = None, trees: str | None = None
-) -> Manifest:
+    folder: Path, manifest: Manifest, network: EventNetwork, baseline: str | None = None, trees: str | None = None,
+    reference: Reference | None = None,
+) -> Manifest:  # fmt: skip
     """Write a model folder; version, probe and file hashes of the manifest are filled in here.
 
     A README.md that lies in the folder becomes part of the model.
@@ -88,13 +90,15 @@ def save(
     network.eval()
     contents = {WEIGHTS: save_weights({name: t.contiguous() for name, t in network.state_dict().items()})}
     contents |= {name: text.encode() for name, text in ((BASELINE, baseline), (TREES, trees)) if text is not None}
+    if reference is not None:
+        contents[REFERENCE] = msgspec.json.encode(reference)
     if (folder / README).exists():
         contents[README] = (folder / README).read_bytes()
     files = {name: sha256(content) for name, content in contents.items()}
     full = msgspec.structs.replace(manifest, files=files, version=version_of(files), probe=probe(network))
     check(folder, full)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (BASELINE, TREES):
+    for name in (BASELINE, TREES, REFERENCE):
         (folder / name).unlink(missing_ok=True)  # of a model that was there before
     for name, content in ModelBytes(folder, encoded(full), full, contents).contents.items():
         (folder / name).write_bytes(content)
@@ -145,7 +149,7 @@ def opened(model: ModelBytes) -> Loaded:
     apart = max((abs(a - b) for a, b in zip(said, manifest.probe.logits, strict=False)), default=float("inf"))
     if len(said) != len(manifest.probe.logits) or not apart <= manifest.probe.tolerance:
         raise ModelRefused(folder, f"the probe's logits are {apart:.3g} away from the manifest's")
-    return Loaded(manifest, network, *(_text(model, name) for name in (BASELINE, TREES)))
+    return Loaded(manifest, network, _text(model, BASELINE), _text(model, TREES), _reference(model))
 
 
 def _text(model: ModelBytes, name: str) -> str | None:
@@ -153,6 +157,15 @@ def _text(model: ModelBytes, name: str) -> str | None:
         return model.files[name].decode() if name in model.files else None
     except UnicodeDecodeError as error:
         raise ModelRefused(model.folder, f"{name} is no text: {error}") from error
+
+
+def _reference(model: ModelBytes) -> Reference | None:
+    if REFERENCE not in model.files:
+        return None
+    try:
+        return msgspec.json.decode(model.files[REFERENCE], type=Reference)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelRefused(model.folder, f"{REFERENCE} is damaged: {error}") from error
 
 
 def _network(folder: Path, manifest: Manifest, weights: bytes) -> EventNetwork:

@@ -15,11 +15,11 @@ from scoring.cells import past_names
 from scoring.columns import Floats, Ints
 from scoring.core.batch import GraphBatch
 from scoring.features import Features
+from scoring.schema import NETWORK as NETWORK
 from scoring.schema import NODE_FEATURES, FeatureSchema
 from scoring.shuffle import SEED, derangement
 
 SAYS_LABELS = ("fraud", "legit")
-NETWORK = "network"  # the column in which trees read the network's logit
 
 
 @dataclass(frozen=True, slots=True)

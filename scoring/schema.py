@@ -14,6 +14,7 @@ import msgspec
 VERSION = 1
 NODE_FEATURES = 64
 CATEGORIES = 6  # categories read of one relation; further ones are left out
+NETWORK = "network"  # the column in which trees read the network's logit
 WORDS = 32  # bits of the mask that columns keep
 NUMERIC_SLOTS = 4  # numeric attributes read of one relation; further ones are left out
 

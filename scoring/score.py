@@ -45,7 +45,8 @@ class Score(msgspec.Struct, frozen=True):
 
     `revision` is 1 at first. Where the stream had not passed the event's position on every
     partition, revision 1 is `provisional` and revision 2 follows, final. (event id, event position,
-    revision) names a score; scoring again gives the same name, so replays are harmless.
+    revision) names a score; scoring again gives the same name, so replays are harmless. A scorer that was killed
+    behind a provisional score may find the stream past it: then revision 1 comes once more, final, and counts (`rank`).
 
     A withdrawn event (its row was deleted) has probability 0 and no subgraph.
 
@@ -75,6 +76,11 @@ class Score(msgspec.Struct, frozen=True):
     threshold: float = 0.5  # of a record that was written before there was one
     alert_by: str | None = None
     remarks: tuple[Remark, ...] = ()
+
+    @property
+    def rank(self) -> tuple[str, int, bool]:
+        """Of an event's scores the highest counts."""
+        return self.event.pos, self.revision, not self.provisional
 
     @property
     def id(self) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph, row_of, split_key
+from graph.model import Caps, Event, Look, Subgraph, row_of, split_key
 from scoring.engine import Scored, Scorer
+from scoring.rules.demands import Demands
 from scoring.score import Contribution, Remark, Score
 from scoring.words import sentence
 
 
 class Reader(Protocol):
-    """Whatever reads subgraphs: the mirror, or Neo4j itself."""
+    """Whatever reads subgraphs: a mirror."""
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """See graph.store.GraphStore.subgraphs."""
@@ -24,6 +25,19 @@ class Reader(Protocol):
 
     def incomplete(self, rows: Collection[str]) -> set[str]:
         """See graph.store.GraphStore.incomplete."""
+        ...
+
+
+@runtime_checkable
+class Surroundings(Protocol):
+    """Whatever has to fetch what a batch is scored by: Neo4j."""
+
+    def around(self, events: Sequence[Event], look: Look) -> Mirror:
+        """What is looked at around these events, in a mirror of its own, with the marks of its rows.
+
+        Raises:
+            StoreUnavailable: no answer in time; try again.
+        """
         ...
 
 
@@ -35,6 +49,7 @@ class Asked:
         revision, provisional, read_at, remarks: see `Score`.
         caps: how much of a neighbourhood is read, where that is not what the model asks for.
         evidence: whether reasons, contributions and subgraph are gathered for those somebody may look at.
+        demands: whether rules that ask for an alert are asked where there is no evidence either.
     """
 
     revision: int = 1
@@ -43,6 +58,7 @@ class Asked:
     remarks: tuple[Remark, ...] = ()
     caps: Caps | None = None
     evidence: bool = True
+    demands: bool = False
 
 
 PLAINLY = Asked()
@@ -50,9 +66,12 @@ PLAINLY = Asked()
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What an engine thinks of events, their subgraphs where it read some, and the ids and positions that are amiss."""
+    """What an engine thinks of events, which rules ask for an alert, their subgraphs where it read some, and the ids
+    and positions that are amiss.
+    """
 
     scored: Sequence[Scored]
+    demanded: Sequence[str | None]
     subgraphs: Sequence[Subgraph] | None = None
     incomplete: Collection[tuple[str, str]] = ()
 
@@ -66,7 +85,7 @@ class EventScorer:
     def __init__(
         self,
         engine: Scorer,
-        reader: Reader,
+        reader: Reader | Surroundings,
         tables: Mapping[str, Sequence[str]] | None = None,
         threshold: float | None = None,
     ) -> None:
@@ -79,25 +98,38 @@ class EventScorer:
             threshold: probability from which an event is an alert, where that is set; else the engine's own. From it
                 on there is evidence, however high the engine's own bar for that is.
         """
-        self.engine, self._reader, self._tables = engine, reader, tables or {}
-        self._threshold = threshold
+        self.engine, self._tables, self._threshold = engine, tables or {}, threshold
+        self._fetched_from = reader if isinstance(reader, Surroundings) else None
+        self._read_from(Mirror() if isinstance(reader, Surroundings) else reader)
+
+    def _read_from(self, reader: Reader) -> None:
+        self._reader, self._demands = reader, Demands(self.engine.rules, reader, self.engine.caps)
         if isinstance(reader, Mirror):
-            engine.read_from(reader)
+            self.engine.read_from(reader)
 
     def score(self, events: Sequence[Event], asked: Asked = PLAINLY) -> list[Score]:
         """One Score per event, in their order.
 
         Evidence (reasons, contributions, subgraph) is gathered only where the probability may raise
-        an alert: it costs several times the score itself.
+        an alert, or a rule does: it costs several times the score itself.
+
+        Raises:
+            StoreUnavailable: what the events are scored by could not be fetched in time; try again.
         """
         there = [event for event in events if event.kind != "withdrawn"]
-        found = self._found(there, asked) if there else _Found([])
-        evidence, each = self._evidence(there, found, asked), iter(found.scored)
+        if there and self._fetched_from is not None:
+            look = msgspec.structs.replace(self.engine.look, caps=asked.caps or self.engine.caps)
+            self._read_from(self._fetched_from.around(there, look))
+        found = self._found(there, asked) if there else _Found([], [])
+        evidence, each = self._evidence(there, found, asked), iter(zip(found.scored, found.demanded, strict=True))
         scores = []
         for event in events:
-            scored = Scored(0.0, self.engine.model) if event.kind == "withdrawn" else next(each)
+            gone = event.kind == "withdrawn"
+            scored, rule = (Scored(0.0, self.engine.model), None) if gone else next(each)
             plain = self._plain(event, scored, (event.id, event.pos) in found.incomplete, asked)
-            if event.kind != "withdrawn" and self._shown(scored, asked):
+            if rule is not None:
+                plain = msgspec.structs.replace(plain, alert_by=rule)
+            if not gone and self._shown(scored, rule, asked):
                 plain = self._shown_with(plain, *next(evidence))
             scores.append(plain)
         return scores
@@ -119,8 +151,11 @@ class EventScorer:
             return self._threshold
         return self.engine.thresholds.alert if scored.alert is None else scored.alert
 
-    def _shown(self, scored: Scored, asked: Asked) -> bool:
-        return asked.evidence and scored.probability >= min(self.engine.thresholds.attach, self._alert_from(scored))
+    def _shown(self, scored: Scored, rule: str | None, asked: Asked) -> bool:
+        if not asked.evidence:
+            return False
+        attach = min(self.engine.thresholds.attach, self._alert_from(scored))
+        return rule is not None or scored.probability >= attach
 
     def _found(self, events: Sequence[Event], asked: Asked) -> _Found:
         """What is thought of events that are there.
@@ -131,15 +166,25 @@ class EventScorer:
         if isinstance(self._reader, Mirror) and not self._reader.marked(1):
             quick = self.engine.score_events(events, asked.caps)
             if quick is not None:
-                return _Found(quick)
+                return _Found(quick, self._demanded(events, None, asked))
         subgraphs = self._reader.subgraphs(events, asked.caps or self.engine.caps)
-        return _Found(self.engine.score(subgraphs), subgraphs, self._incomplete(subgraphs))
+        demanded = self._demanded(events, subgraphs, asked)
+        return _Found(self.engine.score(subgraphs), demanded, subgraphs, self._incomplete(subgraphs))
+
+    def _demanded(
+        self, events: Sequence[Event], subgraphs: Sequence[Subgraph] | None, asked: Asked
+    ) -> Sequence[str | None]:
+        """The rules that ask for an alert. They read the same however far behind the scorer is."""
+        if not (asked.evidence or asked.demands):
+            return [None] * len(events)
+        return self._demands.of(events, subgraphs if asked.caps is None else None)
 
     def _evidence(
         self, events: Sequence[Event], found: _Found, asked: Asked
     ) -> Iterator[tuple[Subgraph, tuple[Contribution, ...]]]:
         """Subgraph and contributions of each event that somebody may look at."""
-        shown = [at for at, scored in enumerate(found.scored) if self._shown(scored, asked)]
+        both = zip(found.scored, found.demanded, strict=True)
+        shown = [at for at, (scored, rule) in enumerate(both) if self._shown(scored, rule, asked)]
         if not shown:
             return iter(())
         if found.subgraphs is None:

@@ -13,6 +13,7 @@ import torch
 
 from graph.model import Caps
 from scoring import registry
+from scoring.baseline import Matrix
 from scoring.blend import Blend
 from scoring.cells import past_names
 from scoring.columns import Floats
@@ -23,8 +24,9 @@ from scoring.dataset import Dataset, Flags, flags, merge
 from scoring.folds import ExperimentSettings, slice_from
 from scoring.one_run import READS_ALL, READS_NETWORK, Run, runs_of
 from scoring.prepared import blocks
+from scoring.reference import Reference
 from scoring.registry import DataRange, Manifest, Probe, Thresholds
-from scoring.rows import Rows, batch_of, put_together, rows_of
+from scoring.rows import Rows, batch_of, names_of, put_together, rows_of
 from scoring.schema import FeatureSchema
 from scoring.telling import NOBODY, Told
 
@@ -151,7 +153,9 @@ def ship(folder: Path, settings: TrainSettings, data: TrainingData, runs: Sequen
     return folder
 
 
-def write(folder: Path, run: Run, release: Release, negative: Flags, weight: Floats) -> Manifest:
+def write(
+    folder: Path, run: Run, release: Release, negative: Flags, weight: Floats, rows: Matrix | None = None
+) -> Manifest:
     """Write a run as a model folder.
 
     Args:
@@ -160,6 +164,7 @@ def write(folder: Path, run: Run, release: Release, negative: Flags, weight: Flo
         release: what the manifest says of it.
         negative: [B] which events of the calibration slice are no fraud.
         weight: [B] how many events each of them stands for.
+        rows: [B, C] of them, for what comes later to be compared with; None: the model brings no reference.
 
     Raises:
         ModelRefused: the manifest says what can't be; nothing was written.
@@ -190,7 +195,11 @@ def write(folder: Path, run: Run, release: Release, negative: Flags, weight: Flo
         kind=release.kind,
         blend=run.blend if whole else Blend(),
     )
-    return registry.save(folder, manifest, run.network, baseline.trees.text(), trees.text() if whole else None)
+    reference = None
+    if rows is not None:
+        reference = Reference.of(names_of(features), rows, run.newest[release.kind], weight)
+    texts = baseline.trees.text(), trees.text() if whole else None
+    return registry.save(folder, manifest, run.network, *texts, reference)
 
 
 def _range(card: Card, data: TrainingData) -> DataRange:

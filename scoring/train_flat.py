@@ -83,4 +83,5 @@ def train_flat(
         {"training": list(settings.seeds)}, order.alert_fpr, order.attach_fpr,
         {f"{registry.KINDS[order.kind].figures}.pr_auc@newest": run.pr_auc[order.kind]},
     )  # fmt: skip
-    return write(folder, run, release, ~given.newest.target, given.newest.weight)
+    rows = given.learn.rows.graph[given.learn.newest]
+    return write(folder, run, release, ~given.newest.target, given.newest.weight, rows)

@@ -9,11 +9,12 @@ import re
 from collections.abc import Sequence
 
 from graph.model import Event, split_key
-from scoring.rows import NETWORK
+from scoring.schema import NETWORK
 from scoring.score import Contribution
 
 MOST = 3  # phrases in a sentence
 AROUND = "the pattern around it"  # what the network sees
+WHOLE = "whole"  # features of its graph as a whole, together
 RULE = "rule."  # before the name of a rule that fired, which says itself why
 WINDOWS = {
     "1h": " within an hour",
@@ -79,7 +80,7 @@ def sentence(contributions: Sequence[Contribution], event: Event) -> str | None:
 def phrase(name: str, event: Event) -> str:
     """What a feature says of this event; a name that none of this fits stands as it is, in quotes."""
     ends = {"source": _end(event.src), "target": _end(event.dst)}
-    if name == NETWORK:
+    if name in (NETWORK, WHOLE):
         return AROUND
     first, _, rest = name.partition(".")
     if first == "event":

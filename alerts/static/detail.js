@@ -26,12 +26,19 @@
     panel = byId("panel");
     if (panel) toast(panel.dataset.state === "confirmed" ? "Recorded as fraud" : "Recorded as not fraud");
   }).observe(panel.parentElement, { childList: true });
+  // The same score as on the page: what is new is its explanation.
+  const shown = ({ position, revision }) => {
+    const why = byId("why").dataset;
+    return position === why.position && String(revision) === why.revision;
+  };
   follow("/api/alerts/stream", Number(alert.dataset.after), (kind, text) => {
     const changed = JSON.parse(text);
     if (String(changed.id) !== alert.dataset.id) {
       if (changed.state === "open" && changed.id > Number(alert.dataset.id) && !alert.dataset.newer) alert.dataset.newer = changed.id;
     } else if (kind === "decided" && mine > 0) {
       mine -= 1;
+    } else if (kind === "updated" && shown(changed)) {
+      htmx.ajax("GET", `/alerts/${changed.id}/why`, { target: "#why", swap: "outerHTML" });
     } else {
       byId("changed").hidden = false;
     }

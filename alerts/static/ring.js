@@ -197,13 +197,12 @@
     byId("fit").addEventListener("click", () => cy.fit(undefined, 24));
     byId("labels").addEventListener("change", (event) => cy.edges().toggleClass("near", event.target.checked));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.style(style()));
-    for (const row of document.querySelectorAll("tr[data-edge]")) {
-      row.addEventListener("click", () => {
-        const name = row.dataset.edge;
-        const found = cy.edges().filter((edge) => edge.id() === name || edge.data("facts").some((fact) => fact[1].endsWith(name)));
-        if (found.nonempty()) focusOn(cy, found[0].select());
-      });
-    }
+    document.addEventListener("click", (event) => { // on the document: the reasons are replaced when better ones come
+      const name = event.target.closest("tr[data-edge]")?.dataset.edge;
+      if (!name) return;
+      const found = cy.edges().filter((edge) => edge.id() === name || edge.data("facts").some((fact) => fact[1].endsWith(name)));
+      if (found.nonempty()) focusOn(cy, found[0].select());
+    });
     window.cy = cy; // for tests and the curious
     byId("ring").dataset.nodes = cy.nodes().length;
   }

@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from graph.adjacency import Adjacency, compile_walk
 from graph.adjacency_walk import Walked
 from graph.horizons import NEVER_MS
 from graph.model import Caps, EdgeUpsert, Event
-from graph.versions import Held
 
 SMALL = 100_000  # edges that the large graph is compared with
 EVENTS = 5_000
@@ -53,9 +53,10 @@ def run_sampler_bench(edges: int, as_json: bool) -> int:
 def _made(edges: int) -> tuple[Adjacency, list[Event]]:
     """A graph, and events at its end."""
     adjacency = Adjacency()
-    for held in _payments(edges):
-        adjacency.add(held, windowed=False)
-        adjacency.held[held.number] = None  # nobody reads attributes here: their memory is not the walk's
+    payments = _payments(edges)
+    while batch := list(islice(payments, BATCH)):
+        spots = [spot for edge in batch if (spot := adjacency.logs.plain(edge.pos))]  # all of them have one
+        adjacency.edges.put(batch, spots, [False] * len(batch))
     draw, last = random.Random(1), 1_000 * (edges + 1)
     accounts = max(10, edges // 3)
     events = [
@@ -66,12 +67,12 @@ def _made(edges: int) -> tuple[Adjacency, list[Event]]:
     return adjacency, events
 
 
-def _payments(edges: int) -> Iterator[Held]:
+def _payments(edges: int) -> Iterator[EdgeUpsert]:
     draw, accounts = random.Random(0), max(10, edges // 3)
     for n in range(1, edges + 1):
         pos = f"bank/0001.1.00000001.{n:016x}.000000"
         src, dst = _account(draw, accounts), _account(draw, accounts)
-        yield Held(EdgeUpsert(f"pay:{n}:p", pos, 1_000 * n, "PAID", src, dst, 1_000 * n, {}))
+        yield EdgeUpsert(f"pay:{n}:p", pos, 1_000 * n, "PAID", src, dst, 1_000 * n, {})
 
 
 def _account(draw: random.Random, accounts: int) -> str:

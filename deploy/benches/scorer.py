@@ -32,7 +32,7 @@ PER_S, P99_MS = 3_000.0, 3.0  # issue 6: sampling, tensors and inference; an eve
 
 def run_scorer_bench(users: int, days: int, as_json: bool) -> int:
     """Score a bank of so many customers and days; returns the exit status."""
-    mirror, events = _bank(users, days)
+    mirror, events = bank(users, days)
     engine = Engine.load(SHIPPED)
     scorer = EventScorer(engine, mirror)
     last = events[-min(len(events), 10 * ALONE) :]
@@ -47,7 +47,7 @@ def run_scorer_bench(users: int, days: int, as_json: bool) -> int:
     return done.status
 
 
-def _bank(users: int, days: int) -> tuple[Mirror, list[Event]]:
+def bank(users: int, days: int) -> tuple[Mirror, list[Event]]:
     """The mirror behind a whole bank, and its new events in their order."""
     mirror, mapping, events = Mirror(), demo_mapping(), list[Event]()
     for number, row in enumerate(Bank(BankSettings(seed=SEED, users=users, days=days)).changes(), 1):

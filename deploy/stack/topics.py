@@ -31,6 +31,7 @@ TOPICS = (
     Topic("graph.events", 7 * DAY_MS),
     Topic("fraud.scores", 7 * DAY_MS),
     Topic("fraud.shadow", 7 * DAY_MS),
+    Topic("fraud.explanations", 7 * DAY_MS),
     Topic("fraud.labels", FOREVER_MS),         # analysts' decisions, which training needs for good
     Topic("ringwatch.deadletter", 30 * DAY_MS, 16_000_000),    # holds a whole record in base64
     Topic("ringwatch.reread", 30 * DAY_MS),    # keys that incremental snapshots named

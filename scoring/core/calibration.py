@@ -59,9 +59,13 @@ class Calibration:
 
     def probability(self, logit: ArrayLike) -> Floats:
         """Map logits to probabilities, elementwise."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.odds(logit))))
+
+    def odds(self, logit: ArrayLike) -> Floats:
+        """Map logits to calibrated log-odds, elementwise."""
         value = np.asarray(logit, dtype=np.float64)
-        odds = np.clip(self._along(value, 0) if self.knots else self.slope * value + self.bias, -LARGEST, LARGEST)
-        return np.asarray(1.0 / (1.0 + np.exp(-odds)))
+        odds = self._along(value, 0) if self.knots else self.slope * value + self.bias
+        return np.asarray(np.clip(odds, -LARGEST, LARGEST))
 
     def logit(self, probability: float) -> float:
         """The raw logit that maps to this probability."""

@@ -71,6 +71,17 @@ class EventNetwork(nn.Module):
         Raises:
             ValueError: the architecture reads the age or the whole, and the batch has none.
         """
+        logit: Tensor = self.readout(self._seen(batch, gate))
+        return logit.squeeze(1)
+
+    def represent(self, batch: GraphBatch) -> Tensor:
+        """What the readout reads of each event, to be compared with others': [B, W]. Raises as `forward`.
+
+        The event's features, its ends as every layer has them, and both pools, each standardised or normed.
+        """
+        return self._seen(batch, None)
+
+    def _seen(self, batch: GraphBatch, gate: Tensor | None) -> Tensor:
         if gate is not None and bool((gate == 0).any()):
             batch, gate = batch.keep(gate != 0), gate[gate != 0]
         whole = self._whole(batch)
@@ -89,8 +100,7 @@ class EventNetwork(nn.Module):
         if self.attention is not None:
             edges = with_relation(batch.attributes, batch.relation, self.architecture.relations)
             parts.append(self.attention(states[-1], batch, edges, gate))
-        logit: Tensor = self.readout(torch.cat([*parts, *whole], dim=1))
-        return logit.squeeze(1)
+        return torch.cat([*parts, *whole], dim=1)
 
     def _whole(self, batch: GraphBatch) -> list[Tensor]:
         if self.scale_whole is None:

@@ -12,11 +12,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from graph.model import Event
+from ingest.events import Transient
+from ingest.worker import BACKOFF_S
 from scoring.engine import Scorer
 from scoring.online.duty import Duty
 from scoring.online.load import Load
@@ -28,24 +31,34 @@ from scoring.scorer import Asked, EventScorer
 log = structlog.get_logger("scorer")
 
 LONGEST_NAP_S = 0.01
+ASKED = 8  # batches of events whose own change is asked for at once
+T = TypeVar("T")
 Headers = dict[str, bytes]
 Scored = list[tuple[Score, Headers]]
 
 
 class Following(Protocol):
-    """What is known of the stream that keeps the graph: how far it is, and whether an event's own change is in it."""
+    """The stream that keeps the graph."""
 
     @property
     def through(self) -> str:
         """The position it has passed on every partition; empty while unknown."""
         ...
 
-    def arrived(self, event: Event) -> bool:
-        """Whether the event's own change is there, or will never be."""
-        ...
-
     def check(self) -> None:
         """Raise what ended it, if it has ended."""
+        ...
+
+
+class Arrivals(Protocol):
+    """The graph that events are scored by: a mirror, or Neo4j itself."""
+
+    def absent(self, events: Sequence[Event]) -> list[Event]:
+        """Of these events those whose own change is not there (yet), and will be.
+
+        Raises:
+            Transient: no answer; ask again.
+        """
         ...
 
 
@@ -57,6 +70,7 @@ class DeskSettings:
         batch: events in a micro-batch at most, `within_s` how long to wait for more than one.
         patience_s: how long an event waits for the stream to pass its position before it is scored
             provisionally; `give_up_s` how long for its own change, and for the final score.
+        outage_s: how long the graph may give no answer before the process ends, to be started again.
         most: events in hand, waiting or provisional; beyond it no more are taken.
     """
 
@@ -64,6 +78,7 @@ class DeskSettings:
     within_s: float = 0.005
     patience_s: float = 0.5
     give_up_s: float = 30.0
+    outage_s: float = 300.0
     most: int = 2_048
 
 
@@ -77,6 +92,7 @@ class Item:
     written_s: float
     came_s: float = field(default_factory=time.monotonic)
     revision: int = 1
+    arrived: bool = False  # its own change is in the graph
 
     @property
     def account(self) -> str:
@@ -107,23 +123,30 @@ class Desk:
     """Takes events (`put`) and works them off (`work`, one task)."""
 
     def __init__(
-        self, settings: DeskSettings, scorer: Callable[[Scorer], EventScorer], duty: Duty, following: Following,
+        self,
+        settings: DeskSettings,
+        scorer: Callable[[Scorer], EventScorer],
+        duty: Duty,
+        graph: tuple[Arrivals, Following],
         outlet: Outlet,
-    ) -> None:  # fmt: skip
-        """`scorer` makes what scores with an engine."""
+    ) -> None:
+        """`scorer` makes what scores with an engine; `graph` is what by, and the stream that keeps it."""
         self.settings, self._scorer, self._duty = settings, scorer, duty
-        self._following, self._outlet = following, outlet
+        (self._graph, self._following), self._outlet = graph, outlet
         self.waiting = Waiting[Item](settings.most, lambda item: item.account)
         self.provisional: dict[Item, None] = {}  # in the order they were scored first
+        self._absent: dict[Item, None] = {}  # not known to be in the graph
         self.load = Load()
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "scorer")  # an engine is for one thread
         self._made: dict[str, tuple[Scorer, EventScorer]] = {}
+        self._taken = 0  # events of the batch that is scored at the moment
+        self.turned_s = time.monotonic()  # when it last came round, or had nothing to do
 
     @property
     def in_hand(self) -> int:
         """Events that are not settled yet."""
-        return len(self.waiting) + len(self.provisional)
+        return len(self.waiting) + self._taken + len(self.provisional)
 
     async def put(self, item: Item) -> None:
         """Take an event, once there is room."""
@@ -131,6 +154,7 @@ class Desk:
             self._room.clear()
             await self._room.wait()
         self.waiting.put(item)
+        self._absent[item] = None
         self._some.set()
 
     async def work(self) -> None:
@@ -142,6 +166,7 @@ class Desk:
                 await self._some.wait()
             if len(self.waiting) < self.settings.batch:
                 await asyncio.sleep(self.settings.within_s)
+            self.turned_s = time.monotonic()
             self._following.check()
             if await self._round():
                 nap_s = 0.0005
@@ -151,33 +176,75 @@ class Desk:
 
     async def _round(self) -> bool:
         """One micro-batch of each kind; whether there was any."""
+        await self._look()
         through, now_s = self._following.through, time.monotonic()
         oldest = self.waiting.oldest()
         self.load.observe(max(0.0, time.time() - oldest.written_s) if oldest else 0.0)
         taken = self.waiting.take(self.settings.batch, lambda item: self._ready(item, through, now_s))
         due = [item for item in self.provisional if item.event.pos <= through][: self.settings.batch]
+        self._taken = len(taken)
         for items in (*self._kinds(taken, through), due):
             if items:
                 await self._score(items, through)
+        self._taken = 0
         self._give_up(now_s)
         if taken or due:
             self._room.set()
         return bool(taken or due)
 
+    async def _look(self) -> None:
+        """See which events' own changes have come, of those that are next."""
+        asked = list(self._absent)[: ASKED * self.settings.batch]
+        if not asked:
+            return
+        absent = await self._patiently(partial(self._graph.absent, [item.event for item in asked]))
+        missing = {(event.id, event.pos) for event in absent}
+        for item in asked:
+            del self._absent[item]
+            item.arrived = (item.event.id, item.event.pos) not in missing
+            if not item.arrived:
+                self._absent[item] = None  # behind those that were not asked for
+
+    async def _patiently(self, ask: Callable[[], T]) -> T:
+        """What the graph says, asked in the scoring thread; where it gives no answer, asked again after a while.
+
+        Raises:
+            Transient: the outage lasts. Nothing unfinished was settled, so it all comes again.
+        """
+        first_s, attempt = time.monotonic(), 0
+        while True:
+            try:
+                found = await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+            except Transient as error:
+                if time.monotonic() - first_s > self.settings.outage_s:
+                    raise
+                wait_s = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
+                attempt += 1
+                log.warning("the graph gives no answer, trying again", in_s=wait_s, error=str(error)[:300])
+                await asyncio.sleep(wait_s)
+                continue
+            if attempt:
+                self._excuse(time.monotonic() - first_s)
+            return found
+
+    def _excuse(self, outage_s: float) -> None:
+        """What an outage took is none of the time that events have."""
+        for item in (*self._absent, *self.provisional):
+            item.came_s += outage_s
+
     def _ready(self, item: Item, through: str, now_s: float) -> bool:
         waited_s = now_s - item.came_s
-        if not self._following.arrived(item.event):
+        if not item.arrived:
             return waited_s >= self.settings.give_up_s
         return item.event.pos <= through or waited_s >= self.settings.patience_s
 
     def _kinds(self, items: Sequence[Item], through: str) -> list[list[Item]]:
-        """Final ones, provisional ones, and those whose own change never came."""
-        kinds: tuple[list[Item], ...] = ([], [], [])
+        """Final ones and provisional ones, and both of those whose own change never came."""
+        kinds: tuple[list[Item], ...] = ([], [], [], [])
         for item in items:
-            unseen = not self._following.arrived(item.event)
-            kinds[2 if unseen else int(item.event.pos > through)].append(item)
-        if kinds[2]:
-            log.warning("scoring without the events' own changes: they are not in the graph", events=len(kinds[2]))
+            kinds[(item.event.pos > through) + 2 * (not item.arrived)].append(item)
+        if unseen := len(kinds[2]) + len(kinds[3]):
+            log.warning("scoring without the events' own changes: they are not in the graph", events=unseen)
         return list(kinds)
 
     async def _score(self, items: list[Item], through: str) -> None:
@@ -199,9 +266,7 @@ class Desk:
 
     def _asked(self, items: Sequence[Item], main: Scorer, through: str) -> Asked:
         """How a batch of one kind is scored."""
-        remarks: tuple[Remark, ...] = ()
-        if not self._following.arrived(items[0].event):
-            remarks = ("unseen",)
+        remarks: tuple[Remark, ...] = () if items[0].arrived else ("unseen",)
         caps = self.load.caps(main.caps) if self.load.level else None
         if caps is not None and caps != main.caps:
             remarks = (*remarks, "smaller")
@@ -211,12 +276,13 @@ class Desk:
         made = self._made.get(role)
         if made is None or made[0] is not engine:
             made = self._made[role] = (engine, self._scorer(engine))
-        return await asyncio.get_running_loop().run_in_executor(self._thread, made[1].score, events, asked)
+        return await self._patiently(partial(made[1].score, events, asked))
 
     def _settle(self, items: Sequence[Item], scores: Sequence[Score]) -> None:
         """Final ones are done; provisional ones wait for their second score."""
         for item, score in zip(items, scores, strict=True):
             self.waiting.scored(item.account, score.probability)
+            self._absent.pop(item, None)
             if score.provisional:
                 item.revision = 2
                 self.provisional[item] = None

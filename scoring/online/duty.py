@@ -35,21 +35,21 @@ class Duty:
     def __init__(
         self,
         load: Callable[[Role], Scorer | None],
-        mirror: Mirror | None = None,
         watches: Mapping[Role, Watched] | None = None,
     ) -> None:
         """Load both now.
 
         Args:
             load: gives the model of a role, None where it has none.
-            mirror: what they read; None: subgraphs alone.
             watches: made before anything is loaded, so that nothing falls between the two.
 
         Raises:
             ValueError: nobody is to score.
             ModelRefused: a model is not what its manifest says; at the start it is not passed over.
         """
-        self._load, self._mirror, self._watches = load, mirror, watches or {}
+        self._load, self._watches = load, watches or {}
+        self._mirror: Mirror | None = None
+        self.changed: Callable[[Role, Scorer | None], None] = lambda role, scorer: None  # told of each that takes over
         self.refused: str | None = None  # why the last change did not come about; None: it did
         self._now: dict[Role, Scorer | None] = {"main": self._ready("main")}
         self._next: dict[Role, Scorer | None] = {}
@@ -58,6 +58,19 @@ class Duty:
         if self._now["main"] is None:
             raise ValueError("nobody is to score: no model has the role 'main'")
 
+    def read_from(self, mirror: Mirror) -> None:
+        """Have both, and whoever comes later, read this mirror."""
+        self._mirror = mirror
+        for scorer in (*self._now.values(), *self._next.values()):
+            if scorer is not None:
+                scorer.read_from(mirror)
+
+    def now(self) -> tuple[Scorer, Scorer | None]:
+        """Who scored the last batch, and who was compared."""
+        main = self._now["main"]
+        assert main is not None  # see _change
+        return main, self._now.get("shadow")
+
     def take(self) -> tuple[Scorer, Scorer | None]:
         """Who scores the next batch, and who is compared with it."""
         with self._lock:
@@ -65,10 +78,9 @@ class Duty:
                 before, self._now[role] = self._now.get(role), scorer
                 if before is not scorer:
                     log.info("on duty", role=role, model=_name(scorer), before=_name(before))
+                    self.changed(role, scorer)
             self._next.clear()
-            main = self._now["main"]
-            assert main is not None  # see look
-            return main, self._now.get("shadow")
+            return self.now()
 
     def look(self) -> None:
         """Load what was promoted since the last look."""

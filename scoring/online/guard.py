@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from graph.mirror import Mirror
-from graph.model import Caps, Event, Subgraph
+from graph.model import Caps, Event, Look, Subgraph
 from scoring.engine import Engine, RuleEngine, Scored
 from scoring.score import Contribution
 
 log = structlog.get_logger("scorer")
 
 IN_A_ROW = 5  # failures after which the network is left alone
+TRIED = 4  # of so many batches a drifted network is asked one, beside the trees
 REST_S = 30.0  # for so long; then it is tried again
 Ask = Callable[[Sequence[int], bool], list[Scored] | None]  # events by their place; by the trees alone?
 
@@ -32,14 +33,20 @@ class Guard:
         self.engine, self._clock = engine, clock
         self.model, self.caps, self.thresholds = engine.model, engine.caps, engine.thresholds
         self.drifted, self.failures = False, 0
-        self._row, self._rests_until = 0, 0.0
-        self._rules = RuleEngine(engine.caps)
+        self._row, self._rests_until, self._batches = 0, 0.0, 0
+        self.rules = engine.rules
+        self._rules = RuleEngine(engine.caps, engine.rules)
         self._mirror: Mirror | None = None
 
     @property
     def fallen_back(self) -> bool:
         """Whether the trees score at the moment, not the network."""
         return self.drifted or self._clock() < self._rests_until
+
+    @property
+    def look(self) -> Look:
+        """See Scorer."""
+        return self.engine.look
 
     def read_from(self, mirror: Mirror) -> None:
         """See Scorer."""
@@ -92,6 +99,7 @@ class Guard:
 
     def _asked(self, which: Sequence[int], ask: Ask, subgraph: Callable[[int], Subgraph]) -> list[Scored] | None:
         if self.fallen_back:
+            self._try(which, ask)
             return self._by_trees(which, ask, subgraph)
         try:
             found = ask(which, False)
@@ -102,6 +110,15 @@ class Guard:
             return [one for at in which for one in self._asked([at], ask, subgraph) or ()]
         self._row = 0
         return found
+
+    def _try(self, which: Sequence[int], ask: Ask) -> None:
+        """Ask a drifted network now and then, for whoever watches what it would say."""
+        self._batches += 1
+        if self.drifted and self._batches % TRIED == 0:
+            try:
+                ask(which, False)
+            except Exception as error:
+                log.warning("the drifted network failed", model=self.model, error=repr(error)[:300])
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1

@@ -12,6 +12,7 @@ import pytest
 from alertdata import event, ring_score, score, wide_edges
 from alertsite import TOKEN, Site
 from playwright.async_api import Page, Request, async_playwright, expect
+from test_alerts_explanations import explanation
 
 from alerts.queries import Filter
 
@@ -187,3 +188,30 @@ async def test_a_page_that_was_hidden_catches_up_when_it_is_seen(site: Site, vis
     assert len(await site.services.queries.page(Filter())) == 3
     await show(page, hidden=False)
     await expect(page.locator("tr[data-id]")).to_have_count(3)
+
+
+@needs_chromium
+async def test_an_open_page_gets_the_explanation_and_keeps_its_note(site: Site, visit: Visit) -> None:
+    """In place, without a word that the alert has changed; a click on a part of it still finds the edge."""
+    page, sent = visit.page, ring_score()
+    await site.services.intake.accept([sent])
+    await page.goto(f"{visit.base}/alerts/1")
+    await expect(page.locator("#why-title")).to_contain_text("approximate")
+    await expect(page.locator("#ring")).to_have_attribute("data-nodes", "24")
+    await page.get_by_placeholder("Note (optional)").fill("half a sentence")
+    await site.services.explanations.accept([explanation(sent)])
+    await expect(page.locator("#why-title")).to_contain_text("complete to 0.3 %")
+    await expect(page.locator("#changed")).to_be_hidden()
+    await expect(page.get_by_placeholder("Note (optional)")).to_have_value("half a sentence")
+    await page.locator("tr[data-edge]").first.click()
+    await expect(page.locator("#facts")).to_be_visible()
+
+
+@needs_chromium
+async def test_a_newer_score_is_still_said_to_an_open_page(site: Site, visit: Visit) -> None:
+    """It is another one than the page shows."""
+    page = visit.page
+    await site.services.intake.accept([ring_score(provisional=True)])
+    await page.goto(f"{visit.base}/alerts/1")
+    await site.services.intake.accept([ring_score(revision=2)])
+    await expect(page.locator("#changed")).to_be_visible()

@@ -13,8 +13,9 @@ from alertdata import event, score
 from alertsite import PostgresServer, settings
 from confluent_kafka import Consumer, Producer, TopicPartition
 from structlog.testing import capture_logs
+from test_alerts_explanations import explanation
 
-from alerts.consumer import ConsumerSettings, DeadScore, ScoreConsumer
+from alerts.consumer import ConsumerSettings, DeadScore, ExplanationConsumer, ScoreConsumer
 from alerts.queries import Filter
 from alerts.services import Services, open_services
 from ingest.events import Transient
@@ -204,3 +205,22 @@ async def test_a_stop_before_a_dead_letter_is_kept_commits_nothing(
         await until(lambda: logged(lines, "scores_wait"))
         await consumer.stop()
     assert await asyncio.to_thread(broker.committed) < 0
+
+
+async def test_explanations_reach_their_alerts_and_the_offset_follows(
+    broker: Broker, sqlite_services: Services
+) -> None:
+    """In any order with the scores; what is none is put aside."""
+    early, late = score(of=event("transfers:1:transfer", 1)), score(of=event("transfers:2:transfer", 2))
+    await sqlite_services.intake.accept([late])
+    broker.send(b"not json", msgspec.json.encode(explanation(early)), msgspec.json.encode(explanation(late)))
+    consumer = ExplanationConsumer(
+        broker.settings(), sqlite_services.explanations, asyncio.get_running_loop(), broker.dead.append
+    )
+    consumer.start()
+    await until(lambda: broker.has_committed(3))
+    await consumer.stop()
+    await sqlite_services.intake.accept([early])
+    details = [await sqlite_services.queries.detail(id) for id in (1, 2)]
+    assert all(detail.explanation is not None for detail in details)
+    assert ["no explanation" in letter.reason for letter in broker.dead] == [True]

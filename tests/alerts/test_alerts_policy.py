@@ -57,6 +57,13 @@ def test_a_low_correction_without_an_alert_is_remembered() -> None:
     assert POLICY.step(score(0.1, revision=2), None).action is Action.REMEMBER
 
 
+def test_a_final_score_of_the_same_revision_counts_above_a_provisional_one() -> None:
+    """A scorer that was killed behind the provisional one makes it once more, final; never the other way round."""
+    before = Known(pos(100), 1, State.OPEN, provisional=True)
+    assert POLICY.step(score(0.2), before).action is Action.WITHDRAW
+    assert POLICY.step(score(0.9, provisional=True), known(State.OPEN)).action is Action.IGNORE
+
+
 @pytest.mark.parametrize("threshold", [0.0, 1.1, -0.1, float("nan")])
 def test_a_threshold_that_is_no_probability_is_refused(threshold: float) -> None:
     with pytest.raises(BadSettings, match="no probability"):

@@ -87,9 +87,3 @@ def test_every_drawn_edge_has_both_its_nodes() -> None:
 def test_without_a_subgraph_the_event_alone_is_drawn() -> None:
     found = ring.draw(None, event(), [])
     assert (len(found.nodes), len(found.edges), found.omitted) == (2, 1, 0)
-
-
-def test_contributions_are_told_in_words() -> None:
-    wire = msgspec.json.decode(msgspec.json.encode(ring_score()))
-    texts = [part.text for part in ring.parts(wire["subgraph"], wire["contributions"])]
-    assert "transfer account 31 → account 17" in texts and "hour of day" in texts

@@ -11,14 +11,24 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from alerts.metrics import Metrics as AlertsMetrics
+from deploy.config import SHIPPED
 from ingest.metrics import Metrics
+from scoring.engine import Engine
+from scoring.online.desk import Desk, DeskSettings
+from scoring.online.drift import Shift
+from scoring.online.duty import Duty
+from scoring.online.guard import Guard
+from scoring.online.metrics import ScorerMetrics
+from scoring.online.monitor import Monitor
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy/prometheus"
 SCRAPE: dict[str, Any] = yaml.safe_load((PROMETHEUS / "ringwatch.yml").read_text())
-RULES: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "rules.yml").read_text())["groups"][0]["rules"]
+GROUPS: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "rules.yml").read_text())["groups"]
+RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/ingest.json").read_text())
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 ENDS = {
@@ -30,9 +40,19 @@ ENDS = {
 
 
 def names() -> set[str]:
-    """Every series' name the two services can show."""
-    families = [*Metrics().registry.collect(), *AlertsMetrics().registry.collect()]
+    """Every series' name the services can show."""
+    families = [*Metrics().registry.collect(), *AlertsMetrics().registry.collect(), *scorer().collect()]
     return {family.name + end for family in families for end in ENDS.get(family.type, ("",))}
+
+
+def scorer() -> CollectorRegistry:
+    """All that a scorer shows once it has a desk and its model has drifted."""
+    guard = Guard(Engine.load(SHIPPED))
+    monitor, duty = Monitor(0.0), Duty(lambda role: guard if role == "main" else None)
+    monitor.shift = Shift({"amount": 1.0}, 1.0, 1_000)
+    metrics = ScorerMetrics(CollectorRegistry(), duty, monitor, lambda: 0)
+    metrics.desk = Desk(DeskSettings(), lambda engine: None, duty, (None, None), None)  # type: ignore[arg-type, return-value]
+    return metrics.registry
 
 
 def asked(expression: str) -> list[str]:
@@ -56,7 +76,7 @@ def test_every_expression_asks_for_metrics_there_are() -> None:
 def labelled() -> dict[str, set[str]]:
     """Every series' labels: those it is given, and those that scraping adds."""
     found: dict[str, set[str]] = {}
-    for registry in (Metrics().registry, AlertsMetrics().registry):
+    for registry in (Metrics().registry, AlertsMetrics().registry, scorer()):
         # the client has no public way to ask a metric without samples for its labels
         own = {name: getattr(each, "_labelnames", ()) for name, each in registry._names_to_collectors.items()}
         for family in registry.collect():
@@ -106,7 +126,7 @@ def test_prometheus_reads_the_compose_file_s_services() -> None:
     for target in targets:
         service, port = target.split(":")
         given = SERVICES[service]["environment"]
-        place = {"ingest": "INGEST_", "decide": "DECIDE_"}.get(service, "")
+        place = {"ingest": "INGEST_", "scorer": "SCORER_", "decide": "DECIDE_"}.get(service, "")
         assert (given[f"RINGWATCH_{place}HOST"], given[f"RINGWATCH_{place}PORT"]) == ("0.0.0.0", port)
     assert SCRAPE["rule_files"] == ["rules.yml"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy import ingest_process
+from deploy import ports
 from deploy.config import Settings
 from deploy.ingest_process import watched
 from deploy.ports import PortTaken, listen
@@ -170,6 +170,6 @@ def test_the_port_nobody_asked_for_gives_way(
 def test_port_0_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker tells, and nobody listens outside."""
     monkeypatch.setenv("RINGWATCH_INGEST_PORT", "0")
-    monkeypatch.setattr(ingest_process, "listen", None)
+    monkeypatch.setattr(ports, "listen", None)
     with watched(Settings()) as listener:
         listener.polled(0)

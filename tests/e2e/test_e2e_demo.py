@@ -70,7 +70,7 @@ def test_it_ends_by_itself_with_one_json_summary(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: ringwatch stack install --test-tools")
 def test_an_alert_comes_to_the_open_page_and_shows_its_ring(tmp_path: Path) -> None:
-    """In a real browser, without reloading, and nothing is asked of any other address."""
+    """In a real browser, without reloading, and nothing is asked of any other address; its explanation comes too."""
     elsewhere: list[str] = []
     with demo(tmp_path) as (_, link), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -80,6 +80,7 @@ def test_an_alert_comes_to_the_open_page_and_shows_its_ring(tmp_path: Path) -> N
         page.locator("[id^=alert-]").first.wait_for(timeout=60_000)
         page.locator("[id^=alert-] a").first.click()
         expect(page.locator("#ring[data-nodes]")).to_be_visible(timeout=30_000)
+        expect(page.locator("#why-title")).to_contain_text("complete to", timeout=60_000)
         browser.close()
     assert elsewhere == []
 

@@ -101,6 +101,23 @@ def test_an_alert_carries_the_ring_and_the_reasons(on_stack: OnStack, observer: 
     assert detail["subgraph"]["nodes"] and detail["contributions"]
 
 
+def test_alerts_are_explained_behind_the_stream(on_stack: OnStack, observer: Observer) -> None:
+    """By the thread beside the scorer, through Kafka and SQL: each alert, completely or with the reason."""
+    observer.drain(DRAIN_S)
+    headers = {"Authorization": f"Bearer {on_stack.token}"}
+    deadline, left = time.monotonic() + 120, [alert["id"] for alert in alerts_of(on_stack).values()]
+    found = []
+    for id in left:
+        explanation = None
+        while explanation is None and time.monotonic() < deadline:
+            detail = httpx.get(f"{on_stack.url}/api/alerts/{id}", headers=headers).raise_for_status().json()
+            explanation = detail["explanation"] or time.sleep(0.5)
+        found.append(explanation)
+    assert found and all(found)
+    told = [each for each in found if each["method"] != "none"]
+    assert told and max(each["relative_error"] for each in told) < 0.01
+
+
 def test_kill_9_of_ingest_loses_nothing(on_stack: OnStack, observer: Observer, graph: neo4j.Driver) -> None:
     """Killed in the middle of a load and started again: every event is scored, the graph equals the tables."""
     ingest = on_stack.service("ingest")

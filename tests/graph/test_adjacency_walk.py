@@ -10,10 +10,10 @@ from histories import changes, demo_mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.adjacency_arrays import FETCHED, NEXT, aligned
+from graph.adjacency_arrays import FETCHED, LARGE, NEXT, aligned
 from graph.adjacency_event import keep_newest
 from graph.adjacency_known import LAST, SPREAD, STAMP, Known, number
-from graph.adjacency_lines import ASK, BITS, ENDS, HALF, KNOWN_MS, LOG, LOW, OWNER, ROW, SOURCES, Lines
+from graph.adjacency_lines import ASK, AT, CHAINED, HERE, INFO, LATER, LOG, LOGS, MOST_LATER, ROW, WIDTH, packed
 from graph.adjacency_newest import DIGITS, FEW, MASK, newest_first
 from graph.adjacency_walk import Walked
 from graph.mirror import Mirror
@@ -141,7 +141,7 @@ def test_a_closed_edge_is_seen_until_it_is_closed() -> None:
 def test_of_two_versions_that_both_count_the_later_is_seen() -> None:
     """A snapshot's row under another source beside the one that was streamed."""
     mirror = filled(paid(1, "a", "b", "pay:1:p"), paid(2, "a", "b", "pay:1:p", "copy"))
-    mirror._adjacent._graph.versions.closed[:] = -1
+    mirror._adjacent._graph.several.closed[:] = -1
     assert walked(mirror, [asked(5, "a", "x")]).version.tolist() == [1]
 
 
@@ -155,16 +155,30 @@ def test_a_label_counts_from_when_it_is_known_and_so_does_its_correction(at: int
 # -- what lines are packed into ---------------------------------------------------------------
 
 
-def test_a_line_keeps_numbers_of_31_bits() -> None:
-    """The highest owner and the highest nodes, beside flags and what is said."""
-    lines, graph, high = Lines(), Mirror()._adjacent._graph, (1 << 31) - 1
-    graph.versions.place[0], graph.places.known_ms[0] = 0, 7
-    graph.places.source[0], graph.places.log[0], graph.places.offset[0] = 0, 5, 9
-    lines._version = {high: -1}  # an array of 2**31 owners is 16 GiB
-    graph = graph._replace(owners=graph.owners._replace(label={high: -1}))
-    lines.edge(graph, 0, (high, high - 1), high, True)
-    ends, owner = int(lines.rows[0, ENDS]), int(lines.rows[0, OWNER])
-    assert (ends >> HALF, ends & LOW, owner >> BITS) == (high, high - 1, high)
+@given(st.integers(0, LOGS), st.integers(-MOST_LATER, MOST_LATER - 1), st.sampled_from([HERE, (1 << LOG) - 1]))
+def test_what_is_packed_into_a_line_is_read_from_it(log: int, later_ms: int, flags: int) -> None:
+    """Flags, the part of the log, and how much later something became known, to their largest values."""
+    info = packed(flags, log, later_ms)
+    assert info is not None and -(1 << 63) <= info < 1 << 63
+    assert (info & (1 << LOG) - 1, info >> LOG & LOGS, info >> LATER) == (flags, log, later_ms)
+
+
+@pytest.mark.parametrize(("log", "later_ms"), [(LOGS + 1, 0), (0, MOST_LATER), (0, -MOST_LATER - 1)])
+def test_what_a_line_has_no_room_for_is_not_packed(log: int, later_ms: int) -> None:
+    """It has to be asked."""
+    assert packed(HERE, log, later_ms) is None
+
+
+@pytest.mark.parametrize("later_ms", [MOST_LATER - 1, MOST_LATER, 3 * MOST_LATER, -MOST_LATER - 1])
+def test_an_edge_that_became_known_long_after_it_was_is_seen_from_then_on(later_ms: int) -> None:
+    """Months later or before: where its line has no room for that, it is asked."""
+    at_ms = 4 * MOST_LATER
+    edge = EdgeUpsert("pay:1:p", pos(1), at_ms + later_ms, "PAID", "A:a", "A:b", at_ms, {})
+    mirror = filled(edge)
+    known_ms = max(edge.known_ms, at_ms + 1)
+    events = [Event("asked:1:p", "new", pos(9), ms, "PAID", "A:a", "A:x", ms, {}) for ms in (known_ms - 1, known_ms)]
+    assert [owners(mirror, event) for event in events] == [[], ["pay:1:p"]]
+    assert list(mirror.dump()) == [edge]
 
 
 @pytest.mark.parametrize("offset", [(1 << 63) - 1, 1 << 63, (1 << 64) - 1])
@@ -177,20 +191,26 @@ def test_places_at_the_end_of_a_log_compare(offset: int) -> None:
     assert walked(mirror, [event, event]).time_ms.tolist() == 2 * walked(mirror, [event]).time_ms.tolist()
 
 
-def test_a_source_that_a_line_has_no_room_for_is_asked() -> None:
-    """The edges of more sources than fit: each is before its own source's event, and known to every other's."""
-    mirror = filled(*(paid(n, "a", "b", source=f"s{n}") for n in range(1, SOURCES + 3)))
-    assert (mirror._adjacent._lines.rows[: SOURCES + 2, LOG] == ASK).sum() == 2
-    last = SOURCES + 2
-    event = Event("asked:1:p", "new", pos(last, f"s{last}"), 10**6, "PAID", "A:a", "A:x", 10**6, {})
-    assert len(walked(mirror, [event], Caps((2 * SOURCES,))).version) == last - 1
+def test_of_many_sources_each_compares_with_its_own() -> None:
+    """The edges of a thousand: each is before its own source's event, and known to every other's."""
+    many = 1_000
+    mirror = filled(*(paid(n, "a", "b", source=f"s{n}") for n in range(1, many + 1)))
+    event = Event("asked:1:p", "new", pos(many, f"s{many}"), 10**6, "PAID", "A:a", "A:x", 10**6, {})
+    assert len(walked(mirror, [event], Caps((2 * many,))).version) == many - 1
 
 
 def test_a_row_starts_where_a_fetch_starts() -> None:
     """However long the array: a line is one fetch."""
     for room in (1, 63, 64, 1_000):
         rows = aligned(room, ROW)
-        assert rows.ctypes.data % FETCHED == 0 and rows.shape == (room, 8)
+        assert rows.ctypes.data % FETCHED == 0 and rows.shape == (room, WIDTH)
+
+
+def test_a_large_array_starts_where_a_large_page_starts() -> None:
+    """And holds what is written to its end."""
+    rows = aligned(1 << 17, ROW)
+    rows[-1] = 7
+    assert rows.nbytes > LARGE and rows.ctypes.data % LARGE == 0 and (rows[-1] == 7).all()
 
 
 def test_the_pool_grows_with_cells_and_not_with_slots() -> None:
@@ -272,10 +292,8 @@ def test_of_each_owner_the_version_that_stands_last_is_kept_in_order() -> None:
     """Three owners, of one three versions, whose places are in no order."""
     graph, places, of = Mirror()._adjacent._graph, [3, 9, 5, 1, 4], [7, 8, 7, 9, 7]
     lines, edges = aligned(5, ROW), np.zeros((5, 4), np.int64)
-    lines[:, OWNER], lines[:, KNOWN_MS] = np.array(of) << BITS, ASK
-    for column, value in (("source", 0), ("log", 0), ("row", 0), ("known_ms", 0)):
-        getattr(graph.places, column)[:5] = value
-    graph.places.offset[:5], edges[:, 1] = places, range(5)
-    placed = np.arange(5, dtype=np.int32)
-    kept = keep_newest(graph.places, placed, lines, np.zeros(1, np.int32), edges, 5)
+    lines[:, INFO], lines[:, AT] = ASK | HERE | CHAINED, range(5)
+    graph.several.owner[:5], graph.several.log[:5], graph.several.at[:5] = of, 0, places
+    graph.several.known_ms[:5], edges[:, 1] = 0, range(5)
+    kept = keep_newest(graph, lines, np.zeros(1, np.int32), edges, 5)
     assert edges[:kept, 1].tolist() == [1, 2, 3]

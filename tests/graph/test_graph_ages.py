@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+from functools import partial
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +24,8 @@ def held(known_ms: int) -> Held:
        st.integers(1, 5))  # fmt: skip
 def test_what_is_taken_is_what_is_older(steps: list[tuple[str, int]], limit: int) -> None:
     """In chunks, while more comes; nothing twice, nothing too young, nothing forgotten."""
-    ages, there = Ages(lambda h: h.op.known_ms), list[Held]()
+    ages: Ages[Held] = Ages(lambda h: h.op.known_ms, list)
+    there = list[Held]()
     for what, ms in steps:
         if what == "add":
             there.append(held(ms))
@@ -33,3 +38,11 @@ def test_what_is_taken_is_what_is_older(steps: list[tuple[str, int]], limit: int
         assert sorted(map(id, taken)) == sorted(id(h) for h in there if h.op.known_ms < ms)
         there = [h for h in there if h.op.known_ms >= ms]
         assert len(ages) == len(there)
+
+
+@given(st.lists(TIMES, max_size=40), st.integers(-3 * WIDTH_MS, 3 * WIDTH_MS))
+def test_numbers_that_come_together_are_found_like_others(times_ms: list[int], before_ms: int) -> None:
+    """In any order of time, negative ones too."""
+    ages: Ages[int] = Ages(times_ms.__getitem__, partial(array, "i"))
+    ages.add_all(np.arange(len(times_ms), dtype=np.int32), np.array(times_ms, np.int64))
+    assert sorted(ages.take(before_ms, 100)) == [n for n, ms in enumerate(times_ms) if ms < before_ms]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 from histories import canonical, changes, demo_mapping
 from hypothesis import given, settings
 
+from deploy.benches.mirror import made
+from graph.adjacency_lines import ASK, AT, INFO
 from graph.mirror import Mirror
-from graph.model import Caps, EdgeUpsert, Event, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert
+from graph.model import Caps, EdgeUpsert, Event, Floor, Gone, Horizon, Incomplete, LabelUpsert, NodeUpsert
+from graph.shelf import Shelf
 from ingest.events import Change
 
 MAPPING = demo_mapping()
@@ -20,18 +24,24 @@ def sizes(mirror: Mirror) -> dict[str, int]:
     """How much it holds, structure by structure."""
     return {
         "named": len(mirror._nodes),
-        "chains": len(mirror._chains),
-        "held": sum(len(chain.items) for chain in mirror._chains.values()),
+        "owners": mirror.owners,
+        "items": sum(len(shelf.items(owner)) for shelf in shelves(mirror) for owner in shelf.owned()),
         **mirror._adjacent.sizes,
-        "ages": len(mirror._versions) + len(mirror._deletions),
+        "ages": sum(len(shelf.ages) for shelf in shelves(mirror)) + len(mirror._versions.deletions),
         "marks": len(mirror._incomplete),
     }
 
 
+def shelves(mirror: Mirror) -> tuple[Shelf, ...]:
+    return mirror._versions.shelves
+
+
 def places(mirror: Mirror) -> int:
-    """One of each version, one of what closed it, one of the floor above it."""
-    held = [each for chain in mirror._chains.values() for each in chain.items if each.is_version]
-    return sum(1 + (each.closed_pos is not None) + (each.floor_pos is not None) for each in held)
+    """One of what closed each version, one of the floor above it."""
+    several = mirror._adjacent._graph.several
+    asked = [shelf.rows[shelf.here()] for shelf in shelves(mirror)]
+    of = np.concatenate([rows[rows[:, INFO] & ASK != 0, AT] for rows in asked])
+    return int((several.closed[of] >= 0).sum() + (several.floored[of] >= 0).sum())
 
 
 def swept(mirror: Mirror, limit: int = 7) -> None:
@@ -90,3 +100,12 @@ def test_a_swept_mirror_is_as_large_as_a_new_one_of_its_dump(log: list[Change]) 
     # each mirror has just the places that its own versions and what ended them take.
     assert left.pop("places") == places(mirror) and made.pop("places") == places(copy)
     assert left == made and canonical(mirror.dump()) == canonical(copy.dump())
+
+
+def test_an_edge_takes_less_than_150_bytes() -> None:
+    """All its structures together: payments and logins, a label for some; twice as many where a table is emptied."""
+    mirror, edges = Mirror({"transfers", "logins"}), 20_000
+    mirror.apply(list(made(edges)))
+    assert mirror.sizes["edges"] == edges and sum(mirror.memory.values()) < 150 * edges
+    mirror.apply([Floor("logins", pos(edges + 1), 10**9)])
+    assert sum(mirror.memory.values()) < 170 * edges

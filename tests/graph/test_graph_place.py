@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.place import place_of
+from graph.place import place_of, token_of
 from ingest.events import Position
 
 POSITIONS = st.builds(
@@ -24,6 +24,12 @@ POSITIONS = st.builds(
 def test_places_compare_as_tokens_do(a: Position, b: Position) -> None:
     """Every field, to its largest value."""
     assert (place_of(a.token) < place_of(b.token)) == (a.token < b.token)
+
+
+@given(POSITIONS)
+def test_a_token_is_made_again_of_its_place(position: Position) -> None:
+    """To the letter."""
+    assert token_of(place_of(position.token)) == position.token
 
 
 def test_a_shorter_token_stands_before_what_begins_with_it() -> None:

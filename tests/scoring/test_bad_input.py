@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,6 @@ from graph.adjacency_tally import COUNT
 from graph.horizons import NEVER_MS
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event
-from graph.versions import Held
 from scoring import registry
 from scoring.baseline import BoostSettings
 from scoring.engine import Engine
@@ -120,10 +120,11 @@ def test_labels_of_one_class_are_refused(tmp_path: Path, label: str, said: str) 
 def test_a_hub_of_a_million_edges_is_walked_and_summed_within_its_caps() -> None:
     """Everybody pays one terminal."""
     adjacency, size = Adjacency(), 1_000_000
-    for n in range(1, size + 1):
-        edge = EdgeUpsert(f"pay:{n}:p", pos(n), n, "PAID", f"Customer:{n % 1_000}", "Terminal:1", n, {})
-        adjacency.add(Held(edge), windowed=False)
-        adjacency.held[-1] = None  # the versions themselves are not what is tested
+    edges = (EdgeUpsert(f"pay:{n}:p", pos(n), n, "PAID", f"Customer:{n % 1_000}", "Terminal:1", n, {})
+             for n in range(1, size + 1))  # fmt: skip
+    while batch := list(islice(edges, 2_000)):
+        spots = [adjacency.logs.plain(edge.pos) for edge in batch]
+        adjacency.edges.put(batch, spots, [False] * len(batch))  # type: ignore[arg-type]  # all of them are plain
     last = asked(time_ms=size + 1, pos=pos(size + 1), id="pay:0:p")
     walked = adjacency.walk([last], Caps((16, 8)), NEVER_MS)
     assert 16 < len(walked.version) <= 16 + 16 + 8 * 2 * 32

@@ -133,3 +133,11 @@ def test_logits_that_rounding_makes_equal_share_a_knot() -> None:
     target = np.repeat([0.0, 0.2, 0.4, 0.6, 1.0], 50) > np.tile(np.linspace(0, 0.99, 50), 5)
     found = isotonic(logit, target, np.full(250, 1 / 3))
     assert np.isfinite(found.probability(logit)).all() and (np.diff(found.probability(np.sort(logit))) >= 0).all()
+
+
+@pytest.mark.parametrize("knots", [(), ((-2.0, -3.0), (1.0, 0.5))])
+def test_log_odds_are_those_of_the_probability(knots: tuple[tuple[float, float], ...]) -> None:
+    """Both ways, within and beyond the knots."""
+    made, logit = Calibration(0.8, -0.5, knots), np.linspace(-6, 6, 13)
+    share = made.probability(logit)
+    assert made.odds(logit) == pytest.approx(np.log(share / (1 - share)))

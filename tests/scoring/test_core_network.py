@@ -133,3 +133,13 @@ def test_scaling_survives_a_feature_that_never_varies() -> None:
     ones = {"nodes": 4, "attributes": 2, "event": 3}
     network.fit_scaling(Scaling(**{name: (torch.ones(n), torch.zeros(n)) for name, n in ones.items()}))
     assert torch.equal(network.scale_event(torch.ones(1, 3)), torch.zeros(1, 3))
+
+
+def test_an_event_is_represented_by_what_the_readout_reads() -> None:
+    """The readout of that is the logit."""
+    torch.manual_seed(0)
+    network = EventNetwork(SIZES).eval()
+    batch, _ = communities(3, 0)
+    seen = network.represent(batch)
+    assert torch.allclose(network.readout(seen).squeeze(1), network(batch))
+    assert seen.shape == (3, network.readout[0].in_features)

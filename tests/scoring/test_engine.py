@@ -113,7 +113,7 @@ def test_an_edge_the_model_does_not_know_shifts_no_name(engine: Engine, transfer
 
 def test_reasons_are_the_rules_sentences(engine: Engine, transfer: Subgraph) -> None:
     """Shown beside the network's score."""
-    assert any("a device new to this user" in reason for reason in engine.reasons(transfer))
+    assert any("logged in on device new for the first time" in reason for reason in engine.reasons(transfer))
 
 
 def test_the_rules_score_where_no_model_is_promoted(transfer: Subgraph, build: Callable[..., Subgraph]) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from flat_payments import write
 
-from graph.adjacency_lines import ASK, KNOWN_MS
+from graph.adjacency_lines import FRAUD, INFO
 from graph.model import Caps
 from scoring.baseline import BoostSettings
 from scoring.core.backend import CPU, Backend
@@ -74,8 +74,7 @@ def test_only_the_last_two_rows_hold_labels(data: FlatSet) -> None:
     index, caps = np.arange(1_000, 1_100), Caps((8, 2))
     _, features, past = next(stream(data, index, caps))
     with_labels = rows_of(data.schema, features, past)
-    data.mirror._adjacent._graph.labels.fraud[:] = 1 - data.mirror._adjacent._graph.labels.fraud
-    data.mirror._adjacent._lines.rows[:, KNOWN_MS] = ASK  # it is told there too
+    data.mirror._adjacent.labels.rows[:, INFO] ^= FRAUD
     _, features, past = next(stream(data, index, caps))
     without = rows_of(data.schema, features, past)
     before, after = with_labels.named(), without.named()

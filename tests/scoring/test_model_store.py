@@ -49,7 +49,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def edit(folder: Path, **fields: object) -> None:
     """Another manifest for the same weights, whole in itself."""
-    found, network, baseline, _ = registry.load(folder)
+    found, network, baseline, *_ = registry.load(folder)
     registry.save(folder, msgspec.structs.replace(found, **fields), network, baseline)
 
 

@@ -34,7 +34,7 @@ def folder(tmp_path: Path, schema: FeatureSchema, manifest: Callable[[FeatureSch
 
 def test_what_was_saved_is_loaded(folder: Path) -> None:
     """Weights, manifest and the baseline's text."""
-    manifest, network, baseline, _ = registry.load(folder)
+    manifest, network, baseline, *_ = registry.load(folder)
     assert manifest.model == f"test@{manifest.files['weights.safetensors'][:12]}"
     assert registry.probe(network).logits == manifest.probe.logits
     assert baseline == "tree\n"
@@ -209,7 +209,7 @@ def test_a_model_that_is_not_the_promoted_one_any_more_is_refused(folder: Path) 
 
 def test_a_readme_in_the_folder_becomes_part_of_the_model(folder: Path) -> None:
     """Written before, it is vouched for; changed behind, refused."""
-    manifest, network, baseline, _ = registry.load(folder)
+    manifest, network, baseline, *_ = registry.load(folder)
     (folder / "README.md").write_text("Mine\n")
     registry.save(folder, manifest, network, baseline)
     assert "README.md" in registry.load(folder)[0].files
@@ -220,7 +220,7 @@ def test_a_readme_in_the_folder_becomes_part_of_the_model(folder: Path) -> None:
 
 def test_what_could_not_be_loaded_is_not_written(folder: Path, tmp_path: Path) -> None:
     """Training finds out at once, not whoever is to use the model."""
-    manifest, network, _, _ = registry.load(folder)
+    manifest, network, *_ = registry.load(folder)
     with pytest.raises(ModelRefused, match=r"metrics\.pr_auc is nan"):
         registry.save(tmp_path / "new", msgspec.structs.replace(manifest, metrics={"pr_auc": float("nan")}), network)
     assert not (tmp_path / "new").exists()
@@ -236,7 +236,7 @@ def test_an_older_model_has_the_defaults_of_later_options(folder: Path) -> None:
 
 def test_the_demo_model_that_ships_loads() -> None:
     """With figures, thresholds and the command that makes it again."""
-    manifest, _, baseline, _ = registry.load(Path(registry.__file__).parent / "models" / "demo")
+    manifest, _, baseline, *_ = registry.load(Path(registry.__file__).parent / "models" / "demo")
     assert manifest.command.startswith("python -m deploy.demo.training")
     assert manifest.metrics["rgcn.pr_auc@unseen"] > manifest.metrics["rules.pr_auc@unseen"]
     assert baseline is not None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from rulefiles import rules_of
 
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, Incomplete, Subgraph
 from scoring.engine import RuleEngine, Scored
 from scoring.registry import Thresholds
+from scoring.rules import RuleSet, shipped
 from scoring.score import Contribution
 from scoring.scorer import Asked, EventScorer
 
@@ -19,7 +22,8 @@ class ByAmount:
 
     model, caps, thresholds = "by-amount@1", Caps((4, 2)), Thresholds(alert=0.9, attach=0.5)
 
-    def __init__(self) -> None:
+    def __init__(self, rules: RuleSet | None = None) -> None:
+        self.rules = rules or shipped()
         self.explained: list[str] = []
         self.batches: list[int] = []
 
@@ -143,3 +147,31 @@ def test_a_threshold_that_is_set_has_its_evidence(mirror: Mirror) -> None:
     low, high = EventScorer(ByAmount(), mirror, threshold=0.3).score([event(1, 29), event(2, 30)])
     assert low.subgraph is None and high.subgraph is not None and high.threshold == 0.3
     assert EventScorer(ByAmount(), mirror).score([event(1, 29)])[0].threshold == 0.9
+
+
+EACH = '[[rule]]\nname = "each"\nkind = "velocity"\nwithin = "1h"\nat_least = 2\nstrength = 0.1\nalert = true\n'
+
+
+@pytest.mark.parametrize("alert", ["true", "false"])
+def test_a_rule_asks_for_an_alert_whatever_the_model_says(mirror: Mirror, tmp_path: Path, alert: str) -> None:
+    """With its evidence; a rule that may not ask leaves the model its say."""
+    rules = rules_of(tmp_path, EACH.replace("true", alert))
+    low, high = EventScorer(ByAmount(rules), mirror).score([event(1, 1), event(2, 99)])
+    asks = "each" if alert == "true" else None
+    assert (low.alert_by, high.alert_by) == (asks, asks)
+    assert (low.subgraph is not None, high.subgraph is not None) == (alert == "true", True)
+    assert low.reasons[0] == "amount 1" if asks else low.reasons == ()
+
+
+def test_a_rule_asks_neither_of_a_shadow_nor_of_what_is_gone(mirror: Mirror, tmp_path: Path) -> None:
+    """A model that is only compared raises nothing."""
+    scorer = EventScorer(ByAmount(rules_of(tmp_path, EACH)), mirror)
+    shadow = scorer.score([event(1, 1)], Asked(evidence=False))[0]
+    gone, there = scorer.score([event(1, 1, "withdrawn"), event(2, 1)])
+    assert (shadow.alert_by, gone.alert_by, there.alert_by) == (None, None, "each")
+
+
+def test_a_scorer_that_is_behind_asks_rules_the_same(mirror: Mirror, tmp_path: Path) -> None:
+    """Fewer edges for the model, as many for the rules."""
+    scorer = EventScorer(ByAmount(rules_of(tmp_path, EACH)), mirror)
+    assert scorer.score([event(1, 1)], Asked(caps=Caps((0, 0))))[0].alert_by == "each"

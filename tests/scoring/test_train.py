@@ -87,7 +87,7 @@ def test_the_whole_way_from_events_to_a_folder_that_scores(trained: Trained, tmp
 
     card = Card("made", "none", "made up", "python -m nothing", (1,), 0, headline([result]))
     folder = ship(tmp_path / "model", SETTINGS, trained.data, trained.runs, card)
-    manifest, _, baseline, _ = registry.load(folder)
+    manifest, _, baseline, *_ = registry.load(folder)
     assert baseline
     assert manifest.parity < 1e-5
     assert manifest.data.events == 400

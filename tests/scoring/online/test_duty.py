@@ -47,7 +47,7 @@ def named(name: str) -> RuleEngine:
 def test_what_is_promoted_takes_over_at_the_next_batch() -> None:
     """Not before it was looked for, and no batch has two models."""
     models, watch = Models(main=named("first")), Flag()
-    duty = Duty(models.load, None, {"main": watch})
+    duty = Duty(models.load, {"main": watch})
     models.models["main"] = named("second")
     assert duty.take()[0].model == "first"
     watch.due = True
@@ -58,7 +58,7 @@ def test_what_is_promoted_takes_over_at_the_next_batch() -> None:
 def test_a_model_that_cannot_be_loaded_changes_nothing() -> None:
     """The one on duty goes on, and why is said."""
     models, watch = Models(main=named("first")), Flag()
-    duty = Duty(models.load, None, {"main": watch})
+    duty = Duty(models.load, {"main": watch})
     models.models["main"], watch.due = OSError("the folder is gone"), True
     duty.look()
     assert duty.take()[0].model == "first" and duty.refused == "main: the folder is gone"
@@ -79,7 +79,7 @@ def test_a_broken_model_that_is_only_compared_keeps_nobody_from_scoring() -> Non
 
 def test_a_shadow_comes_and_goes() -> None:
     models, watch = Models(main=named("first"), shadow=named("beside")), Flag()
-    duty = Duty(models.load, None, {"shadow": watch})
+    duty = Duty(models.load, {"shadow": watch})
     assert [scorer and scorer.model for scorer in duty.take()] == ["first", "beside"]
     models.models["shadow"], watch.due = None, True
     duty.look()

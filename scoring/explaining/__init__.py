@@ -1,0 +1,1 @@
+"""Explanations of alerts: made behind the stream, complete, with the known frauds that look most alike."""

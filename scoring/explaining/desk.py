@@ -1,0 +1,113 @@
+"""Which scores are explained, in what order, and how gently: one thread that rests three times as long as it works.
+
+The scorer shares its process, its interpreter and its processor with this. So the thread has the lowest priority the
+system gives, works on one score at a time, and sleeps `REST` times as long as that took.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from ingest.events import Transient
+from scoring.explaining.explainer import Explainer
+from scoring.explaining.explanation import Explanation, wanted
+from scoring.score import Score
+
+log = structlog.get_logger("explainer")
+
+REST = 3.0  # so at most a quarter of one core
+LONGEST_S = 1.0  # of one rest
+NICENESS = 10  # above that of the process; of this thread alone, which Linux allows
+REMEMBERED = 10_000  # events, so that what is read twice is explained once
+LONGEST_PAUSE_S = 15.0
+
+
+class Desk:
+    """Explains batches of scores. For one thread; `stopping` ends it between two scores."""
+
+    def __init__(self, explainer: Explainer, stopping: threading.Event, rest: float = REST) -> None:
+        """`rest` in shares of the time that was worked."""
+        self.explained = 0
+        self._explainer, self._stopping, self._rest = explainer, stopping, rest
+        self._done: OrderedDict[str, tuple[str, int]] = OrderedDict()
+
+    def use(self, explainer: Explainer) -> None:
+        """Another model scores from now on."""
+        self._explainer = explainer
+
+    def explain(self, scores: Iterable[Score]) -> list[Explanation]:
+        """Explain what somebody will look at: the newest score of each event, unless that or a newer one was before.
+
+        When it is told to stop, what it has by then; nothing of it counts as done before `finish`.
+        """
+        newest: dict[str, Score] = {}
+        for score in scores:
+            held = newest.get(score.event.id)
+            if wanted(score) and (held is None or _place(held) < _place(score)):
+                newest[score.event.id] = score
+        fresh = [score for id, score in newest.items() if self._done.get(id, ("", 0)) < _place(score)]
+        made: list[Explanation] = []
+        if fresh:
+            self._learn()
+        for score in fresh:
+            if self._stopping.is_set():
+                break
+            started = time.perf_counter()
+            made.append(self._explainer.explain(score))
+            self.relax(time.perf_counter() - started)
+        return made
+
+    def finish(self, explanations: Sequence[Explanation]) -> None:
+        """Note that these have arrived where they are kept."""
+        self.explained += len(explanations)
+        for one in explanations:
+            self._done[one.event_id] = (one.pos, one.revision)
+            self._done.move_to_end(one.event_id)
+        while len(self._done) > REMEMBERED:
+            self._done.popitem(last=False)
+
+    def relax(self, worked_s: float) -> None:
+        """Let others go first."""
+        self._stopping.wait(min(LONGEST_S, self._rest * worked_s))
+
+    def _learn(self) -> None:
+        started = time.perf_counter()
+        for _ in self._explainer.learn():
+            self.relax(time.perf_counter() - started)
+            started = time.perf_counter()
+            if self._stopping.is_set():
+                return
+
+
+def go_last() -> None:
+    """Let every other thread go before this one, where the system can."""
+    try:
+        here = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, here, min(19, os.getpriority(os.PRIO_PROCESS, here) + NICENESS))
+    except (AttributeError, OSError) as error:
+        log.warning("explaining has no lower priority here", reason=str(error))
+
+
+def insist(work: Callable[[], None], stopping: threading.Event) -> bool:
+    """Do it again while it fails for a while; whether it was done before the word to stop."""
+    tries = 0
+    while not stopping.is_set():
+        try:
+            work()
+            return True
+        except Transient as error:
+            tries += 1
+            pause_s = min(LONGEST_PAUSE_S, 0.25 * 2 ** min(tries, 8))
+            log.warning("explanations wait", reason=str(error), tries=tries, retry_in_s=pause_s)
+            stopping.wait(pause_s)
+    return False
+
+
+def _place(score: Score) -> tuple[str, int]:
+    return score.event.pos, score.revision
