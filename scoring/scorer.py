@@ -49,6 +49,7 @@ class Asked:
         revision, provisional, read_at, remarks: see `Score`.
         caps: how much of a neighbourhood is read, where that is not what the model asks for.
         evidence: whether reasons, contributions and subgraph are gathered for those somebody may look at.
+        demands: whether rules that ask for an alert are asked where there is no evidence either.
     """
 
     revision: int = 1
@@ -57,6 +58,7 @@ class Asked:
     remarks: tuple[Remark, ...] = ()
     caps: Caps | None = None
     evidence: bool = True
+    demands: bool = False
 
 
 PLAINLY = Asked()
@@ -173,7 +175,7 @@ class EventScorer:
         self, events: Sequence[Event], subgraphs: Sequence[Subgraph] | None, asked: Asked
     ) -> Sequence[str | None]:
         """The rules that ask for an alert. They read the same however far behind the scorer is."""
-        if not asked.evidence:
+        if not (asked.evidence or asked.demands):
             return [None] * len(events)
         return self._demands.of(events, subgraphs if asked.caps is None else None)
 

@@ -13,7 +13,7 @@ from scoring.score import Score
 from scoring.scorer import Asked, EventScorer, Reader
 from scoring.words import sentence
 
-PLAIN = Asked(evidence=False)
+PLAIN = Asked(evidence=False, demands=True)
 
 
 class Judge(Protocol):
