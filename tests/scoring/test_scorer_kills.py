@@ -25,10 +25,10 @@ from ingest.kafka import KafkaPublisher, read_all
 from ingest.records import CHANGES, DEAD_LETTERS, EVENTS, SCORES, Message, Record
 from scoring.score import Score
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 SCRIPT = Path(__file__).with_name("scorer_process.py")
 EVENTS_EACH = 240
-LIMIT_S = 90.0
+LIMIT_S = 180.0
 STEPS = ("read", "taken", "scored", "sent", "settled")
 _score = msgspec.json.Decoder(Score)
 
