@@ -133,12 +133,12 @@ class Around:
     # -- rows -----------------------------------------------------------------------------------
 
     def _upserts(self, found: Found) -> Iterator[Upsert]:
-        """Floors first, while there is nothing yet that they would have to be held against; then versions; then what
-        closed them, which gives way where it is a version that is here itself.
+        """Floors first, while there is nothing yet that they would have to be held against; then versions, and what
+        closed them, unless that is a version that is here itself: a mirror takes one thing of a position, whichever.
         """
         floors: dict[Floor, None] = {}
         ended: list[Gone] = []
-        versions: list[Upsert] = []
+        versions: list[EdgeUpsert | LabelUpsert] = []
         for relation, (labels, *edge) in ((relation, row) for relation, rows in found.items() for row in rows):
             owner, pos = split_version(edge[0])
             _, known_ms, _, _, _, _, time_ms, src, dst, *says = edge
@@ -153,7 +153,8 @@ class Around:
                 _note_end(label, its, None, floors, ended)
         yield from floors
         yield from versions
-        yield from ended
+        here = {(version.owner, version.pos) for version in versions}
+        yield from (gone for gone in ended if (gone.owner, gone.pos) not in here)
 
     def _mark(self, made: Mirror, events: Sequence[Event]) -> None:
         """Say of the rows around the events which are marked: asked only where there are marks at all."""

@@ -22,7 +22,7 @@ from graph.model import Upsert, Watermark
 from graph.store import StoreRefused
 from graph.wire import unpacked
 from ingest.records import CHANGES
-from scoring.follower import LOOK_BACK, Follower
+from scoring.follower import Follower
 
 log = structlog.get_logger("mirror")
 
@@ -43,9 +43,9 @@ class MirrorFeed(Follower):
 
     def __init__(
         self, bootstrap: str, store: Dumped, mirror: Mirror, extra: Mapping[str, str] | None = None,
-        look_back: int = LOOK_BACK,
+        look_back: int | None = None,
     ) -> None:  # fmt: skip
-        """`extra` are librdkafka settings (TLS, credentials); `look_back` records of each partition are read again."""
+        """`extra` are librdkafka settings (TLS, credentials); `look_back`: see Follower."""
         super().__init__("mirror-feed", bootstrap, extra, look_back)
         self.applied = 0
         self.heard: Callable[[Sequence[Upsert]], None] = lambda upserts: None  # told of what was applied, in its thread

@@ -22,14 +22,16 @@ class Follower(threading.Thread):
     """A thread with a consumer of its own. If it fails, `failed` holds why and it ends."""
 
     def __init__(
-        self, name: str, bootstrap: str, extra: Mapping[str, str] | None = None, look_back: int = LOOK_BACK
+        self, name: str, bootstrap: str, extra: Mapping[str, str] | None = None, look_back: int | None = None
     ) -> None:
-        """`extra` are librdkafka settings (TLS, credentials); `look_back` records of each partition are read again."""
+        """`extra` are librdkafka settings (TLS, credentials); `look_back` records of each partition are read again
+        (None: LOOK_BACK).
+        """
         super().__init__(name=name, daemon=True)
         self.ready, self.stopping = threading.Event(), threading.Event()
         self.failed: BaseException | None = None
         self._marks: Watermarks | None = None
-        self._look_back = look_back
+        self._look_back = LOOK_BACK if look_back is None else look_back
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
