@@ -37,7 +37,7 @@ def test_train_writes_a_folder_that_loads(tmp_path: Path) -> None:
 def test_train_puts_a_model_into_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no folder is named; with --json the manifest alone on standard output."""
     write(tmp_path)
-    monkeypatch.setenv("RINGWATCH_REGISTRY", str(tmp_path / "models"))
+    monkeypatch.setenv("RINGWATCH_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("RINGWATCH_MAPPING", str(tmp_path / "shop.toml"))
     settings.cache_clear()
     asked = ["train", "--mapping", str(tmp_path / "shop.toml"), "--data", str(tmp_path), "--name", "shop", *SMALL]
