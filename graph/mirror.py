@@ -6,7 +6,7 @@ Embedded it is the whole store; in the stack each scorer keeps one, hydrated fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from threading import RLock
@@ -41,6 +41,7 @@ from graph.shelf import Shelf
 from graph.store import StoreRefused
 
 T = TypeVar("T")
+L = TypeVar("L", bound=Lane)
 Read = tuple[str, str, str, str, Attributes]  # an edge's owner, nodes, relation and attributes
 DUMPED = 1_000  # numbers that a dump reads under one lock
 
@@ -56,6 +57,7 @@ class Mirror:
         self._nodes = Properties(self._adjacent.logs)
         self._incomplete: dict[str, Incomplete] = {}
         self._hears: list[Callable[[LabelUpsert], None]] = []
+        self._lanes: dict[Hashable, Any] = {}
         self._frozen = False
 
     def check(self) -> None:
@@ -199,6 +201,19 @@ class Mirror:
         """Tell a lane of every edge and node, those that are here and those that will come, under their numbers."""
         with self._lock:
             self._adjacent.attach(lane)
+
+    def lane(self, key: Hashable, make: Callable[[], L]) -> L:
+        """The one lane of this key, made and attached when it is first asked for: who reads the same shares it.
+
+        Attaching reads every edge that is here, at some microseconds each, under the lock.
+        """
+        with self._lock:
+            if key not in self._lanes:
+                lane = make()
+                self._adjacent.attach(lane)
+                self._lanes[key] = lane
+            found: L = self._lanes[key]
+            return found
 
     def listen(self, hear: Callable[[LabelUpsert], None]) -> None:
         """Tell of every version of a label, those that are here and those that will come; under the lock: be quick."""

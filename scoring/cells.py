@@ -6,9 +6,7 @@ Read once when an edge comes, not each time an event sees it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from msgspec import json
@@ -94,7 +92,9 @@ class Sampler:
 
     def __init__(self, mirror: Mirror, schema: FeatureSchema) -> None:
         """Read from this mirror by this schema."""
-        self._mirror, self._cells = mirror, _shared(mirror, schema)
+        self._mirror = mirror
+        mirror.index(schema.categories)
+        self._cells = mirror.lane(json.encode(schema), lambda: Cells(schema))
 
     def columns(self, events: Sequence[Event], caps: Caps) -> Columns:
         """The events' subgraphs, as of each."""
@@ -106,24 +106,6 @@ class Sampler:
         sums = self._mirror.tally(events, lambda: self._cells.log_value, tallies.LOOK_BACK)
         far = tallies.tallies(sums, near.amount[:, 0])
         return np.concatenate([history.history(near), far], axis=1)
-
-
-_lanes: WeakKeyDictionary[Mirror, dict[bytes, Cells]] = WeakKeyDictionary()
-_sharing = Lock()
-
-
-def _shared(mirror: Mirror, schema: FeatureSchema) -> Cells:
-    """The one lane of a mirror for this schema: models that read the same need not keep it twice.
-
-    The first of a schema reads every edge that is there, at some microseconds each, while the mirror is locked.
-    """
-    with _sharing:
-        of, key = _lanes.setdefault(mirror, {}), json.encode(schema)
-        if key not in of:
-            of[key] = Cells(schema)
-            mirror.attach(of[key])
-            mirror.index(schema.categories)
-        return of[key]
 
 
 def look_of(schema: FeatureSchema, caps: Caps) -> Look:

@@ -6,8 +6,6 @@ Making a subgraph's edges takes ten times as long as walking to them, so what no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -35,26 +33,12 @@ class Looked:
         """See Lane: an edge names its nodes."""
 
 
-_lanes: WeakKeyDictionary[Mirror, dict[frozenset[str], Looked]] = WeakKeyDictionary()
-_sharing = Lock()
-
-
-def _lane(mirror: Mirror, relations: frozenset[str]) -> Looked:
-    """The one lane of a mirror for these relations: a mirror keeps what is attached to it, whoever scores next."""
-    with _sharing:
-        of = _lanes.setdefault(mirror, {})
-        if relations not in of:
-            of[relations] = Looked(relations)
-            mirror.attach(of[relations])
-        return of[relations]
-
-
 class Glimpses:
     """What a mirror shows of some relations."""
 
     def __init__(self, mirror: Mirror, relations: frozenset[str]) -> None:
         """Look at these relations, and at what is known to be fraud."""
-        self._mirror, self._lane = mirror, _lane(mirror, relations)
+        self._mirror, self._lane = mirror, mirror.lane(relations, lambda: Looked(relations))
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """As `Mirror.subgraphs`, without the edges that are not looked at."""
