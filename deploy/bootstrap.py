@@ -118,7 +118,7 @@ def duty(settings: Settings) -> Duty:
     """
     from scoring.engine import Engine
     from scoring.online.duty import Duty, Watched
-    from scoring.online.guard import Guard
+    from scoring.online.guard import guarded
     from scoring.promotions import Role
 
     models = registry(settings)
@@ -133,7 +133,7 @@ def duty(settings: Settings) -> Duty:
             return None
         else:
             found = Engine.of(beside, settings.threads, settings.engine, rules(settings))
-        return Guard(found) if isinstance(found, Engine) else found
+        return guarded(found)
 
     return Duty(load, watches)
 

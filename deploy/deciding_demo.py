@@ -11,7 +11,7 @@ from contextlib import suppress
 from deploy import bootstrap
 from deploy.config import PREFIX, Settings
 from deploy.deciding import KEEP_ALIVE_S, make_decider, readiness, wall_ms
-from deploy.deciding_room import guarded, judge_of, sample
+from deploy.deciding_room import judge_of, sample
 from deploy.ports import PortTaken, listen
 from deploy.web import Web
 from graph.mirror import Mirror
@@ -20,6 +20,7 @@ from scoring.deciding.api import create_app
 from scoring.deciding.decider import GraphState
 from scoring.deciding.judge import warm
 from scoring.deciding.scoring_thread import ScoringThread
+from scoring.online.guard import guarded
 
 TRIED = 20  # ports, from the configured one on
 EXAMPLE = (

@@ -14,21 +14,21 @@ import structlog
 from deploy import bootstrap
 from deploy.config import Settings, settings
 from deploy.deciding import settle
+from deploy.reading import started
 from deploy.signals import patiently
 from graph.mapping_file import read_mapping
 from graph.mirror import Mirror
 from graph.model import Event
-from ingest.events import Transient
 from scoring.deciding.backroom import Backroom
 from scoring.deciding.decider import GraphState
 from scoring.deciding.decision import Policy
 from scoring.deciding.judge import EventJudge, Judge, Models, warm
 from scoring.deciding.scoreable import Scoreable
 from scoring.deciding.scoring_thread import ScoringThread
-from scoring.engine import Engine, Scorer
+from scoring.engine import Scorer
 from scoring.feed import MirrorFeed
 from scoring.online.duty import DutyWatch
-from scoring.online.guard import Guard
+from scoring.online.guard import guarded
 from scoring.scorer import EventScorer
 
 log = structlog.get_logger("ringwatch")
@@ -91,11 +91,6 @@ def judge_of(chosen: Settings, mirror: Mirror, on_duty: Callable[[], Scorer]) ->
     return EventJudge(mirror, Models(on_duty, lambda: guarded(bootstrap.engine(chosen)), scorer))
 
 
-def guarded(engine: Scorer) -> Scorer:
-    """With trees and rules to fall back to, where it is a network."""
-    return Guard(engine) if isinstance(engine, Engine) else engine
-
-
 class _Followed:
     """The bank's graph, as `graph.changes` brings it."""
 
@@ -120,10 +115,7 @@ class _Followed:
             patiently(store.check)
             at = bootstrap.connections(chosen)
             self.feed = MirrorFeed(at.kafka_bootstrap, store, self._mirror, chosen.kafka_options)
-            self.feed.start()
-            while not self.feed.ready.wait(1.0):
-                if self.feed.failed is not None:
-                    raise Transient(f"the mirror could not be hydrated: {self.feed.failed}")
+            started(self.feed)
         duty = bootstrap.duty(chosen)
         duty.read_from(self._mirror)
         ready(judge_of(chosen, self._mirror, lambda: duty.take()[0]))

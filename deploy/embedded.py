@@ -169,7 +169,7 @@ class Demo:
             letters = bootstrap.demo_folder(self.settings) / "deadletters.jsonl"
             self.duty.read_from(self.mirror)
             self.explanations = local_worker(explainer_of(self.duty, self.mirror), services.explanations, loop)
-            self.duty.changed = explained_by(self.explanations.desk, self.mirror)
+            self.duty.tell(explained_by(self.explanations.desk, self.mirror))
             self.explanations.start()
             self.publisher = LocalPublisher(
                 self.duty, self._scorer, services.intake, loop, letters, self.stages, self.explanations

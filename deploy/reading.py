@@ -10,6 +10,7 @@ from deploy.signals import patiently
 from graph.adjacency import compile_walk
 from graph.mirror import Mirror
 from graph.neo4j_store import Neo4jStore
+from ingest.events import Transient
 from scoring.engine import Scorer
 from scoring.feed import MirrorFeed
 from scoring.follower import Follower
@@ -36,3 +37,15 @@ def read_through(chosen: Settings, bootstrap: str, store: Neo4jStore, engine: Sc
     compile_walk()
     patiently(lambda: store.prepare(engine.look))
     return store, WatermarkFeed(bootstrap, chosen.kafka_options)
+
+
+def started(feed: Follower) -> None:
+    """Returns once it is as far as it has to be.
+
+    Raises:
+        Transient: it ended before.
+    """
+    feed.start()
+    while not feed.ready.wait(1.0):
+        if feed.failed is not None:
+            raise Transient(f"the graph could not be followed: {feed.failed}")

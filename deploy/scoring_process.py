@@ -17,10 +17,9 @@ from deploy.explaining import explained_by, explainer_of, stack_worker
 from deploy.faust_options import faust_options
 from deploy.ports import optional
 from deploy.probes import Probes
-from deploy.reading import read_through
+from deploy.reading import read_through, started
 from deploy.signals import patiently
 from graph.mirror import Mirror
-from ingest.events import Transient
 from ingest.health import Report
 from scoring.app import Work, WorkerSettings, build
 from scoring.engine import Scorer
@@ -70,7 +69,7 @@ def run_scorer(group: str) -> None:
         patiently(store.check)
         duty = bootstrap.duty(chosen)
         graph, state.feed = read_through(chosen, at.kafka_bootstrap, store, duty.now()[0])
-        _started(state.feed)
+        started(state.feed)
         if isinstance(graph, Mirror):
             duty.read_from(graph)
         monitor = watched(duty, chosen.drift_limit)
@@ -95,14 +94,8 @@ def run_scorer(group: str) -> None:
 
 def _explain(chosen: Settings, duty: Duty, mirror: Mirror) -> None:
     """Alerts are explained beside the stream, by the eyes of whoever is on duty."""
-    worker, before = stack_worker(chosen, explainer_of(duty, mirror)), duty.changed
-    explained = explained_by(worker.desk, mirror)
-
-    def changed(role: Role, scorer: Scorer | None) -> None:
-        before(role, scorer)
-        explained(role, scorer)
-
-    duty.changed = changed
+    worker = stack_worker(chosen, explainer_of(duty, mirror))
+    duty.tell(explained_by(worker.desk, mirror))
     worker.start()
 
 
@@ -118,7 +111,7 @@ def watched(duty: Duty, limit: float) -> Monitor:
         else:
             monitor.leave()
 
-    duty.changed = changed
+    duty.tell(changed)
     changed("main", duty.now()[0])
     monitor.start()
     DutyWatch(duty).start()
@@ -137,18 +130,6 @@ def _probed(chosen: Settings, state: State) -> Iterator[None]:
     finally:
         if probes:
             probes.close()
-
-
-def _started(feed: Follower) -> None:
-    """Returns once it is as far as it has to be.
-
-    Raises:
-        Transient: it ended before.
-    """
-    feed.start()
-    while not feed.ready.wait(1.0):
-        if feed.failed is not None:
-            raise Transient(f"the graph could not be followed: {feed.failed}")
 
 
 def follow(app: faust.App) -> None:

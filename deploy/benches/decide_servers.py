@@ -57,10 +57,11 @@ async def _decide(told: Connection, now_ms: int, bodies: list[bytes], bank: tupl
 def score_bank(taken: socket.socket, users: int, days: int) -> None:
     """The process that scores, over a simulated bank instead of a real one."""
     from deploy import bootstrap
-    from deploy.deciding_room import begin_scoring, guarded, judge_of, serve_room
+    from deploy.deciding_room import begin_scoring, judge_of, serve_room
     from deploy.demo.training import change_of, demo_mapping
     from graph.mirror import Mirror
     from scoring.deciding.backroom import Backroom
+    from scoring.online.guard import guarded
 
     backroom = Backroom(taken, GraphState)
 

@@ -19,6 +19,7 @@ from scoring.promotions import Role
 log = structlog.get_logger("scorer")
 
 LOOK_S = 1.0
+Changed = Callable[[Role, Scorer | None], None]
 
 
 class Watched(Protocol):
@@ -49,7 +50,7 @@ class Duty:
         """
         self._load, self._watches = load, watches or {}
         self._mirror: Mirror | None = None
-        self.changed: Callable[[Role, Scorer | None], None] = lambda role, scorer: None  # told of each that takes over
+        self._told: list[Changed] = []
         self.refused: str | None = None  # why the last change did not come about; None: it did
         self._now: dict[Role, Scorer | None] = {"main": self._ready("main")}
         self._next: dict[Role, Scorer | None] = {}
@@ -65,6 +66,10 @@ class Duty:
             if scorer is not None:
                 scorer.read_from(mirror)
 
+    def tell(self, changed: Changed) -> None:
+        """Have it told of each that takes over from now on, between two batches: be quick."""
+        self._told.append(changed)
+
     def now(self) -> tuple[Scorer, Scorer | None]:
         """Who scored the last batch, and who was compared."""
         main = self._now["main"]
@@ -78,7 +83,8 @@ class Duty:
                 before, self._now[role] = self._now.get(role), scorer
                 if before is not scorer:
                     log.info("on duty", role=role, model=_name(scorer), before=_name(before))
-                    self.changed(role, scorer)
+                    for tell in self._told:
+                        tell(role, scorer)
             self._next.clear()
             return self.now()
 

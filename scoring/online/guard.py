@@ -9,7 +9,7 @@ import structlog
 
 from graph.mirror import Mirror
 from graph.model import Caps, Event, Look, Subgraph
-from scoring.engine import Engine, RuleEngine, Scored
+from scoring.engine import Engine, RuleEngine, Scored, Scorer
 from scoring.score import Contribution
 
 log = structlog.get_logger("scorer")
@@ -137,3 +137,8 @@ class Guard:
             log.error("the trees failed too, the rules score the event", model=self.model, error=repr(error)[:300])
         by_rules = self._rules.score([subgraph(at) for at in which])
         return [Scored(one.probability, self.model, "rules", self._rules.thresholds.alert) for one in by_rules]
+
+
+def guarded(scorer: Scorer) -> Scorer:
+    """With trees and rules to fall back to, where it is a network."""
+    return Guard(scorer) if isinstance(scorer, Engine) else scorer
