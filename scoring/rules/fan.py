@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from graph.toml_lines import Loc
 from scoring.rules import words
-from scoring.rules.fields import Length, Name, Names
+from scoring.rules.fields import Length, Names
 from scoring.rules.finding import Finding
-from scoring.rules.rule import Graded
+from scoring.rules.rule import AtOneEnd
 from scoring.rules.view import Edge, View
 
 
-class Fan(Graded):
+class Fan(AtOneEnd):
     """From `at_least` senders on, where the event and what left before it is at least `share` of what came in."""
 
     PLACES: ClassVar[frozenset[str]] = frozenset({"count", "senders", "node", "came", "left", "within"})
     SAYS: ClassVar[str] = "{senders} sent {came} to {node} within {within}, and {left} leaves it again"
 
     kind: Literal["fan"]
-    relation: Name = "transfer"
     within_ms: Length = Field(alias="within")
     share: Annotated[float, Field(gt=0, le=10)] = 0.5
 
@@ -54,30 +52,6 @@ class Fan(Graded):
             f"{words.span(self.within_ms)}, and {self.share:.0%} of that leaves again"
         )
 
-    @property
-    def events(self) -> tuple[str, ...]:
-        """See Rule: events of its relation."""
-        return (self.relation,)
-
-    @property
-    def hops(self) -> int:
-        """The source's own edges."""
-        return 1
-
-    @property
-    def reads(self) -> frozenset[str] | None:
-        """See Rule."""
-        return frozenset((self.relation,))
-
-    def relations(self) -> Iterator[tuple[Loc, str]]:
-        """See Rule."""
-        yield from super().relations()
-        yield ("relation",), self.relation
-
     def sums(self) -> Iterator[str]:
         """See Rule."""
         return iter([self.relation])
-
-    def named(self, names: Names) -> Self:
-        """See Rule."""
-        return super().named(names).model_copy(update={"relation": names.relation(self.relation)})

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from graph.toml_lines import Loc
 from scoring.rules import words
-from scoring.rules.fields import Length, Name, Names
+from scoring.rules.fields import Length, Names
 from scoring.rules.finding import Finding
-from scoring.rules.rule import Graded
+from scoring.rules.rule import AtOneEnd
 from scoring.rules.view import View
 
 
-class Gathering(Graded):
+class Gathering(AtOneEnd):
     """From `at_least` new senders on, where at most `known_at_most` paid it before the window."""
 
     PLACES: ClassVar[frozenset[str]] = frozenset({"count", "senders", "node", "within"})
     SAYS: ClassVar[str] = "{senders} pay {node} for the first time within {within}"
 
     kind: Literal["gathering"]
-    relation: Name = "transfer"
     within_ms: Length = Field(alias="within")
     known_at_most: Annotated[int, Field(ge=0, le=1_000)] = 2
 
@@ -51,27 +48,3 @@ class Gathering(Graded):
             f"{words.counted(self.at_least, 'sender')} pay its target for the first time within "
             f"{words.span(self.within_ms)}, and at most {self.known_at_most} did before"
         )
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        """See Rule: events of its relation."""
-        return (self.relation,)
-
-    @property
-    def hops(self) -> int:
-        """The target's own edges."""
-        return 1
-
-    @property
-    def reads(self) -> frozenset[str] | None:
-        """See Rule."""
-        return frozenset((self.relation,))
-
-    def relations(self) -> Iterator[tuple[Loc, str]]:
-        """See Rule."""
-        yield from super().relations()
-        yield ("relation",), self.relation
-
-    def named(self, names: Names) -> Self:
-        """See Rule."""
-        return super().named(names).model_copy(update={"relation": names.relation(self.relation)})

@@ -107,6 +107,42 @@ class Graded(Rule):
         return graded(number, self.at_least, self.full)
 
 
+class OfRelation(Rule):
+    """A rule about the edges of one relation, which it names."""
+
+    relation: Name
+
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """See Rule."""
+        return frozenset((self.relation,))
+
+    def relations(self) -> Iterator[tuple[Loc, str]]:
+        """See Rule."""
+        yield from super().relations()
+        yield ("relation",), self.relation
+
+    def named(self, names: Names) -> Self:
+        """See Rule."""
+        return super().named(names).model_copy(update={"relation": names.relation(self.relation)})
+
+
+class AtOneEnd(OfRelation, Graded):
+    """One that is asked of events of its relation, and counts at one of their ends: edges one hop away."""
+
+    relation: Name = "transfer"
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """See Rule: events of its relation."""
+        return (self.relation,)
+
+    @property
+    def hops(self) -> int:
+        """The end's own edges."""
+        return 1
+
+
 def graded(number: int, at_least: int, full: int | None) -> float:
     """0 below `at_least`, 1 from `full` on, even steps between; without `full` all at once."""
     if number < at_least:

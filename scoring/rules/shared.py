@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from typing import ClassVar, Literal, Self
+from collections.abc import Collection
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from graph.toml_lines import Loc
 from scoring.rules import words
-from scoring.rules.fields import Count, Length, Name, Names
+from scoring.rules.fields import Count, Length, Names
 from scoring.rules.finding import Finding
-from scoring.rules.rule import Rule, asked_of, graded
+from scoring.rules.rule import OfRelation, asked_of, graded
 from scoring.rules.view import View
 
 
-class Shared(Rule):
+class Shared(OfRelation):
     """What the event's own end, or who acts, uses was used by others within a window.
 
     The relation runs from who uses to what is used. It fires from `at_least` others on, and from
@@ -27,7 +26,6 @@ class Shared(Rule):
     SAYS: ClassVar[str] = "{thing} was used by {others} within {within}{reported}"
 
     kind: Literal["shared"]
-    relation: Name
     within_ms: Length = Field(alias="within")
     at_least: Count = 2
     full: Count | None = None
@@ -71,20 +69,6 @@ class Shared(Rule):
             f"{words.counted(self.at_least, 'other')}, or {self.reported_at_least} reported, within "
             f"{words.span(self.within_ms)}"
         )
-
-    @property
-    def reads(self) -> frozenset[str] | None:
-        """See Rule."""
-        return frozenset((self.relation,))
-
-    def relations(self) -> Iterator[tuple[Loc, str]]:
-        """See Rule."""
-        yield from super().relations()
-        yield ("relation",), self.relation
-
-    def named(self, names: Names) -> Self:
-        """See Rule."""
-        return super().named(names).model_copy(update={"relation": names.relation(self.relation)})
 
 
 def _reported(view: View, others: Collection[str]) -> set[str]:
