@@ -93,7 +93,7 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
             text = line(status, running.progress.alerts)
             if not running.live_s:
                 what = f"reading {options.history_days} days of history"
-                text = f"{what if running.worker else 'compiling, once on this machine: about half a minute'} … {text}"
+                text = f"{what if running.worker else 'loading (where nothing is compiled yet: half a minute, once)'} … {text}"
             ticker.show(text)
 
         def started(running: Demo) -> None:
