@@ -92,8 +92,8 @@ def run_demo(options: DemoOptions, as_json: bool) -> int:
             status = running.status()
             text = line(status, running.progress.alerts)
             if not running.live_s:
-                what = f"reading {options.history_days} days of history"
-                text = f"{what if running.worker else 'loading (where nothing is compiled yet: half a minute, once)'} … {text}"
+                loading = "loading (where nothing is compiled yet: half a minute, once)"
+                text = f"{f'reading {options.history_days} days of history' if running.worker else loading} … {text}"
             ticker.show(text)
 
         def started(running: Demo) -> None:
