@@ -23,7 +23,6 @@ from graph.mirror import Mirror
 from ingest.health import Report
 from scoring.app import Work, WorkerSettings, build
 from scoring.engine import Scorer
-from scoring.feed import MirrorFeed
 from scoring.follower import Follower
 from scoring.online.desk import Desk
 from scoring.online.duty import Duty, DutyWatch
@@ -74,9 +73,8 @@ def run_scorer(group: str) -> None:
             duty.read_from(graph)
         monitor = watched(duty, chosen.drift_limit)
         metrics = ScorerMetrics(state.registry, duty, monitor, lambda: graph.owners if isinstance(graph, Mirror) else 0)
-        if isinstance(state.feed, MirrorFeed):
-            state.feed.heard = monitor.heard
         if isinstance(graph, Mirror):
+            graph.listen(monitor.feedback.heard)
             _explain(chosen, duty, graph)
 
         def scorer(engine: Scorer) -> EventScorer:

@@ -8,7 +8,7 @@ offsets taken after hydration.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Protocol
 
@@ -48,7 +48,6 @@ class MirrorFeed(Follower):
         """`extra` are librdkafka settings (TLS, credentials); `look_back`: see Follower."""
         super().__init__("mirror-feed", bootstrap, extra, look_back)
         self.applied = 0
-        self.heard: Callable[[Sequence[Upsert]], None] = lambda upserts: None  # told of what was applied, in its thread
         self._store, self._mirror = store, mirror
 
     def _follow(self) -> None:
@@ -90,8 +89,6 @@ class MirrorFeed(Follower):
         for at in range(0, len(upserts), BATCH):
             self._take(upserts[at : at + BATCH])
         self.applied += len(upserts)
-        if upserts and self.ready.is_set():
-            self.heard(upserts)
         for worker, partition, pos in marks:  # behind the upserts they speak of
             self._put(worker, partition, pos)
 

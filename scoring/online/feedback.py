@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from river.drift import ADWIN
 
-from graph.model import LabelUpsert, Upsert
+from graph.model import LabelUpsert
 from scoring.score import Score
 
 KEPT = 200_000  # events whose label is still recognised
@@ -50,22 +50,18 @@ class Feedback:
                     gone, _ = self._said.popitem(last=False)
                     self._labelled.pop(gone, None)
 
-    def heard(self, upserts: Sequence[Upsert]) -> None:
-        """These came into the graph: the labels among them count, each event's first one and what corrects it."""
-        labels = [upsert for upsert in upserts if isinstance(upsert, LabelUpsert)]
-        if not labels:
-            return
+    def heard(self, label: LabelUpsert) -> None:
+        """This came into the graph (`Mirror.listen`): an event's first label counts, and what corrects it."""
         with self._lock:
-            for label in labels:
-                said, before = self._said.get(label.event), self._labelled.get(label.event)
-                if said is None or before == label.fraud:
-                    continue
-                self._labelled[label.event] = label.fraud
-                self.reported += label.fraud - bool(before)
-                self.labels += before is None
-                self._pairs.append((said, label.fraud))
-                self._errors.update(abs(label.fraud - said))  # type: ignore[no-untyped-call]  # river has none
-                self.error_shifts += self._errors.drift_detected
+            said, before = self._said.get(label.event), self._labelled.get(label.event)
+            if said is None or before == label.fraud:
+                return
+            self._labelled[label.event] = label.fraud
+            self.reported += label.fraud - bool(before)
+            self.labels += before is None
+            self._pairs.append((said, label.fraud))
+            self._errors.update(abs(label.fraud - said))  # type: ignore[no-untyped-call]  # river has none
+            self.error_shifts += self._errors.drift_detected
 
     @property
     def calibration_error(self) -> float | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from graph.model import Upsert
 from scoring.baseline import Matrix
 from scoring.columns import Floats
 from scoring.online.drift import LARGE, Recent, Shift
@@ -62,10 +61,6 @@ class Monitor(threading.Thread):
     def scored(self, scores: Sequence[Score]) -> None:
         """These went out."""
         self.feedback.scored(scores)
-
-    def heard(self, upserts: Sequence[Upsert]) -> None:
-        """These came into the graph."""
-        self.feedback.heard(upserts)
 
     def run(self) -> None:
         """Look again and again."""

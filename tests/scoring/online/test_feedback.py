@@ -20,11 +20,16 @@ def label(n: int, fraud: bool, pos: int = 1) -> LabelUpsert:
     return LabelUpsert(f"fraud_reports:{n}:label", f"bank/{pos}", 1, f"transfers:{n}:transfer", fraud)
 
 
+def hear(feedback: Feedback, labels: list[LabelUpsert]) -> None:
+    for each in labels:
+        feedback.heard(each)
+
+
 def test_frauds_expected_stand_beside_those_reported() -> None:
     """Of the same events: a label of one that was never scored counts nothing."""
     feedback = Feedback()
     feedback.scored([score(1, 0.5), score(2, 0.25)])
-    feedback.heard([label(1, True), label(2, False), label(3, True)])
+    hear(feedback, [label(1, True), label(2, False), label(3, True)])
     assert (feedback.expected, feedback.reported, feedback.labels) == (0.75, 1, 2)
 
 
@@ -37,9 +42,9 @@ def test_a_second_score_replaces_the_first_and_a_withdrawn_event_counts_nothing(
 def test_a_label_again_changes_nothing_and_a_correction_does() -> None:
     feedback = Feedback()
     feedback.scored([score(1, 0.5)])
-    feedback.heard([label(1, True), label(1, True)])
+    hear(feedback, [label(1, True), label(1, True)])
     assert (feedback.reported, feedback.labels) == (1, 1)
-    feedback.heard([label(1, False, 2)])
+    hear(feedback, [label(1, False, 2)])
     assert (feedback.reported, feedback.labels) == (0, 1)
 
 
@@ -49,7 +54,7 @@ def test_calibration_is_the_distance_of_what_was_said_from_what_came() -> None:
         feedback = Feedback()
         feedback.scored([score(n, said) for n in range(400)])
         assert feedback.calibration_error is None
-        feedback.heard([label(n, n % 4 == 0) for n in range(400)])
+        hear(feedback, [label(n, n % 4 == 0) for n in range(400)])
         assert feedback.calibration_error == pytest.approx(off)
 
 
@@ -57,8 +62,8 @@ def test_a_change_of_the_scores_and_of_the_error_is_found() -> None:
     """ADWIN (Bifet and Gavaldà 2007); steady scores raise nothing."""
     draw, feedback = random.Random(1), Feedback()
     feedback.scored([score(n, draw.uniform(0.1, 0.2)) for n in range(2_000)])
-    feedback.heard([label(n, False) for n in range(2_000)])
+    hear(feedback, [label(n, False) for n in range(2_000)])
     assert (feedback.score_shifts, feedback.error_shifts) == (0, 0)
     feedback.scored([score(n, draw.uniform(0.6, 0.7)) for n in range(2_000, 3_000)])
-    feedback.heard([label(n, False) for n in range(2_000, 3_000)])
+    hear(feedback, [label(n, False) for n in range(2_000, 3_000)])
     assert feedback.score_shifts >= 1 and feedback.error_shifts >= 1
