@@ -15,10 +15,11 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from alerts.errors import AlertsError, BadScore, DatabaseAway
 from ingest.events import IngestError
+from ingest.kafka import behind
 from ingest.records import SCORES
 from scoring.explaining.explanation import Explanation
 from scoring.score import Score
@@ -249,12 +250,8 @@ class ScoreConsumer:
             consumer.pause(partitions)
 
     def _commit(self, consumer: Any, messages: Sequence[Any]) -> None:
-        ends: dict[int, int] = {}
-        for message in messages:
-            ends[message.partition()] = max(ends.get(message.partition(), 0), message.offset() + 1)
-        offsets = [TopicPartition(self.settings.topic, partition, offset) for partition, offset in ends.items()]
         try:
-            consumer.commit(offsets=offsets, asynchronous=False)
+            consumer.commit(offsets=behind(messages), asynchronous=False)
         except KafkaException as error:  # lost partitions: their new owner reads the batch again, harmlessly
             log.warning("offset_not_committed", reason=str(error), effect="the batch will be read again")
 

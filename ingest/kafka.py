@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -335,6 +336,15 @@ class KafkaPublisher:
                 raise Transient(f"topic {name!r} does not exist; `ringwatch connect register` makes it")
             self._partitions[name] = len(topic.partitions)
         return self._partitions[name]
+
+
+def behind(messages: Iterable[Any]) -> list[TopicPartition]:
+    """The offsets to commit once these confluent-kafka messages are dealt with: behind the last of each partition."""
+    ends: dict[tuple[str, int], int] = {}
+    for message in messages:
+        place = message.topic(), message.partition()
+        ends[place] = max(ends.get(place, 0), message.offset() + 1)
+    return [TopicPartition(*place, offset) for place, offset in ends.items()]
 
 
 def committed(bootstrap: str, group: str, topic: str, extra: Mapping[str, str] | None = None) -> int:

@@ -78,6 +78,11 @@ class Score(msgspec.Struct, frozen=True):
     remarks: tuple[Remark, ...] = ()
 
     @property
+    def asks(self) -> bool:
+        """Whether it asks for an alert by itself; where a threshold is set, that decides (`alerts.policy`)."""
+        return asks(self.probability, self.threshold, self.alert_by)
+
+    @property
     def rank(self) -> tuple[str, int, bool]:
         """Of an event's scores the highest counts."""
         return self.event.pos, self.revision, not self.provisional
@@ -86,3 +91,8 @@ class Score(msgspec.Struct, frozen=True):
     def id(self) -> str:
         """The score's deterministic name."""
         return f"{self.event.id}@{self.event.pos}#{self.revision}"
+
+
+def asks(probability: float, threshold: float, alert_by: str | None) -> bool:
+    """Whether a score with these asks for an alert: by its probability, or a rule does."""
+    return probability >= threshold or alert_by is not None

@@ -142,8 +142,7 @@ class EventScorer:
         )  # fmt: skip
 
     def _shown_with(self, score: Score, subgraph: Subgraph, contributions: tuple[Contribution, ...]) -> Score:
-        weighed = sentence(contributions, score.event)
-        reasons = (*self.engine.reasons(subgraph), *([weighed] if weighed else []))
+        reasons = told(self.engine, subgraph, contributions)
         return msgspec.structs.replace(score, reasons=reasons, contributions=contributions, subgraph=subgraph)
 
     def _alert_from(self, scored: Scored) -> float:
@@ -210,3 +209,9 @@ class EventScorer:
             label, id = split_key(node)
             for table in self._tables.get(label, ()):
                 yield f"{table}:{id}"
+
+
+def told(engine: Scorer, subgraph: Subgraph, contributions: Sequence[Contribution]) -> tuple[str, ...]:
+    """Why, in sentences: what the rules say, and behind that what the model weighed."""
+    weighed = sentence(contributions, subgraph.event)
+    return (*engine.reasons(subgraph), *([weighed] if weighed else []))

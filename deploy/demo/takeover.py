@@ -69,10 +69,9 @@ def _told(replay: Replay, planted: list[RowChange]) -> Iterator[str]:
     for row in planted:
         for event in replay.apply(row):
             score = replay.scorer.score([event])[0]
-            due = score.probability >= score.threshold
             said = words.event(event.relation, event.src, event.dst, event.attributes)
-            yield f"| {words.utc(event.time_ms)} | {said} | {score.probability:.3f} | {'yes' if due else ''} |"
-            alerts += [score] if due else []
+            yield f"| {words.utc(event.time_ms)} | {said} | {score.probability:.3f} | {'yes' if score.asks else ''} |"
+            alerts += [score] if score.asks else []
     for score in [score for score in alerts if score.event.relation == "TRANSFER"][:1]:
         yield from _explained(score, replay.explainer.explain(score))
 

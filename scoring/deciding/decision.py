@@ -60,7 +60,7 @@ class Policy:
         """Decline from its own bar on; review where an alert is due, by the model's bar or by a rule; else approve."""
         if self.decline_from is not None and score.probability >= self.decline_from:
             return "decline"
-        return "review" if score.probability >= score.threshold or score.alert_by is not None else "approve"
+        return "review" if score.asks else "approve"
 
     def wants_reasons(self, score: Score) -> bool:
         """Whether somebody will ask why."""

@@ -10,8 +10,7 @@ from graph.model import Event
 from scoring.engine import Engine, Scorer
 from scoring.online.guard import Guard
 from scoring.score import Score
-from scoring.scorer import Asked, EventScorer, Reader
-from scoring.words import sentence
+from scoring.scorer import Asked, EventScorer, Reader, told
 
 PLAIN = Asked(evidence=False, demands=True)
 
@@ -68,8 +67,7 @@ class EventJudge:
         engine = self._explaining()
         (subgraph,) = self._reader.subgraphs([event], engine.caps)
         found = engine.weigh_events([event]) if isinstance(engine, Engine | Guard) else None
-        weighed = sentence((found or engine.explain([subgraph]))[0], event)
-        return (*engine.reasons(subgraph), *([weighed] if weighed else []))
+        return told(engine, subgraph, (found or engine.explain([subgraph]))[0])
 
     def _explaining(self) -> Scorer:
         wanted = self._models.on_duty().model

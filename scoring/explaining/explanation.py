@@ -79,8 +79,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def wanted(score: Score) -> bool:
     """Whether somebody will look at a score: it asks for an alert, and its event is there."""
-    asks = score.probability >= score.threshold or score.alert_by is not None
-    return asks and score.event.kind != "withdrawn"
+    return score.asks and score.event.kind != "withdrawn"
 
 
 def unexplained(score: Score, reason: str) -> Explanation:

@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 
+from ingest.kafka import behind
 from ingest.records import EXPLANATIONS, SCORES, Message, Publisher
 from scoring.explaining.desk import Desk, go_last, insist
 from scoring.explaining.explainer import Explainer
 from scoring.explaining.explanation import Explanation
-from scoring.score import Score
+from scoring.score import Score, asks
 
 log = structlog.get_logger("explainer")
 
@@ -114,21 +115,17 @@ def _read(message: Any) -> Score | None:
     value = message.value() or b""
     try:
         head = _head.decode(value)
-        asks = head.probability >= head.threshold or head.alert_by is not None
-        return _score.decode(value) if asks else None
+        asked = asks(head.probability, head.threshold, head.alert_by)
+        return _score.decode(value) if asked else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         log.warning("not a score", at=f"{SCORES}[{message.partition()}]@{message.offset()}", reason=str(error)[:200])
         return None
 
 
 def _commit(consumer: Any, messages: Sequence[Any]) -> None:
-    ends: dict[int, int] = {}
-    for message in messages:
-        ends[message.partition()] = max(ends.get(message.partition(), 0), message.offset() + 1)
-    if not ends:
+    if not messages:
         return
     try:
-        offsets = [TopicPartition(SCORES, partition, offset) for partition, offset in ends.items()]
-        consumer.commit(offsets=offsets, asynchronous=False)
+        consumer.commit(offsets=behind(messages), asynchronous=False)
     except KafkaException as error:  # lost partitions: their new owner reads the batch again, harmlessly
         log.warning("offset not committed", reason=str(error), effect="the batch is read again")

@@ -64,7 +64,7 @@ class ScorerMetrics:
             self._scores.labels(kind).inc()
             for remark in score.remarks:
                 self._remarks.labels(remark).inc()
-            self._due.inc(score.probability >= score.threshold or score.alert_by is not None)
+            self._due.inc(score.asks)
             if score.revision == 1 and (trace := item.headers.get("trace")):
                 self._latency.observe(max(0.0, now_s - _trace.decode(trace).captured_ms / 1e3))
 
