@@ -26,6 +26,7 @@ LONGEST_S = 1.0  # of one rest
 NICENESS = 10  # above that of the process; of this thread alone, which Linux allows
 REMEMBERED = 10_000  # events, so that what is read twice is explained once
 LONGEST_PAUSE_S = 15.0
+NEVER = ("", 0, False)  # below the rank of every score
 
 
 class Desk:
@@ -35,7 +36,7 @@ class Desk:
         """`rest` in shares of the time that was worked."""
         self.explained = 0
         self._explainer, self._stopping, self._rest = explainer, stopping, rest
-        self._done: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._done: OrderedDict[str, tuple[str, int, bool]] = OrderedDict()  # the rank that was explained last
 
     def use(self, explainer: Explainer) -> None:
         """Another model scores from now on."""
@@ -49,9 +50,9 @@ class Desk:
         newest: dict[str, Score] = {}
         for score in scores:
             held = newest.get(score.event.id)
-            if wanted(score) and (held is None or _place(held) < _place(score)):
+            if wanted(score) and (held is None or held.rank < score.rank):
                 newest[score.event.id] = score
-        fresh = [score for id, score in newest.items() if self._done.get(id, ("", 0)) < _place(score)]
+        fresh = [score for id, score in newest.items() if self._done.get(id, NEVER) < score.rank]
         made: list[Explanation] = []
         if fresh:
             self._learn()
@@ -67,7 +68,7 @@ class Desk:
         """Note that these have arrived where they are kept."""
         self.explained += len(explanations)
         for one in explanations:
-            self._done[one.event_id] = (one.pos, one.revision)
+            self._done[one.event_id] = one.rank
             self._done.move_to_end(one.event_id)
         while len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
@@ -107,7 +108,3 @@ def insist(work: Callable[[], None], stopping: threading.Event) -> bool:
             log.warning("explanations wait", reason=str(error), tries=tries, retry_in_s=pause_s)
             stopping.wait(pause_s)
     return False
-
-
-def _place(score: Score) -> tuple[str, int]:
-    return score.event.pos, score.revision

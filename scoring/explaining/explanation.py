@@ -53,6 +53,7 @@ class Explanation(msgspec.Struct, frozen=True):
         relative_error: that as a share of the difference.
         neighbours: known frauds, the most alike first.
         reason: why there are no contributions; None where there are.
+        provisional: whether the score was.
     """
 
     event_id: str
@@ -70,6 +71,12 @@ class Explanation(msgspec.Struct, frozen=True):
     relative_error: float = 0.0
     neighbours: tuple[Neighbour, ...] = ()
     reason: str | None = None
+    provisional: bool = False
+
+    @property
+    def rank(self) -> tuple[str, int, bool]:
+        """Of the score it explains: see Score.rank."""
+        return self.pos, self.revision, not self.provisional
 
     @property
     def id(self) -> str:
@@ -84,4 +91,5 @@ def wanted(score: Score) -> bool:
 
 def unexplained(score: Score, reason: str) -> Explanation:
     """What is said of a score that can't be explained."""
-    return Explanation(score.event.id, score.event.pos, score.revision, score.model, NONE, reason=reason)
+    return Explanation(score.event.id, score.event.pos, score.revision, score.model, NONE, reason=reason,
+                       provisional=score.provisional)  # fmt: skip

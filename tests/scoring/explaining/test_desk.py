@@ -55,6 +55,12 @@ def test_of_an_event_the_newest_score_is_explained(desk: Desk) -> None:
     assert [one.id for one in desk.explain(scores)] == ["t:1:x@b/1#2"]
 
 
+def test_a_final_score_of_the_same_revision_is_explained_once_more(desk: Desk) -> None:
+    """A scorer that was killed behind a provisional one makes it: the alert shows what that saw."""
+    desk.finish(desk.explain([score(provisional=True)]))
+    assert [one.provisional for one in desk.explain([score(provisional=True), score()])] == [False]
+
+
 def test_what_has_arrived_is_not_explained_again(desk: Desk) -> None:
     """A redelivered batch costs nothing; a newer score does."""
     made = desk.explain([score(revision=2)])
