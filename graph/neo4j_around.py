@@ -142,7 +142,7 @@ class Around:
         for relation, (labels, *edge) in ((relation, row) for relation, rows in found.items() for row in rows):
             owner, pos = split_version(edge[0])
             _, known_ms, _, _, _, _, time_ms, src, dst, *says = edge
-            if None in (edge[0], known_ms, time_ms, src, dst):
+            if None in (edge[0], known_ms, time_ms, src, dst, *(said for label in labels for said in label[:2])):
                 raise StoreUnavailable("the sweep took something away while it was read")
             attributes = {name: value for name, value in zip(self._attributes, says, strict=True) if value is not None}
             versions.append(EdgeUpsert(owner, pos, known_ms, relation, src, dst, time_ms, attributes))

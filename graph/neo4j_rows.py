@@ -20,6 +20,7 @@ from graph.model import (
 from graph.versions import Held, Version
 
 Row = dict[str, Any]
+MARKER = ("owner", "pos", "known")  # what every marker has
 
 
 def node_row(node: NodeUpsert, names: tuple[str, ...]) -> Row:
@@ -98,14 +99,21 @@ def read_marker(row: Row) -> Gone:
     return Gone(row["owner"], row["pos"], row["known"], row.get("kind"))
 
 
+def version_names(kind: str | None) -> tuple[str, ...]:
+    """What every stored version has, of a relation, or of labels (None)."""
+    return ("id", "_known", "event", "fraud") if kind is None else ("id", "_known", "_src", "_dst", "time")
+
+
 def ops_of(row: Row, kind: str | None) -> Iterator[tuple[Version | Gone, Floor | None]]:
-    """A stored version with its floor, and the deletion it was closed by, if it was one."""
+    """A stored version with its floor, and the deletion it was closed by, if it was one. What is being written just
+    now may show by half (`_closed_pos` without `_closed_ms`): it is not there yet.
+    """
     version = _version(row, kind)
     floor = None
-    if row.get("_floor_pos") is not None:
+    if row.get("_floor_pos") is not None and row.get("_floor_ms") is not None:
         floor = Floor(table_of(version.owner), row["_floor_pos"], row["_floor_ms"])
     yield version, floor
-    if row.get("_closed_pos") is not None and row.get("_closed_gone"):
+    if row.get("_closed_pos") is not None and row.get("_closed_ms") is not None and row.get("_closed_gone"):
         yield Gone(version.owner, row["_closed_pos"], row["_closed_ms"], kind), None
 
 

@@ -7,7 +7,7 @@ runs), then all of it is written. Writers take turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ import neo4j
 
 from graph import cypher
 from graph.guess import Guess
-from graph.horizons import Horizons, Kind
+from graph.horizons import Kind
 from graph.mirror import Mirror
 from graph.model import (
     Caps,
@@ -29,17 +29,16 @@ from graph.model import (
     NodeUpsert,
     Subgraph,
     Upsert,
-    split_version,
 )
 from graph.neo4j_around import READ_S, Around
 from graph.neo4j_batch import Batch
 from graph.neo4j_driver import Faults, query
+from graph.neo4j_dump import stored
 from graph.neo4j_keep import Keep, Markers
-from graph.neo4j_rows import node_row, ops_of, read_marker
+from graph.neo4j_rows import node_row
 from graph.patience import patiently
 from graph.schema import GraphSchema
 from graph.store import StoreNotReady, StoreUnavailable
-from graph.versions import Chain
 
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
@@ -234,22 +233,7 @@ class Neo4jStore:
         """See GraphStore.dump. Reads through cursors, so memory stays bounded."""
         with Faults(), self._driver.session(database=self._database, fetch_size=FETCH) as session:
             yield from self._keep.dump(session)
-            horizons = self._keep.horizons()
-            for row in session.run(query(f"MATCH (f:{cypher.FLOOR}) RETURN properties(f) AS p")):
-                yield Floor(row["p"]["table"], row["p"]["pos"], row["p"]["known"])
-            for (label, role), names in sorted(self._schema.properties.items()):
-                at = f"n._pos_{cypher.name(role)}"
-                there = f"MATCH (n:{cypher.name(label)}) WHERE {at} IS NOT NULL RETURN properties(n) AS p"
-                for row in session.run(query(there)):
-                    yield _node(label, role, names, row["p"])
-            for relation in self._schema.relations:
-                rows = session.run(query(cypher.all_edges(relation.name)))
-                yield from _by_owner((row["p"] for row in rows), relation.name, horizons)
-            rows = session.run(query(cypher.ALL_LABELS))
-            yield from _by_owner((row["p"] for row in rows), None, horizons)
-            for row in session.run(query(f"MATCH (n:{cypher.GONE}) RETURN properties(n) AS p")):
-                if not horizons.forgets(marker := read_marker(row["p"])):
-                    yield marker
+            yield from stored(session, self._schema, self._keep.horizons())
 
     # -- plumbing -----------------------------------------------------------------------------
 
@@ -260,22 +244,3 @@ class Neo4jStore:
 def _one_row(session: neo4j.Session, text: str, parameters: Params) -> neo4j.Record:
     with Faults():
         return session.run(query(text), parameters).single(strict=True)
-
-
-def _node(label: str, role: str, names: tuple[str, ...], row: Params) -> NodeUpsert:
-    properties = None if row.get(f"_gone_{role}") else {n: row[n] for n in names if n in row}
-    return NodeUpsert(label, row["id"], role, row[f"_pos_{role}"], row[f"_known_{role}"], properties)
-
-
-def _by_owner(rows: Iterable[Params], kind: str | None, horizons: Horizons) -> Iterator[Upsert]:
-    """Versions with the deletions that closed them, as far as they are not behind a horizon; rows come sorted
-    by owner and position.
-    """
-    owner, chain = "", Chain()
-    for row in rows:
-        if (its := split_version(row["id"])[0]) != owner:
-            yield from horizons.remaining(chain.items)
-            owner, chain = its, Chain()
-        for op, _ in ops_of(row, kind):
-            chain.add(op)
-    yield from horizons.remaining(chain.items)

@@ -1,4 +1,4 @@
-"""The demo on real servers, small: started once for the end-to-end tests, stopped behind them."""
+"""The demo on real servers, small: started once for a file of tests, stopped behind it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deploy.onstack import OnStack, StackOptions
 sys.path.insert(0, str(Path(__file__).parent))  # the banks beside this file
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def on_stack(stack_settings: Settings) -> Iterator[OnStack]:
     """Servers, the demo bank with two days of history, connector, ingest, scorer, alerts."""
     running = OnStack(stack_settings, StackOptions(users=400, history_days=2), print)
@@ -26,7 +26,7 @@ def on_stack(stack_settings: Settings) -> Iterator[OnStack]:
     running.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def observer(on_stack: OnStack) -> Iterator[Observer]:
     """Watches every event committed from now on."""
     at = bootstrap.connections(on_stack.settings)
@@ -36,7 +36,7 @@ def observer(on_stack: OnStack) -> Iterator[Observer]:
     watching.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def graph(on_stack: OnStack) -> Iterator[neo4j.Driver]:
     """The demo's Neo4j."""
     with bootstrap.driver(on_stack.settings) as driver:

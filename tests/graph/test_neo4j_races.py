@@ -13,10 +13,11 @@ from typing import Any
 
 import neo4j
 import pytest
-from histories import demo_mapping
+from histories import canonical, demo_mapping
 
 from graph import cypher
-from graph.model import EdgeUpsert, Floor, LabelUpsert, NodeUpsert, Upsert
+from graph.mirror import Mirror
+from graph.model import EdgeUpsert, Floor, Gone, LabelUpsert, NodeUpsert, Upsert
 from graph.neo4j_store import Neo4jStore
 from graph.store import StoreUnavailable
 
@@ -212,3 +213,16 @@ def test_a_floor_that_is_being_spread_spares_a_node_that_is_being_written(neo4j_
     spreading.join(60)
     (node,) = neo4j_driver.execute_query("MATCH (n:User) RETURN n._pos_users AS pos, n._gone_users AS gone").records
     assert (node["pos"], node["gone"]) == (pos(60), None)
+
+
+def test_a_deletion_that_finds_its_row_during_a_dump_is_in_it(neo4j_driver: neo4j.Driver) -> None:
+    """It waited as a marker before the stream that a mirror follows begins; the row is on the stream, open."""
+    store, row = emptied(neo4j_driver), edge(1)
+    store.apply([Gone(row.owner, pos(9), 9, row.relation), label(5, True)])
+    mirror = Mirror()
+    for upsert in store.dump():
+        mirror.apply([upsert])
+        if isinstance(upsert, LabelUpsert):  # edges have been read
+            store.apply([row])
+    mirror.apply([row])
+    assert canonical(mirror.dump()) == canonical(store.dump())
