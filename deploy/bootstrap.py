@@ -144,9 +144,10 @@ def registry(settings: Settings) -> Registry:
     Raises:
         ConfigError: the mapping, which models have to fit, can't be read.
     """
+    from scoring.inference.choose import exported
     from scoring.model_store import Registry
 
-    return Registry(settings.registry, _digest(settings.mapping))
+    return Registry(settings.registry, _digest(settings.mapping), lambda network: exported(network, log.warning))
 
 
 def model_folder(settings: Settings) -> Path:

@@ -85,9 +85,11 @@ def promote(model: Model, by: By = None, reason: Reason = None, json: Json = Fal
     before = models.promoted()
     step = models.promote(model, _note(by, reason))
     if json:
-        _print({"promoted": step.model, "before": before and before.model})
+        _print({"promoted": step.model, "before": before and before.model, "exports": sorted(step.exports)})
         return
     typer.echo(model_text.promoted(step))
+    if step.exports:
+        typer.echo(f"exported, and as the network says, for: {', '.join(sorted(step.exports))}")
     _hint(settings())
 
 

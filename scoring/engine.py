@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -23,10 +23,9 @@ from scoring.cells import Sampler, look_of
 from scoring.columns import Columns, Floats, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.network import EventNetwork
-from scoring.core.random_batch import Shape, random_batch
 from scoring.features import Features, compute
 from scoring.hybrid import HybridTrees, parsed
-from scoring.inference.choose import candidates, choose
+from scoring.inference.choose import EXPORTED, candidates, choose, samples
 from scoring.inference.engines import InferenceEngine
 from scoring.manifest import BASELINE
 from scoring.reference import Reference
@@ -39,7 +38,6 @@ from scoring.words import RULE
 log = structlog.get_logger("engine")
 
 COMPILED, AUTO = "compiled", "auto"
-SIZES, AROUND = (1, 16, 64), (130, 200)  # batches that engines are compared on: events, and nodes and edges of each
 
 
 Watched = Callable[[Callable[[], Matrix], Floats], None]  # a batch's rows, made when asked for, and its probabilities
@@ -134,6 +132,7 @@ class Engine:
         self.watched: Watched | None = None  # told of each batch, to compare it with what the model was trained on
         self.reference: Reference | None = None  # what it read and said when it was made, where it brings that
         self._wanted = inference
+        self._exports: Mapping[str, bytes] = {}  # what promotion made for engines that run something else than weights
         self._inference: InferenceEngine | None = None  # made when it is first needed: explaining needs none
 
     @classmethod
@@ -159,7 +158,7 @@ class Engine:
         torch.set_num_threads(threads)
         manifest, network = loaded.manifest, loaded.network
         engine = cls(manifest, network, rule_set, loaded.trees, loaded.baseline, inference)
-        engine.reference = loaded.reference
+        engine.reference, engine._exports = loaded.reference, loaded.exports
         return engine
 
     @property
@@ -180,7 +179,7 @@ class Engine:
             relation = self.manifest.features.relations[0].name
             self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
         else:
-            self._logits(random_batch(self.network.architecture, Shape(1, *AROUND), 0))
+            self._logits(samples(self.network)[0])
 
     def twin(self) -> Engine:
         """Another one for another thread: a network and buffers of its own, and what it reads of the same mirror.
@@ -188,7 +187,7 @@ class Engine:
         Trees are shared: LightGBM predicts for several threads at once.
         """
         other = Engine(self.manifest, deepcopy(self.network).requires_grad_(False), self.rules, inference=self._wanted)
-        other.trees, other._sampler = self.trees, self._sampler
+        other.trees, other._sampler, other._exports = self.trees, self._sampler, self._exports
         return other
 
     def read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
@@ -248,10 +247,10 @@ class Engine:
     def _logits(self, batch: GraphBatch) -> Floats:
         """What the network says of a batch [B], by whatever computes it here."""
         if self._inference is None:
-            sample = [random_batch(self.network.architecture, Shape(size, *AROUND), 0) for size in SIZES]
-            makes = candidates(self.network, torch.get_num_threads())
+            sample = samples(self.network)
+            makes = candidates(self.network, torch.get_num_threads(), self._exports)
             if self._wanted == AUTO:  # exporting takes seconds, and compiled loops are faster
-                makes = {name: make for name, make in makes.items() if not name.startswith("onnx")}
+                makes = {name: make for name, make in makes.items() if name not in EXPORTED or name in self._exports}
             only = None if self._wanted == AUTO else self._wanted
             self._inference = choose(self.network, sample, self._say, makes, only)
         return self._inference.logits(batch).double().numpy()

@@ -37,8 +37,8 @@ def read_manifest(folder: Path) -> bytes:
     Raises:
         ModelRefused: either can't be read, or they differ.
     """
-    manifest = _read(folder, MANIFEST, MANIFEST_MOST)
-    written = _read(folder, DIGEST, MANIFEST_MOST)
+    manifest = read_file(folder, MANIFEST, MANIFEST_MOST)
+    written = read_file(folder, DIGEST, MANIFEST_MOST)
     if written != digest_line(manifest):
         raise ModelRefused(folder, f"{MANIFEST} has sha256 {sha256(manifest)[:12]}…, {DIGEST} says otherwise")
     return manifest
@@ -67,14 +67,18 @@ def _refuse_more(folder: Path, listed: Iterable[str]) -> None:
 
 
 def _checked(folder: Path, name: str, digest: str) -> bytes:
-    content = _read(folder, name, FILE_MOST)
+    content = read_file(folder, name, FILE_MOST)
     if (found := sha256(content)) != digest:
         raise ModelRefused(folder, f"{name} has sha256 {found[:12]}…, the manifest says {digest[:12]!r}…")
     return content
 
 
-def _read(folder: Path, name: str, most: int) -> bytes:
-    """A regular file of `most` bytes at most."""
+def read_file(folder: Path, name: str, most: int = FILE_MOST) -> bytes:
+    """A regular file of `most` bytes at most, not through a link.
+
+    Raises:
+        ModelRefused: it is not that, or can't be read.
+    """
     try:  # not through a link, and without waiting for whoever would write into a pipe
         descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:

@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from scoring import registry
 from scoring.disk import make_folder
+from scoring.exports import Exporter, keep, kept
 from scoring.manifest import Manifest, ModelRefused
 from scoring.manifest_checks import NAME
 from scoring.model_files import read_manifest, sha256
@@ -46,15 +48,16 @@ class Entry:
 class Registry:
     """Keeps models and says which is promoted. Any number of processes may use one folder."""
 
-    def __init__(self, folder: Path, mapping: str | None = None) -> None:
+    def __init__(self, folder: Path, mapping: str | None = None, exporter: Exporter | None = None) -> None:
         """Use a folder, which need not be there yet.
 
         Args:
             folder: of the registry.
             mapping: sha256 of the mapping in use: a model of another one is neither promoted nor loaded. None:
                 not compared.
+            exporter: makes what engines run of a network that is promoted; None: nothing is made.
         """
-        self.folder, self.mapping = folder, mapping
+        self.folder, self.mapping, self._exporter = folder, mapping, exporter
 
     def add(self, folder: Path) -> Manifest:
         """Copy a model folder in, once all of it is checked. Harmless when the same is there.
@@ -112,7 +115,7 @@ class Registry:
         raise RegistryError(f"registry {self.folder} has no model {name!r}; {held}")
 
     def promote(self, name: str, note: Note = UNSAID, role: Role = "main") -> Step:
-        """Have a model score from now on. It is checked first; harmless when it is promoted already.
+        """Have a model score from now on. It is checked first, and exported once; harmless when it is promoted already.
 
         Raises:
             ModelRefused: it is broken or of another mapping; the state stays.
@@ -120,11 +123,12 @@ class Registry:
         """
         model = self.find(name)
         with locked(self.folder):
-            state, digest = read_state(self.folder), self._check(model)
-            now = state.now(role)
+            state, digest = read_state(self.folder), sha256(read_manifest(self._folder(model)))
+            loaded, now = self._load(model, digest), state.now(role)
             if now is not None and now.names == (model, digest):
                 return now
-            step = Step(role, "promote", model, digest, _now_ms(), note.by, note.reason)
+            exports = self._exported(loaded, digest, state)
+            step = Step(role, "promote", model, digest, _now_ms(), note.by, note.reason, exports)
             write_state(self.folder, state.also(step))
         return step
 
@@ -164,7 +168,9 @@ class Registry:
             RegistryError: the state can't be read.
         """
         now = self.promoted(role)
-        return None if now is None or now.model is None else self._load(now.model, now.digest)
+        if now is None or now.model is None:
+            return None
+        return self._load(now.model, now.digest)._replace(exports=kept(self.folder, now.model, now.exports))
 
     def history(self) -> tuple[Step, ...]:
         """Every promotion and rollback, the first one first.
@@ -199,11 +205,13 @@ class Registry:
             raise ModelRefused(folder, reason, "add the model again, or promote another")
         return folder
 
-    def _check(self, model: str) -> str:
-        """Load a model to see that it can be, and return its manifest's digest."""
-        digest = sha256(read_manifest(self._folder(model)))
-        self._load(model, digest)
-        return digest
+    def _exported(self, loaded: Loaded, digest: str, state: State) -> dict[str, str]:
+        """What engines run of a model: made now, unless an earlier promotion did."""
+        model = loaded.manifest.model
+        for step in reversed(state.history):
+            if step.names == (model, digest) and step.exports == _digests(kept(self.folder, model, step.exports)) != {}:
+                return step.exports
+        return keep(self.folder, model, self._exporter(loaded.network)) if self._exporter else {}
 
     def _entry(self, model: str, state: State) -> Entry:
         """A model as it is. Of another mapping it is no broken one: the manifest says which."""
@@ -239,6 +247,10 @@ def _differs(folder: Path, model: ModelBytes) -> str | None:
         return None if registry.read(folder).digest == model.digest else "with another manifest"
     except ModelRefused as refused:
         return f"and broken ({refused.reason})"
+
+
+def _digests(contents: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: sha256(content) for name, content in contents.items()}
 
 
 def _now_ms() -> int:

@@ -38,6 +38,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         digest: sha256 of that model's manifest.
         at_ms: when.
         by, reason: who and why, where that was said.
+        exports: what was made of the model then, by the name of the engine it is for: sha256 (`scoring.exports`).
     """
 
     role: Role
@@ -47,6 +48,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_ms: int
     by: str | None = None
     reason: str | None = None
+    exports: dict[str, str] = {}
 
     @property
     def names(self) -> Names:

@@ -5,8 +5,10 @@ Loading checks every part and refuses with the reason. Nothing is unpickled.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -36,13 +38,16 @@ from scoring.reference import Reference
 
 
 class Loaded(NamedTuple):
-    """A model ready for use: with the texts of the baseline and of a hybrid's trees, where there are any."""
+    """A model ready for use: with the texts of the baseline and of a hybrid's trees, and with what was exported of it
+    when it was promoted (by the name of the engine that is for), where there are any.
+    """
 
     manifest: Manifest
     network: EventNetwork
     baseline: str | None
     trees: str | None = None
     reference: Reference | None = None
+    exports: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

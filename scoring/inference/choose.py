@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -23,7 +24,9 @@ from scoring.inference.cuda_graphs import CudaGraphs
 from scoring.inference.engines import Compiled, Eager, EngineUnavailable, InferenceEngine
 from scoring.inference.onnx_runtime import OnnxRuntime, export, to_int8
 
-EAGER = "eager"
+EAGER, ONNX, ONNX_INT8 = "eager", "onnx", "onnx_int8"
+EXPORTED = (ONNX, ONNX_INT8)  # engines that run something made of the network, at promotion
+SIZES, AROUND = (1, 16, 64), (130, 200)  # batches that engines are compared on: events, and nodes and edges of each
 # Of a logit. In float32 engines differ by the order of their sums, 1e-7 (measured); INT8 by 0.005, as fp16 does
 LIMITS = {"float32": 1e-4, "bf16": TOLERANCE["bf16"], "fp16": TOLERANCE["fp16"], "int8": TOLERANCE["fp16"]}
 ODD = (Shape(1, 2, 0), Shape(3, 5, 7), Shape(2, 2, 1))  # no edge, ends left alone: compared beside what is given
@@ -62,25 +65,53 @@ class Chosen:
         return self.of(len(batch)).logits(batch)
 
 
-def candidates(network: EventNetwork, threads: int = 1, exported: bytes | None = None) -> dict[str, Make]:
+def candidates(
+    network: EventNetwork, threads: int = 1, exports: Mapping[str, bytes] = MappingProxyType({})
+) -> dict[str, Make]:
     """How to make each engine this machine may have, by name.
 
     Args:
         network: in evaluation, on the CPU.
         threads: of BLAS and of ONNX Runtime.
-        exported: what `onnx_runtime.export` made of it at promotion; None: export it here, which takes some seconds.
+        exports: what `exported` made of it at promotion; what is not among it is made here, which takes some seconds.
     """
-    model = cache(lambda: export(network) if exported is None else exported)
+    model = cache(lambda: exports.get(ONNX) or export(network))
     found: dict[str, Make] = {
         "compiled": lambda: Compiled(network, threads),
-        "onnx": lambda: OnnxRuntime(model(), threads),
-        "onnx_int8": lambda: OnnxRuntime(to_int8(model()), threads, "int8"),
+        ONNX: lambda: OnnxRuntime(model(), threads),
+        ONNX_INT8: lambda: OnnxRuntime(exports.get(ONNX_INT8) or to_int8(model()), threads, "int8"),
     }
     if torch.cuda.is_available():
         for backend in (Backend("cuda"), Backend("cuda", "bf16"), Backend("cuda", "fp16")):
             found[f"cuda_graphs_{backend.precision}"] = partial(CudaGraphs, network, backend)
             found[f"eager_cuda_{backend.precision}"] = partial(Eager, network, backend)
     return found
+
+
+def exported(network: EventNetwork, say: Callable[[str], None]) -> dict[str, bytes]:
+    """The network as each engine of `EXPORTED` runs it, where that agrees with the network; takes some seconds.
+
+    Args:
+        network: in evaluation, on the CPU in float32.
+        say: told in one sentence of each that is not made.
+    """
+    made: dict[str, bytes] = {}
+    try:
+        made[ONNX] = export(network)
+        made[ONNX_INT8] = to_int8(made[ONNX])
+    except (EngineUnavailable, NotServable) as reason:
+        say(f"{ONNX if ONNX not in made else ONNX_INT8} is not exported: {reason}")
+    makes = {name: make for name, make in candidates(network, exports=made).items() if name in made}
+    return {name: made[name] for name in _admitted(Eager(network), makes, _compared(network, samples(network)), say)}
+
+
+def samples(network: EventNetwork) -> list[GraphBatch]:
+    """A batch of each size that engines are compared and timed on, as a scorer meets them."""
+    return [random_batch(network.architecture, Shape(size, *AROUND), 0) for size in SIZES]
+
+
+def _compared(network: EventNetwork, batches: Sequence[GraphBatch]) -> list[GraphBatch]:
+    return [*batches, *(random_batch(network.architecture, odd, 0) for odd in ODD)]
 
 
 def choose(
@@ -110,7 +141,7 @@ def choose(
         raise ValueError(f"engine {only!r} is not here: choose one of {', '.join((EAGER, *makes))}")
     eager = Eager(network)
     wanted = {name: make for name, make in makes.items() if only in (None, name)}
-    admitted = _admitted(eager, wanted, [*sample, *(random_batch(network.architecture, odd, 0) for odd in ODD)], say)
+    admitted = _admitted(eager, wanted, _compared(network, sample), say)
     if only is not None:
         return Chosen({1: admitted.get(only, eager)})
     return _fastest({EAGER: eager, **admitted}, sample)

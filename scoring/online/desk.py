@@ -21,6 +21,7 @@ from graph.model import Event
 from ingest.events import Transient
 from ingest.worker import BACKOFF_S
 from scoring.engine import Scorer
+from scoring.online.clock import Clock
 from scoring.online.duty import Duty
 from scoring.online.load import Load
 from scoring.online.settled import Held
@@ -129,6 +130,7 @@ class Desk:
         duty: Duty,
         graph: tuple[Arrivals, Following],
         outlet: Outlet,
+        clock: Clock | None = None,
     ) -> None:
         """`scorer` makes what scores with an engine; `graph` is what by, and the stream that keeps it."""
         self.settings, self._scorer, self._duty = settings, scorer, duty
@@ -136,7 +138,7 @@ class Desk:
         self.waiting = Waiting[Item](settings.most, lambda item: item.account)
         self.provisional: dict[Item, None] = {}  # in the order they were scored first
         self._absent: dict[Item, None] = {}  # not known to be in the graph
-        self.load = Load()
+        self.load, self._clock = Load(), clock or Clock()
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "scorer")  # an engine is for one thread
         self._made: dict[str, tuple[Scorer, EventScorer]] = {}
@@ -179,7 +181,7 @@ class Desk:
         await self._look()
         through, now_s = self._following.through, time.monotonic()
         oldest = self.waiting.oldest()
-        self.load.observe(max(0.0, time.time() - oldest.written_s) if oldest else 0.0)
+        self.load.observe(self._clock.age_s(oldest.written_s) if oldest else 0.0)
         taken = self.waiting.take(self.settings.batch, lambda item: self._ready(item, through, now_s))
         due = [item for item in self.provisional if item.event.pos <= through][: self.settings.batch]
         self._taken = len(taken)

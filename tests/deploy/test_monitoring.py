@@ -1,4 +1,4 @@
-"""The Prometheus rules and the Grafana dashboard: whole, and about metrics there are."""
+"""The Prometheus rules and the Grafana dashboards: whole, and about metrics there are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROMETHEUS = ROOT / "deploy/prometheus"
 SCRAPE: dict[str, Any] = yaml.safe_load((PROMETHEUS / "ringwatch.yml").read_text())
 GROUPS: list[dict[str, Any]] = yaml.safe_load((PROMETHEUS / "rules.yml").read_text())["groups"]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
-DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/ingest.json").read_text())
+BOARDS: list[dict[str, Any]] = [json.loads(file.read_text()) for file in sorted((ROOT / "deploy/grafana").iterdir())]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 ENDS = {
     "counter": ("_total",),
@@ -50,6 +50,7 @@ def scorer() -> CollectorRegistry:
     guard = Guard(Engine.load(SHIPPED))
     monitor, duty = Monitor(0.0), Duty(lambda role: guard if role == "main" else None)
     monitor.shift = Shift({"amount": 1.0}, 1.0, 1_000)
+    monitor.feedback._pairs.extend([(0.5, True), (0.5, False)] * 500)
     metrics = ScorerMetrics(CollectorRegistry(), duty, monitor, lambda: 0)
     metrics.desk = Desk(DeskSettings(), lambda engine: None, duty, (None, None), None)  # type: ignore[arg-type, return-value]
     return metrics.registry
@@ -61,8 +62,8 @@ def asked(expression: str) -> list[str]:
 
 
 def expressions() -> list[str]:
-    panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
-    chosen = [each["query"] for each in DASHBOARD["templating"]["list"] if each["type"] == "query"]
+    panels = [target["expr"] for board in BOARDS for panel in board["panels"] for target in panel["targets"]]
+    chosen = [each["query"] for board in BOARDS for each in board["templating"]["list"] if each["type"] == "query"]
     return [*panels, *chosen, *(rule["expr"] for rule in RULES)]
 
 
@@ -131,15 +132,16 @@ def test_prometheus_reads_the_compose_file_s_services() -> None:
     assert SCRAPE["rule_files"] == ["rules.yml"]
 
 
-def test_each_panel_has_its_own_place() -> None:
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board["uid"]))
+def test_each_panel_has_its_own_place(board: dict[str, Any]) -> None:
     """No two on one spot, none outside Grafana's 24 columns."""
     taken: set[tuple[int, int]] = set()
-    for panel in DASHBOARD["panels"]:
+    for panel in board["panels"]:
         at = panel["gridPos"]
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
         assert not cells & taken and max(x for x, _ in cells) < 24, panel["title"]
         taken |= cells
-    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
 def test_the_alerts_go_off_when_they_should() -> None:

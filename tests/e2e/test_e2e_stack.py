@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -16,13 +19,16 @@ from comparison import differences, expected, held
 from confluent_kafka import Producer
 
 from deploy import bootstrap
+from deploy.config import SHIPPED
 from deploy.demo.ring import plant
 from deploy.observer import Observer
 from deploy.onstack import OnStack
 from deploy.stack import control
 from ingest.deadletter import DeadLetter
 from ingest.kafka import read_all
-from ingest.records import DEAD_LETTERS
+from ingest.records import DEAD_LETTERS, SCORES
+from scoring import registry
+from scoring.score import Score
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -139,6 +145,63 @@ def test_kill_9_of_the_scorer_loses_no_score(on_stack: OnStack, observer: Observ
         scorer.start()
         time.sleep(3)
     assert observer.drain(DRAIN_S)["score"] == 0
+
+
+def scores(on_stack: OnStack, since_ms: int) -> list[Score]:
+    """Those that were published since then."""
+    records = read_all(bootstrap.connections(on_stack.settings).kafka_bootstrap, SCORES, since_ms=since_ms)
+    return [msgspec.json.decode(record.value or b"", type=Score) for record in records]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def until(holds: Callable[[], bool], limit_s: float = 90.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(1)
+
+
+def test_a_promotion_and_a_rollback_under_load_lose_and_repeat_nothing(
+    on_stack: OnStack, observer: Observer, tmp_path: Path
+) -> None:
+    """One process all the while: from some event on the one model scores, then the other again."""
+    shipped = registry.load(SHIPPED)
+    second = msgspec.structs.replace(shipped.manifest, name="second")
+    registry.save(tmp_path, second, shipped.network, shipped.baseline, shipped.trees, shipped.reference)
+    models, scorer = bootstrap.registry(on_stack.settings), on_stack.service("scorer")
+    model, pid, begun_ms = models.add(tmp_path).model, scorer.pid, now_ms()
+    with replaying(on_stack, observer, 60):
+        models.promote(model)
+        until(lambda: any(score.model == model for score in scores(on_stack, begun_ms)))
+        models.rollback()
+        back_ms = now_ms()
+        until(lambda: any(score.model == shipped.manifest.model for score in scores(on_stack, back_ms)))
+    assert observer.drain(DRAIN_S)["score"] == 0
+    found = scores(on_stack, begun_ms)
+    assert len({score.id for score in found}) == len(found)
+    assert {score.model for score in found} == {model, shipped.manifest.model}
+    assert (scorer.pid, scorer.restarts) == (pid, 0)
+
+
+def test_behind_the_scorer_reads_less_says_so_and_recovers(on_stack: OnStack, observer: Observer) -> None:
+    """Held for some seconds under load."""
+    scorer, begun_ms = on_stack.service("scorer"), now_ms()
+    with replaying(on_stack, observer, 60):
+        time.sleep(2)
+        os.kill(scorer.pid, signal.SIGSTOP)
+        time.sleep(6)  # below the time after which its partitions would be given away
+        os.kill(scorer.pid, signal.SIGCONT)
+        until(lambda: any("smaller" in score.remarks for score in scores(on_stack, begun_ms)))
+    assert observer.drain(DRAIN_S)["score"] == 0
+    caught_up_ms = now_ms()
+    with replaying(on_stack, observer, 20):
+        time.sleep(3)
+    assert observer.drain(DRAIN_S)["score"] == 0
+    later = scores(on_stack, caught_up_ms)
+    assert later and not any("smaller" in score.remarks for score in later)
 
 
 def test_neo4j_away_is_waited_for(on_stack: OnStack, observer: Observer, graph: neo4j.Driver) -> None:

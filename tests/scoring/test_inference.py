@@ -46,7 +46,7 @@ def engine(request: pytest.FixtureRequest, network: EventNetwork, exported: byte
     """Each engine there is."""
     if "cuda" in request.param and not torch.cuda.is_available():
         pytest.skip("no CUDA device here: it was not scored on")
-    makes = {"eager": lambda: Eager(network), **candidates(network, exported=exported)}
+    makes = {"eager": lambda: Eager(network), **candidates(network, exports={"onnx": exported})}
     made = makes[request.param]()
     assert made.name == request.param
     return made

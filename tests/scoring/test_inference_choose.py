@@ -87,7 +87,7 @@ def test_another_networks_export_does_not_score(network: EventNetwork, batches: 
     """As a model folder may hold after a mishap."""
     said: list[str] = []
     torch.manual_seed(1)
-    makes = candidates(network, exported=onnx_runtime.export(EventNetwork(WIDTHS)))
+    makes = candidates(network, exports={"onnx": onnx_runtime.export(EventNetwork(WIDTHS))})
     assert choose(network, batches, said.append, {"onnx": makes["onnx"]}).name == "eager"
     assert "onnx does not score: it differs from the network by" in said[0]
 
@@ -96,7 +96,7 @@ def test_an_export_of_other_widths_does_not_score(network: EventNetwork, batches
     """ONNX Runtime refuses the batch; that is said too."""
     said: list[str] = []
     other = onnx_runtime.export(EventNetwork(replace(WIDTHS, nodes=9)))
-    makes = candidates(network, exported=other)
+    makes = candidates(network, exports={"onnx": other})
     assert choose(network, batches, said.append, {"onnx": makes["onnx"]}).name == "eager"
     assert "it broke on the batches compared" in said[0]
 

@@ -13,6 +13,7 @@ from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event
 from graph.store import StoreUnavailable
 from scoring.engine import RuleEngine
+from scoring.online.clock import Clock
 from scoring.online.desk import Desk, DeskSettings, Item, Outlet, Scored
 from scoring.online.duty import Duty
 from scoring.online.settled import Held
@@ -163,6 +164,21 @@ def test_behind_less_is_read_and_the_score_says_so_until_it_has_caught_up() -> N
         await office.put([event(101)])
         await office.until(lambda: len(office.sent) == 2)
         assert office.sent[1].remarks == () and office.desk.load.level == 0
+
+    asyncio.run(run())
+
+
+def test_a_clock_that_is_put_forward_makes_it_read_no_less() -> None:
+    """The events are as young as before."""
+
+    async def run() -> None:
+        office, hour_s = Office(Stream()), 3_600.0
+        now_s = time.time()
+        office.desk._clock = Clock(wall=lambda: now_s)
+        now_s += hour_s
+        await office.put([event(100)])
+        await office.until(lambda: len(office.sent) == 1)
+        assert office.sent[0].remarks == () and office.desk.load.level == 0
 
     asyncio.run(run())
 
