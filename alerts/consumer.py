@@ -55,7 +55,8 @@ class ConsumerSettings:
             "auto.offset.reset": "earliest",
             "partition.assignment.strategy": "range",
             "queued.max.messages.kbytes": 8192,
-            "fetch.wait.max.ms": 5,
+            "fetch.wait.max.ms": 20,
+            "fetch.min.bytes": 65_536,  # most scores are no alerts: one look at the tables for some of them together
             **self.extra,
         }
 

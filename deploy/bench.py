@@ -16,9 +16,9 @@ from deploy.onstack import OnStack, StackOptions
 
 GRAPH_P99_MS = {1_000.0: 250.0, 3_000.0: 1_000.0}  # up to this rate: the bar of commit → graph (issue 4)
 DRAIN_S = 60.0
-WARM_S = 45.0  # the servers compile their code while they run
-ALL_STAGES_UP_TO = 300.0  # changes/s; above it commit → kafka and → graph are what is asked for
-FRAUD_SHARE = 0.05  # ten times the demo's, so that the alert path has samples
+WARM_S = 90.0  # the servers compile their code while they run
+ALL_STAGES_UP_TO = 500.0  # changes/s; above it commit → kafka and → graph are what is asked for
+FRAUD_SHARE = 0.01  # twice the demo's, so that the alert path has samples
 
 err = Console(stderr=True, highlight=False)
 

@@ -48,11 +48,11 @@ def _explainer(scorer: Scorer, mirror: Mirror) -> Explainer:
     return Explainer(scorer.engine if isinstance(scorer, Guard) else scorer, mirror, KnownFrauds(mirror))
 
 
-def stack_worker(settings: Settings, explainer: Explainer) -> ExplanationWorker:
-    """Reads scores from Kafka and publishes explanations there; not started yet."""
+def stack_worker(settings: Settings, explainer: Explainer, busy: Callable[[], bool]) -> ExplanationWorker:
+    """Reads scores from Kafka and publishes explanations there, when the scorer is not busy; not started yet."""
     at = bootstrap.connections(settings)
     chosen = WorkerSettings(at.kafka_bootstrap, extra=settings.kafka_options)
-    return ExplanationWorker(chosen, explainer, bootstrap.publisher(settings))
+    return ExplanationWorker(chosen, explainer, bootstrap.publisher(settings), busy)
 
 
 def local_worker(explainer: Explainer, kept: Explanations, loop: asyncio.AbstractEventLoop) -> LocalExplanations:

@@ -18,11 +18,11 @@ KNOWN = frozenset({
 })  # fmt: skip
 PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-COMPRESSIONS = ("none", "gzip")  # what aiokafka writes without further packages
+COMPRESSIONS = ("none", "gzip")  # what aiokafka reads without further packages
 
 
 def faust_options(options: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments of `faust.App` that say the same as librdkafka's options.
+    """Arguments of `faust.App` that say of reading the same as librdkafka's options.
 
     Raises:
         ConfigError: an option or value that Faust has no word for; left out, the scorer would run otherwise than meant.
@@ -32,12 +32,9 @@ def faust_options(options: Mapping[str, str]) -> dict[str, Any]:
             f"{NAME}: the scorer can't follow {', '.join(foreign)}; it knows {', '.join(sorted(KNOWN))}. "
             "Leave the others out where the scorer runs"
         )
-    found: dict[str, Any] = {}
-    if (compression := _one_of(options, "compression.type", COMPRESSIONS, "none")) != "none":
-        found["producer_compression_type"] = compression
-    if credentials := _credentials(options):
-        found["broker_credentials"] = credentials
-    return found
+    _one_of(options, "compression.type", COMPRESSIONS, "none")  # ingest writes what the scorer reads
+    credentials = _credentials(options)
+    return {"broker_credentials": credentials} if credentials else {}
 
 
 def _credentials(options: Mapping[str, str]) -> faust.SSLCredentials | faust.SASLCredentials | None:

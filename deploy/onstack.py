@@ -35,7 +35,6 @@ USED = "demo-was-here"  # a file in the stack's data: a demo has filled these se
 READY_S = 180.0
 ROUND_TRIPS_PER_S = 1_000  # what one connection manages beside everything else; above it commits share round trips
 INGEST_ALONE = ("mariadb", "kafka", "connect", "neo4j")
-SCORER_NICENESS = 10  # everything shares this machine: a scorer that is behind must not hold the graph up
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class OnStack:
         self.echo("the graph holds the history")
         if not self.options.scoring:
             return
-        scorer = self._start("scorer", ["score"], SCORER_NICENESS)
+        scorer = self._start("scorer", ["score"])
         scorer.wait_until(lambda: self._stable("scorer"), READY_S, "joining its consumer group")
         self.echo("the scorer's mirror is hydrated")
 
@@ -122,7 +121,7 @@ class OnStack:
         self._transactions = transactions(rest)
         return tables
 
-    def _start(self, name: str, arguments: list[str], niceness: int = 0) -> Service:
+    def _start(self, name: str, arguments: list[str]) -> Service:
         logs = self.settings.state_dir / "services" / f"{name}.log"
         logs.unlink(missing_ok=True)
         environment = {
@@ -132,7 +131,7 @@ class OnStack:
             "RINGWATCH_PORT": str(self.settings.port),
             "RINGWATCH_STACK_PORT_SHIFT": str(self.settings.stack_port_shift),
         }
-        self._services.append(Service(name, arguments, logs, environment, niceness).start())
+        self._services.append(Service(name, arguments, logs, environment).start())
         return self._services[-1]
 
     def service(self, name: str) -> Service:

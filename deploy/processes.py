@@ -28,11 +28,9 @@ class ServiceFailed(Exception):
 class Service:
     """One `ringwatch` command in a process of its own, its log in a file."""
 
-    def __init__(
-        self, name: str, arguments: list[str], log_file: Path, environment: Mapping[str, str], niceness: int = 0
-    ) -> None:
-        """`environment` is added to this process's own; `niceness` (0 to 19) lets others go first."""
-        self.name, self.log_file, self._niceness = name, log_file, niceness
+    def __init__(self, name: str, arguments: list[str], log_file: Path, environment: Mapping[str, str]) -> None:
+        """`environment` is added to this process's own."""
+        self.name, self.log_file = name, log_file
         self._arguments, self._environment = arguments, dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
@@ -55,8 +53,6 @@ class Service:
                 env={**os.environ, **self._environment},
                 start_new_session=True,  # Ctrl-C is for the parent, which stops us in order
             )
-        if self._niceness:
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, self._niceness)
         return self
 
     def watch(self) -> None:

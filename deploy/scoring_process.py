@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def run_scorer(group: str) -> None:
         metrics = ScorerMetrics(state.registry, duty, monitor, lambda: graph.owners if isinstance(graph, Mirror) else 0)
         if isinstance(graph, Mirror):
             graph.listen(monitor.feedback.heard)
-            _explain(chosen, duty, graph)
+            _explain(chosen, duty, graph, state)
 
         def scorer(engine: Scorer) -> EventScorer:
             return EventScorer(engine, graph, store.schema.tables, chosen.threshold)
@@ -87,12 +88,13 @@ def run_scorer(group: str) -> None:
         datadir.mkdir(parents=True, exist_ok=True)
         worker = WorkerSettings(at.kafka_bootstrap, group, str(datadir), broker_options=broker_options)
         log.info("scoring", model=duty.now()[0].model, through=chosen.reader)
-        follow(build(worker, Work(scorer, duty, (graph, state.feed), metrics.tell, began=began)))
+        through, publisher = (graph, state.feed), bootstrap.publisher(chosen)
+        follow(build(worker, Work(scorer, duty, through, publisher, metrics.tell, began=began)))
 
 
-def _explain(chosen: Settings, duty: Duty, mirror: Mirror) -> None:
+def _explain(chosen: Settings, duty: Duty, mirror: Mirror, state: State) -> None:
     """Alerts are explained beside the stream, by the eyes of whoever is on duty."""
-    worker = stack_worker(chosen, explainer_of(duty, mirror))
+    worker = stack_worker(chosen, explainer_of(duty, mirror), lambda: state.desk is not None and state.desk.busy)
     duty.tell(explained_by(worker.desk, mirror))
     worker.start()
 
@@ -134,5 +136,7 @@ def follow(app: faust.App) -> None:
     """Until the process is told to end."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    worker = faust.Worker(app, loglevel="WARNING", loop=loop, redirect_stdouts=False, quiet=True)
+    logging.basicConfig(level=logging.WARNING)
+    # Faust would set the root logger to DEBUG and sift behind it: a record made and dropped for each message
+    worker = faust.Worker(app, override_logging=False, loop=loop, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()  # ends the process

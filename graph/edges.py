@@ -146,6 +146,17 @@ class Edges(Shelf):
         ends = int(self.rows[number, ENDS])
         return self.linked.names.text(ends >> HALF), self.linked.names.text(ends & LOW)
 
+    def read(self, numbers: Sequence[int]) -> list[tuple[str, str, str, str, Attributes]]:
+        """Edges' owners, ends, relations and attributes. The text of a node that many of them are at is made once."""
+        ends, texts = self.rows[np.asarray(numbers, np.int64), ENDS], dict[int, str]()
+        at = np.stack((ends >> HALF, ends & LOW), 1).tolist()
+        for node in {node for pair in at for node in pair}:
+            texts[node] = self.linked.names.text(node)
+        return [
+            (self.owner_name(number), texts[src], texts[dst], *self.described(number))
+            for number, (src, dst) in zip(numbers, at, strict=True)
+        ]
+
     def owner_name(self, number: int) -> str:
         """The owner of an edge's version."""
         return self.names.text(self.owner(number))

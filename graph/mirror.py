@@ -158,7 +158,7 @@ class Mirror:
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """See GraphStore.subgraphs."""
-        found, read = self.walk(events, caps, lambda seen: (seen, list(map(self.edge, seen.version.tolist()))))
+        found, read = self.walk(events, caps, lambda seen: (seen, self._adjacent.edges.read(seen.version.tolist())))
         known, hops, starts = found.label.tolist(), found.hop.tolist(), found.starts.tolist()
         times_ms = found.time_ms.tolist()
         seen = [_seen(*each) for each in zip(read, times_ms, known, hops, strict=True)]

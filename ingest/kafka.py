@@ -46,7 +46,7 @@ class KafkaSource:
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "earliest",
                 "partition.assignment.strategy": "range",
-                "fetch.wait.max.ms": 5,
+                "fetch.wait.max.ms": 50,
                 "fetch.error.backoff.ms": 50,
                 "fetch.queue.backoff.ms": 5,
                 "queued.max.messages.kbytes": 8_192,
@@ -252,7 +252,7 @@ def _looking(bootstrap: str, topic: str, extra: Mapping[str, str] | None) -> Ite
         "auto.offset.reset": "earliest",  # what is asked for may have been removed meanwhile
         "queued.max.messages.kbytes": 16_384,
         "fetch.queue.backoff.ms": 50,  # by default it rests for a second once the queue was full
-        "fetch.wait.max.ms": 50,
+        "fetch.wait.max.ms": 500,
     }
     consumer = Consumer({**settings, **(extra or {})})
     try:

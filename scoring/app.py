@@ -2,8 +2,9 @@
 
 Concurrency stays 1: above it an agent may commit past unfinished events (faust-streaming issue 606). Faust would
 acknowledge in `finally`, also when the handler raised, so it is told not to: events are acknowledged by us, partition
-by partition in their order (`scoring.online.settled`), once their scores are with the broker. Whatever goes wrong ends
-the process before that, and what was in hand comes again after the restart, under the same score ids.
+by partition in their order (`scoring.online.settled`), once their scores are with the broker. Scores go out
+by librdkafka, which costs a fraction of what Faust's producer does. Whatever goes wrong ends the process before that,
+and what was in hand comes again after the restart, under the same score ids.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import structlog
 
 from graph.model import Event
 from ingest.deadletter import DeadLetter
-from ingest.records import DEAD_LETTERS, EVENTS, SCORES, SHADOW, Record
+from ingest.records import EVENTS, SCORES, SHADOW, Message, Publisher, Record
 from scoring.engine import Scorer
+from scoring.faust_reader import Reader, Silent
 from scoring.online.desk import Arrivals, Desk, DeskSettings, Following, Headers, Item, Outlet, Scored
 from scoring.online.duty import Duty
 from scoring.online.settled import Held, Settled
@@ -33,7 +35,6 @@ from scoring.scorer import EventScorer
 
 log = structlog.get_logger("scorer")
 
-LARGEST = 16_000_000  # bytes: a dead letter holds its record in base64; the topics have limits of their own
 LARGEST_EVENT = 4_000_000  # bytes of a record: twice that, as a score repeats it, fits into the topic
 LARGEST_SCORE = 8_000_000  # bytes of a score: beyond it goes without its evidence
 SILENT_S = 10.0  # a worker that is not heard of for so long loses its partitions (Faust: 60 s without a score)
@@ -61,6 +62,7 @@ class Work:
         scorer: makes what scores with an engine.
         duty: who scores.
         graph: what events are scored by, and the stream that keeps it.
+        publisher: takes scores and dead letters.
         tell, passing: see `Outlet`.
         began: is handed the desk once there is one, for whoever watches it.
     """
@@ -68,6 +70,7 @@ class Work:
     scorer: Callable[[Scorer], EventScorer]
     duty: Duty
     graph: tuple[Arrivals, Following]
+    publisher: Publisher
     tell: Callable[[Sequence[Score], Sequence[Item], float], None] = lambda scores, items, took_s: None
     passing: Callable[[str], None] = lambda step: None
     began: Callable[[Desk], None] = lambda desk: None
@@ -87,18 +90,17 @@ def build(settings: WorkerSettings, work: Work) -> faust.App:
         broker_session_timeout=SILENT_S,
         broker_heartbeat_interval=SILENT_S / 3,
         broker_rebalance_timeout=SILENT_S,
-        producer_acks=-1,
-        producer_max_request_size=LARGEST,
         stream_wait_empty=False,
+        Monitor=Silent,
         **settings.broker_options,
     )
+    app.transport.Consumer = Reader  # type: ignore[misc]  # of this app's transport alone
     raw: dict[str, Any] = {
         "key_type": bytes, "key_serializer": "raw", "value_type": bytes, "value_serializer": "raw"
     }  # fmt: skip
-    topics = {name: app.topic(name, **raw) for name in (EVENTS, SCORES, SHADOW, DEAD_LETTERS)}
-    worker = _Worker(settings, work, topics)
+    worker = _Worker(settings, work)
 
-    @app.agent(topics[EVENTS], concurrency=1)
+    @app.agent(app.topic(EVENTS, **raw), concurrency=1)
     async def score(stream: Any) -> None:  # a faust.Stream; its type lacks events
         stream.enable_acks = False
         await worker.follow(stream.events())
@@ -109,8 +111,8 @@ def build(settings: WorkerSettings, work: Work) -> faust.App:
 class _Worker:
     """Between Faust and the desk: reads events, publishes scores, acknowledges."""
 
-    def __init__(self, settings: WorkerSettings, work: Work, topics: dict[str, Any]) -> None:
-        self._topics, self._work = topics, work
+    def __init__(self, settings: WorkerSettings, work: Work) -> None:
+        self._work = work
         self._settled = Settled[Any]()
         outlet = Outlet(self._sender(SCORES), self._settle, self._sender(SHADOW), work.tell, work.passing)
         self._desk = Desk(settings.desk, work.scorer, work.duty, work.graph, outlet)
@@ -162,19 +164,18 @@ class _Worker:
                         tuple(headers.items()))  # fmt: skip
         letter = DeadLetter.of(record, "", reason).message()
         log.warning("dead letter", at=record.place, reason=reason)
-        await (await self._topics[DEAD_LETTERS].send(key=letter.key, value=letter.value))
+        await self._desk.publish(lambda: self._work.publisher.publish([letter]))
 
     def _settle(self, held: Held[Any]) -> None:
         for event in self._settled.finish(held):
             event.ack()
 
-    def _sender(self, topic: str) -> Callable[[Scored], Any]:
-        async def send(scored: Scored) -> None:
-            sent = [
-                await self._topics[topic].send(key=score.event.id.encode(), value=encoded(score), headers=headers)
+    def _sender(self, topic: str) -> Callable[[Scored], None]:
+        def send(scored: Scored) -> None:
+            self._work.publisher.publish([
+                Message(topic, score.event.id.encode(), encoded(score), tuple(headers.items()))
                 for score, headers in scored
-            ]
-            await asyncio.gather(*sent)
+            ])  # fmt: skip
 
         return send
 

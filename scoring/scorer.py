@@ -12,7 +12,7 @@ from graph.mirror import Mirror
 from graph.model import Caps, Event, Look, Subgraph, row_of, split_key
 from scoring.engine import Scored, Scorer
 from scoring.rules.demands import Demands
-from scoring.score import Contribution, Remark, Score
+from scoring.score import Contribution, Remark, Score, asks
 from scoring.words import sentence
 
 
@@ -110,8 +110,8 @@ class EventScorer:
     def score(self, events: Sequence[Event], asked: Asked = PLAINLY) -> list[Score]:
         """One Score per event, in their order.
 
-        Evidence (reasons, contributions, subgraph) is gathered only where the probability may raise
-        an alert, or a rule does: it costs several times the score itself.
+        Evidence costs several times the score itself, and is gathered only where somebody may look at it: subgraph
+        and reasons from the model's bar for them on, contributions where the score asks for an alert.
 
         Raises:
             StoreUnavailable: what the events are scored by could not be fetched in time; try again.
@@ -181,8 +181,8 @@ class EventScorer:
     def _evidence(
         self, events: Sequence[Event], found: _Found, asked: Asked
     ) -> Iterator[tuple[Subgraph, tuple[Contribution, ...]]]:
-        """Subgraph and contributions of each event that somebody may look at."""
-        both = zip(found.scored, found.demanded, strict=True)
+        """Subgraph of each event that somebody may look at, and contributions where it is an alert."""
+        both = list(zip(found.scored, found.demanded, strict=True))
         shown = [at for at, (scored, rule) in enumerate(both) if self._shown(scored, rule, asked)]
         if not shown:
             return iter(())
@@ -190,7 +190,9 @@ class EventScorer:
             subgraphs = self._reader.subgraphs([events[at] for at in shown], asked.caps or self.engine.caps)
         else:
             subgraphs = [found.subgraphs[at] for at in shown]
-        return zip(subgraphs, self.engine.explain(subgraphs), strict=True)
+        alerts = [asks(both[at][0].probability, self._alert_from(both[at][0]), both[at][1]) for at in shown]
+        explained = iter(self.engine.explain([sub for sub, alert in zip(subgraphs, alerts, strict=True) if alert]))
+        return zip(subgraphs, [next(explained) if alert else () for alert in alerts], strict=True)
 
     def _incomplete(self, subgraphs: Sequence[Subgraph]) -> set[tuple[str, str]]:
         """The events, by id and position, in whose neighbourhood a row waits for a record that was refused."""

@@ -1,12 +1,13 @@
 """Which scores are explained, in what order, and how gently: one thread that rests three times as long as it works.
 
-The scorer shares its process, its interpreter and its processor with this. So the thread has the lowest priority the
-system gives, works on one score at a time, and sleeps `REST` times as long as that took.
+The scorer shares its process, its interpreter and its processor with this. So the thread works on one score at a time,
+sleeps `REST` times as long as that took, and longer while the scorer is busy. It has the scorer's own priority: a lower
+one held up the scorer for seconds, whenever the system took the processor from it while it held the interpreter's lock
+(DECISIONS.md, 56).
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -23,7 +24,8 @@ log = structlog.get_logger("explainer")
 
 REST = 3.0  # so at most a quarter of one core
 LONGEST_S = 1.0  # of one rest
-NICENESS = 10  # above that of the process; of this thread alone, which Linux allows
+YIELDS_S = 5.0  # for a scorer that is busy, before each score at most: alerts are not to wait for ever
+LOOK_S = 0.02
 REMEMBERED = 10_000  # events, so that what is read twice is explained once
 LONGEST_PAUSE_S = 15.0
 NEVER = ("", 0, False)  # below the rank of every score
@@ -32,10 +34,16 @@ NEVER = ("", 0, False)  # below the rank of every score
 class Desk:
     """Explains batches of scores. For one thread; `stopping` ends it between two scores."""
 
-    def __init__(self, explainer: Explainer, stopping: threading.Event, rest: float = REST) -> None:
-        """`rest` in shares of the time that was worked."""
+    def __init__(
+        self,
+        explainer: Explainer,
+        stopping: threading.Event,
+        rest: float = REST,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`rest` in shares of the time that was worked; `busy` tells whether the scorer has more to do than at rest."""
         self.explained = 0
-        self._explainer, self._stopping, self._rest = explainer, stopping, rest
+        self._explainer, self._stopping, self._rest, self._busy = explainer, stopping, rest, busy
         self._done: OrderedDict[str, tuple[str, int, bool]] = OrderedDict()  # the rank that was explained last
 
     def use(self, explainer: Explainer) -> None:
@@ -76,6 +84,9 @@ class Desk:
     def relax(self, worked_s: float) -> None:
         """Let others go first."""
         self._stopping.wait(min(LONGEST_S, self._rest * worked_s))
+        until_s = time.monotonic() + YIELDS_S
+        while self._busy() and time.monotonic() < until_s and not self._stopping.wait(LOOK_S):
+            pass
 
     def _learn(self) -> None:
         started = time.perf_counter()
@@ -84,15 +95,6 @@ class Desk:
             started = time.perf_counter()
             if self._stopping.is_set():
                 return
-
-
-def go_last() -> None:
-    """Let every other thread go before this one, where the system can."""
-    try:
-        here = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, here, min(19, os.getpriority(os.PRIO_PROCESS, here) + NICENESS))
-    except (AttributeError, OSError) as error:
-        log.warning("explaining has no lower priority here", reason=str(error))
 
 
 def insist(work: Callable[[], None], stopping: threading.Event) -> bool:

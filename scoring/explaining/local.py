@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from scoring.explaining.desk import Desk, go_last, insist
+from scoring.explaining.desk import Desk, insist
 from scoring.explaining.explainer import Explainer
 from scoring.explaining.explanation import Explanation, unexplained, wanted
 from scoring.score import Score
@@ -41,7 +41,6 @@ class LocalExplanations(threading.Thread):
 
     def run(self) -> None:
         """Until told to stop."""
-        go_last()
         while not self.stopping.is_set():
             made = [*self._take_missed(), *self.desk.explain(self._take())]
             if made and insist(lambda made=made: self._deliver(made), self.stopping):  # type: ignore[misc]

@@ -7,7 +7,7 @@ repeating it is harmless. A score is never dead-lettered here: the alert service
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException
 
 from ingest.kafka import behind
 from ingest.records import EXPLANATIONS, SCORES, Message, Publisher
-from scoring.explaining.desk import Desk, go_last, insist
+from scoring.explaining.desk import Desk, insist
 from scoring.explaining.explainer import Explainer
 from scoring.explaining.explanation import Explanation
 from scoring.score import Score, asks
@@ -65,6 +65,8 @@ class WorkerSettings:
             "auto.offset.reset": "earliest",
             "partition.assignment.strategy": "range",
             "queued.max.messages.kbytes": 4096,
+            "fetch.wait.max.ms": 200,
+            "fetch.min.bytes": 1_000_000,
             **self.extra,
         }
 
@@ -72,16 +74,21 @@ class WorkerSettings:
 class ExplanationWorker(threading.Thread):
     """Reads scores until `stopping` is set; what goes wrong is said, and begun again."""
 
-    def __init__(self, settings: WorkerSettings, explainer: Explainer, publisher: Publisher) -> None:
-        """`publisher` is its own: it waits for the broker's word."""
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        explainer: Explainer,
+        publisher: Publisher,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`publisher` is its own: it waits for the broker's word. `busy`: see Desk."""
         super().__init__(name="explainer", daemon=True)
         self.stopping = threading.Event()
-        self.desk = Desk(explainer, self.stopping)
+        self.desk = Desk(explainer, self.stopping, busy=busy)
         self._settings, self._publisher = settings, publisher
 
     def run(self) -> None:
         """Until told to stop."""
-        go_last()
         while not self.stopping.is_set():
             try:
                 self._follow()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -103,7 +103,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """Where things go from the desk. `send` and `compare` return when the log has the scores.
+    """Where things go from the desk. `send` and `compare` return when the log has the scores, or raise Transient; they
+    are called in a thread of their own.
 
     Attributes:
         send: takes the scores that count.
@@ -113,9 +114,9 @@ class Outlet:
         passing: is told each step as it is passed, for tests that end the process there.
     """
 
-    send: Callable[[Scored], Awaitable[None]]
+    send: Callable[[Scored], None]
     settle: Callable[[Held[Any]], None]
-    compare: Callable[[Scored], Awaitable[None]] | None = None
+    compare: Callable[[Scored], None] | None = None
     tell: Callable[[Sequence[Score], Sequence[Item], float], None] = lambda scores, items, took_s: None
     passing: Callable[[str], None] = lambda step: None
 
@@ -141,6 +142,7 @@ class Desk:
         self.load, self._clock = Load(), clock or Clock()
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "scorer")  # an engine is for one thread
+        self._outgoing = ThreadPoolExecutor(1, "outgoing")
         self._made: dict[str, tuple[Scorer, EventScorer]] = {}
         self._taken = 0  # events of the batch that is scored at the moment
         self.turned_s = time.monotonic()  # when it last came round, or had nothing to do
@@ -149,6 +151,11 @@ class Desk:
     def in_hand(self) -> int:
         """Events that are not settled yet."""
         return len(self.waiting) + self._taken + len(self.provisional)
+
+    @property
+    def busy(self) -> bool:
+        """Whether more wait than fit into a batch."""
+        return len(self.waiting) > self.settings.batch
 
     async def put(self, item: Item) -> None:
         """Take an event, once there is room."""
@@ -199,7 +206,7 @@ class Desk:
         asked = list(self._absent)[: ASKED * self.settings.batch]
         if not asked:
             return
-        absent = await self._patiently(partial(self._graph.absent, [item.event for item in asked]))
+        absent = await self._patiently(self._thread, partial(self._graph.absent, [item.event for item in asked]))
         missing = {(event.id, event.pos) for event in absent}
         for item in asked:
             del self._absent[item]
@@ -207,22 +214,31 @@ class Desk:
             if not item.arrived:
                 self._absent[item] = None  # behind those that were not asked for
 
-    async def _patiently(self, ask: Callable[[], T]) -> T:
-        """What the graph says, asked in the scoring thread; where it gives no answer, asked again after a while.
+    async def publish(self, send: Callable[[], None]) -> None:
+        """Have it sent to the log, again after a while where that gives no answer.
+
+        Raises:
+            Transient: the outage lasts.
+        """
+        await self._patiently(self._outgoing, send)
+
+    async def _patiently(self, thread: ThreadPoolExecutor, ask: Callable[[], T]) -> T:
+        """What the graph or the log says, asked in that thread; where it gives no answer, asked again after a while.
 
         Raises:
             Transient: the outage lasts. Nothing unfinished was settled, so it all comes again.
         """
         first_s, attempt = time.monotonic(), 0
+        asked = "the log" if thread is self._outgoing else "the graph"
         while True:
             try:
-                found = await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+                found = await asyncio.get_running_loop().run_in_executor(thread, ask)
             except Transient as error:
                 if time.monotonic() - first_s > self.settings.outage_s:
                     raise
                 wait_s = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
                 attempt += 1
-                log.warning("the graph gives no answer, trying again", in_s=wait_s, error=str(error)[:300])
+                log.warning(f"{asked} gives no answer, trying again", in_s=wait_s, error=str(error)[:300])
                 await asyncio.sleep(wait_s)
                 continue
             if attempt:
@@ -257,14 +273,14 @@ class Desk:
         scores = await self._ask("main", main, events, asked)
         took_s = time.perf_counter() - started
         self._outlet.passing("scored")
-        await self._outlet.send([(score, item.headers) for score, item in zip(scores, items, strict=True)])
+        await self.publish(partial(self._outlet.send, _with_headers(scores, items)))
         self._outlet.passing("sent")
         self._outlet.tell(scores, items, took_s)
         self._settle(items, scores)
         if shadow is not None and self._outlet.compare is not None and not self.load.level:
             plain = Asked(asked.revision, asked.provisional, asked.read_at, asked.remarks, None, evidence=False)
             beside = await self._ask("shadow", shadow, events, plain)
-            await self._outlet.compare([(score, item.headers) for score, item in zip(beside, items, strict=True)])
+            await self.publish(partial(self._outlet.compare, _with_headers(beside, items)))
 
     def _asked(self, items: Sequence[Item], main: Scorer, through: str) -> Asked:
         """How a batch of one kind is scored."""
@@ -278,7 +294,7 @@ class Desk:
         made = self._made.get(role)
         if made is None or made[0] is not engine:
             made = self._made[role] = (engine, self._scorer(engine))
-        return await self._patiently(partial(made[1].score, events, asked))
+        return await self._patiently(self._thread, partial(made[1].score, events, asked))
 
     def _settle(self, items: Sequence[Item], scores: Sequence[Score]) -> None:
         """Final ones are done; provisional ones wait for their second score."""
@@ -304,3 +320,7 @@ class Desk:
             farthest = max(item.event.pos for item in late)
             log.warning("scores stay provisional: the stream does not pass them", events=len(late), pos=farthest)
             self._room.set()
+
+
+def _with_headers(scores: Sequence[Score], items: Sequence[Item]) -> Scored:
+    return [(score, item.headers) for score, item in zip(scores, items, strict=True)]

@@ -11,6 +11,7 @@ import sys
 
 from deploy.scoring_process import follow
 from graph.mirror import Mirror
+from ingest.kafka import KafkaPublisher
 from scoring.app import Work, WorkerSettings, build
 from scoring.engine import RuleEngine
 from scoring.feed import MirrorFeed
@@ -40,7 +41,8 @@ def main(bootstrap: str, group: str, folder: str, step: str, nth: str, give_up_s
     desk = DeskSettings(batch=16, patience_s=0.2, give_up_s=float(give_up_s))
     settings = WorkerSettings(bootstrap, group, folder, desk)
     duty = Duty(lambda role: RuleEngine() if role == "main" else None)
-    work = Work(lambda engine: EventScorer(engine, mirror), duty, (mirror, feed), passing=passing)
+    through, publisher = (mirror, feed), KafkaPublisher(bootstrap)
+    work = Work(lambda engine: EventScorer(engine, mirror), duty, through, publisher, passing=passing)
     follow(build(settings, work))
 
 

@@ -81,13 +81,14 @@ def test_a_withdrawn_event_has_no_probability_and_no_subgraph(mirror: Mirror) ->
 
 
 def test_evidence_is_gathered_only_where_somebody_may_look(mirror: Mirror) -> None:
-    """From the model's attach threshold on, itself included."""
+    """From the model's attach threshold on, itself included; what the model weighed is worked out for alerts alone."""
     engine = ByAmount()
-    below, at = EventScorer(engine, mirror).score([event(1, 49), event(2, 50)])
+    below, at, alert = EventScorer(engine, mirror).score([event(1, 49), event(2, 50), event(3, 90)])
     assert (below.subgraph, below.reasons, below.contributions) == (None, (), ())
     assert at.subgraph is not None and [e.owner for e in at.subgraph.edges] == ["transfers:0:transfer"]
-    assert at.reasons == ("amount 50", "the model weighs the amount")
-    assert engine.explained == ["transfers:2:transfer"]
+    assert (at.reasons, at.contributions) == (("amount 50",), ())
+    assert alert.reasons == ("amount 90", "the model weighs the amount") and alert.contributions
+    assert engine.explained == ["transfers:3:transfer"]
 
 
 def test_a_score_says_how_it_came_about(mirror: Mirror) -> None:

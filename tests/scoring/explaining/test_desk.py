@@ -93,6 +93,23 @@ def test_rest_follows_work(explainer: Explainer) -> None:
     assert waited == [pytest.approx(0.3), 1.0]
 
 
+def test_while_the_scorer_is_busy_it_rests(explainer: Explainer) -> None:
+    """And no longer."""
+    looks = iter([True, True, False, True])
+    desk = Desk(explainer, threading.Event(), rest=0.0, busy=lambda: next(looks))
+    desk.relax(0.1)
+    assert next(looks)
+
+
+def test_for_a_scorer_that_is_always_busy_it_does_not_rest_for_ever(
+    explainer: Explainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts are explained late then, not never."""
+    monkeypatch.setattr("scoring.explaining.desk.YIELDS_S", 0.05)
+    desk = Desk(explainer, threading.Event(), rest=0.0, busy=lambda: True)
+    assert len(desk.explain([score()])) == 1
+
+
 def test_what_fails_for_a_while_is_done_again() -> None:
     """Until it is done, or there is the word to stop."""
     stopping, tries = threading.Event(), list[int]()

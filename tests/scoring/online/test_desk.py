@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event
 from graph.store import StoreUnavailable
+from ingest.events import Transient
 from scoring.engine import RuleEngine
 from scoring.online.clock import Clock
 from scoring.online.desk import Desk, DeskSettings, Item, Outlet, Scored
@@ -71,11 +72,8 @@ class Office:
         self.desk = Desk(settings, lambda engine: EventScorer(engine, self.mirror), self.duty, (stream, stream), outlet)
 
     @staticmethod
-    def _into(where: list[Score]) -> Callable[[Scored], Awaitable[None]]:
-        async def send(scored: Scored) -> None:
-            where.extend(score for score, _ in scored)
-
-        return send
+    def _into(where: list[Score]) -> Callable[[Scored], None]:
+        return lambda scored: where.extend(score for score, _ in scored)
 
     async def put(self, events: Sequence[Event], behind_s: float = 0.0) -> None:
         for each in events:
@@ -236,7 +234,7 @@ def test_scores_that_could_not_be_sent_settle_nothing() -> None:
     async def run() -> None:
         office = Office(Stream())
 
-        async def broken(scored: Scored) -> None:
+        def broken(scored: Scored) -> None:
             raise OSError("the broker is away")
 
         office.desk._outlet = Outlet(broken, lambda held: office.settled.append(held.record.id))
@@ -244,6 +242,27 @@ def test_scores_that_could_not_be_sent_settle_nothing() -> None:
         with pytest.raises(OSError, match="away"):
             await office.until(lambda: False)
         assert office.settled == []
+
+    asyncio.run(run())
+
+
+def test_a_log_that_is_away_for_a_moment_is_waited_for() -> None:
+    """Nothing is settled before it has the scores."""
+
+    async def run() -> None:
+        office, tries = Office(Stream()), 0
+
+        def away(scored: Scored) -> None:
+            nonlocal tries
+            tries += 1
+            if tries < 3:
+                raise Transient("Kafka did not confirm 1 of 1 messages")
+            assert office.settled == []
+
+        office.desk._outlet = Outlet(away, lambda held: office.settled.append(held.record.id))
+        await office.put([event(1)])
+        await office.until(lambda: office.settled == ["transfers:1:transfer"])
+        assert tries == 3
 
     asyncio.run(run())
 

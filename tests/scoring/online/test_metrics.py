@@ -32,7 +32,7 @@ class Ready:
         pass
 
 
-async def nowhere(scored: object) -> None:
+def nowhere(scored: object) -> None:
     pass
 
 
