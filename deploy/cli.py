@@ -221,6 +221,19 @@ def bench_reader(
     raise typer.Exit(run_reader_bench(users, days, as_json=json))
 
 
+@bench_app.command("workers")
+def bench_workers(
+    users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 500,
+    days: Annotated[int, typer.Option(min=2, help="Its days.")] = 20,
+    events: Annotated[int, typer.Option(min=100, help="Scored by one worker, then by two.")] = 10_000,
+    json: Json = False,
+) -> None:
+    """Two scorer processes of one group beside one, on the local stack."""
+    from deploy.benches.workers import run_workers_bench
+
+    raise typer.Exit(run_workers_bench(users, days, events, as_json=json))
+
+
 @bench_app.command("explain")
 def bench_explain(
     users: Annotated[int, typer.Option(min=50, help="Customers of the simulated bank.")] = 1_200,

@@ -44,7 +44,7 @@ def run_reader_bench(users: int, days: int, as_json: bool) -> int:
     mirror, events = bank(users, days)
     with bootstrap.driver(chosen) as driver:
         store = Neo4jStore(driver, bootstrap.schema(chosen), chosen.neo4j_database, read_s=ENOUGH_S)
-        _write(store, mirror)
+        write_bank(store, mirror)
         figures = [figure("edges", mirror.sizes["edges"], "edges"), *_measured(store, mirror, events)]
     done = report("reader", figures)
     if as_json:
@@ -52,7 +52,8 @@ def run_reader_bench(users: int, days: int, as_json: bool) -> int:
     return done.status
 
 
-def _write(store: Neo4jStore, mirror: Mirror) -> None:
+def write_bank(store: Neo4jStore, mirror: Mirror) -> None:
+    """All that a mirror holds into an empty or equal Neo4j."""
     store.init()
     store.check()
     upserts = list(mirror.dump())
