@@ -57,6 +57,7 @@ faults: .venv/installed ## each fault 20 times on real servers (hours; goes on w
 
 train: .venv/installed ## train, evaluate and ship the demo bank's model (an hour and a half)
 	@$(BIN)/python -m deploy.demo.training $(ARGS)
+	@test -n "$(ARGS)" || $(BIN)/python -m deploy.demo.reference
 
 compose-env: ## .env with random passwords for docker compose
 	@deploy/docker/make-env
