@@ -1,10 +1,11 @@
-"""`ringwatch bench mirror`: what a million edges weigh in the mirror, how fast they come, how long a walk takes.
+"""`ringwatch bench mirror`: what a million edges weigh in the mirror, how fast they come, how long walk and score take.
 
 The graph is made up: payments with amount and currency between accounts of which few have most, one login for four of
 them, a report for 2 %. Each size has a process of its own, whose resident memory before and after is compared. Walks
 of the small graph and of the large one are timed by turns in one process, so that both meet the same machine: times are
 the thread's own processor time, but what other processes do to the processor's caches is in it all the same, and what
 the host takes away. Each event is asked in several passes; the p99 over the events' medians is nearly without that.
+Scores are the demo bank's model's, from the event to its probability, by turns likewise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 import numpy as np
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
+from deploy.config import SHIPPED
 from deploy.figures import Figure, figure, report
 from graph.adjacency import compile_walk
 from graph.mirror import Mirror
@@ -30,6 +32,7 @@ from graph.model import Attributes, Caps, EdgeUpsert, Event, LabelUpsert, Upsert
 SMALL = 100_000  # edges that the large graph is compared with
 BATCH = 2_000  # upserts under one lock, as scoring.feed applies them
 EVENTS, PASSES = 5_000, 5  # events asked one by one, and how often all of them
+SCORED, SCORED_PASSES = 1_500, 3  # of them, scored
 LOGINS, LABELS = 5, 50  # every so manieth edge is a login, and has a report
 STEP_MS = 1_000
 CURRENCIES = ("EUR", "EUR", "USD", "GBP")
@@ -56,12 +59,22 @@ class Walked(msgspec.Struct, frozen=True):
     faults: float
 
 
+class Took(msgspec.Struct, frozen=True):
+    """Scores through a mirror of one size, microseconds."""
+
+    p50_us: float
+    p99_us: float
+    p99_of_medians_us: float
+
+
 class Measured(msgspec.Struct, frozen=True):
-    """What the process of one size found; walks of the small graph too."""
+    """What the process of one size found; walks and scores of the small graph too."""
 
     held: Held
     small: Walked
     large: Walked
+    scored_small: Took
+    scored_large: Took
 
 
 def run_mirror_bench(edges: int, as_json: bool) -> int:
@@ -74,7 +87,11 @@ def run_mirror_bench(edges: int, as_json: bool) -> int:
     figures += _walk_figures(found.small, small) + (_walk_figures(found.large, edges) if edges > small else [])
     for name in ("p99", "p99_of_medians"):
         ratio = getattr(found.large, f"{name}_us") / getattr(found.small, f"{name}_us")
-        figures.append(figure(f"walk_{name}_large_to_small", ratio, "ratio", FLAT))
+        figures.append(figure(f"walk_{name}_large_to_small", ratio, "ratio"))
+    figures += _score_figures(found.scored_small, small)
+    figures += _score_figures(found.scored_large, edges) if edges > small else []
+    ratio = found.scored_large.p99_us / found.scored_small.p99_us
+    figures.append(figure("score_p99_large_to_small", ratio, "ratio", FLAT))
     whole = report("mirror", figures)
     if as_json:
         sys.stdout.write(whole.json() + "\n")
@@ -100,6 +117,14 @@ def _walk_figures(found: Walked, size: int) -> list[Figure]:
     ]
 
 
+def _score_figures(took: Took, size: int) -> list[Figure]:
+    return [
+        figure(f"score_p50@{size}", took.p50_us, "us"),
+        figure(f"score_p99@{size}", took.p99_us, "us"),
+        figure(f"score_p99_of_medians@{size}", took.p99_of_medians_us, "us"),
+    ]
+
+
 def measured(edges: int) -> Measured:
     """Fill a mirror and walk it, in this process."""
     compile_walk()
@@ -111,7 +136,8 @@ def measured(edges: int) -> Measured:
     resident = psutil.Process().memory_info().rss - before
     small = min(SMALL, edges)
     held = Held(resident / edges, {name: size / edges for name, size in mirror.memory.items()}, upserts / taken_s)
-    return Measured(held, *_timed((_filled(small)[0], _asked(small)), (mirror, _asked(edges))))
+    graphs = (_filled(small)[0], _asked(small)), (mirror, _asked(edges))
+    return Measured(held, *_timed(*graphs), *_scored(*graphs))
 
 
 def _timed(*graphs: tuple[Mirror, list[Event]]) -> list[Walked]:
@@ -128,6 +154,27 @@ def _timed(*graphs: tuple[Mirror, list[Event]]) -> list[Walked]:
     for us, edges, waits in zip(took[:, 1:], seen, faults, strict=True):  # the first pass is not timed
         p50, p99, steady = np.percentile(us, 50), np.percentile(us, 99), np.percentile(np.median(us, axis=0), 99)
         out.append(Walked(float(p50), float(p99), float(steady), edges / many, waits / many))
+    return out
+
+
+def _scored(*graphs: tuple[Mirror, list[Event]]) -> list[Took]:
+    """Score each graph's events one by one, a small graph's and a large one's by turns."""
+    from scoring.engine import Engine  # torch with it, which is no edge's weight
+
+    engines = [Engine.load(SHIPPED) for _ in graphs]
+    for engine, (mirror, _) in zip(engines, graphs, strict=True):
+        engine.read_from(mirror)
+    took = np.empty((len(graphs), SCORED_PASSES + 1, SCORED))
+    for turn in range(SCORED_PASSES + 1):
+        for at in range(SCORED):
+            for one, (engine, (_, events)) in enumerate(zip(engines, graphs, strict=True)):
+                started = time.thread_time_ns()
+                engine.score_events([events[at]])
+                took[one, turn, at] = (time.thread_time_ns() - started) / 1_000
+    out = list[Took]()
+    for us in took[:, 1:]:  # the first pass is not timed
+        p50, p99, steady = np.percentile(us, 50), np.percentile(us, 99), np.percentile(np.median(us, axis=0), 99)
+        out.append(Took(float(p50), float(p99), float(steady)))
     return out
 
 
@@ -173,7 +220,7 @@ def _asked(edges: int) -> list[Event]:
     pos = f"bank/0001.1.00000001.{edges + 1:016x}.000000"
     return [
         Event(f"transfers:{edges + n}:transfer", "new", pos, last + 300, "TRANSFER", _account(draw, accounts),
-              _account(draw, accounts), last, {})
+              _account(draw, accounts), last, {"amount": draw.randrange(100, 1_000_000), "currency": "EUR"})
         for n in range(1, EVENTS + 1)
     ]  # fmt: skip
 
