@@ -137,7 +137,8 @@ def measured(edges: int) -> Measured:
     small = min(SMALL, edges)
     held = Held(resident / edges, {name: size / edges for name, size in mirror.memory.items()}, upserts / taken_s)
     graphs = (_filled(small)[0], _asked(small)), (mirror, _asked(edges))
-    return Measured(held, *_timed(*graphs), *_scored(*graphs))
+    (walked_small, walked_large), (scored_small, scored_large) = _timed(*graphs), _scored(*graphs)
+    return Measured(held, walked_small, walked_large, scored_small, scored_large)
 
 
 def _timed(*graphs: tuple[Mirror, list[Event]]) -> list[Walked]:
