@@ -49,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.fixture
 def second(tmp_path: Path) -> Path:
     """Another model: the demo's under another name, with a threshold of its own."""
-    manifest, network, baseline, trees, _ = registry.load(SHIPPED)
+    manifest, network, baseline, trees, *_ = registry.load(SHIPPED)
     thresholds = msgspec.structs.replace(manifest.thresholds, alert=0.5)
     changed: dict[str, Any] = {"name": "second", "thresholds": thresholds}
     registry.save(tmp_path / "second", msgspec.structs.replace(manifest, **changed), network, baseline, trees)
