@@ -147,7 +147,7 @@ def registry(settings: Settings) -> Registry:
     from scoring.inference.choose import exported
     from scoring.model_store import Registry
 
-    return Registry(settings.registry, _digest(settings.mapping), lambda network: exported(network, log.warning))
+    return Registry(settings.registry, _digest(settings.mapping), lambda network: exported(network, log.info))
 
 
 def model_folder(settings: Settings) -> Path:

@@ -81,6 +81,7 @@ def promote(model: Model, by: By = None, reason: Reason = None, json: Json = Fal
     from deploy import bootstrap, model_text
     from deploy.config import settings
 
+    bootstrap.logs(settings())
     models = bootstrap.registry(settings())
     before = models.promoted()
     step = models.promote(model, _note(by, reason))
@@ -124,6 +125,7 @@ def shadow(
 
     if off == (model is not None):
         raise typer.BadParameter("name a model, or give --off")
+    bootstrap.logs(settings())
     models = bootstrap.registry(settings())
     if model is not None:
         beside = models.promote(model, _note(by, reason), "shadow").model

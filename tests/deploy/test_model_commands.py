@@ -63,7 +63,9 @@ def test_from_an_empty_registry_to_a_model_and_back(run: Run, second: Path) -> N
     assert run("add", str(second))[0] == 0
     assert run("promote", "demo")[1].startswith(f"promoted: {DEMO} since ")
     status, out, _ = run("promote", "second", "--by", "ada", "--reason", "fewer alerts")
-    assert status == 0 and out.rstrip().endswith("UTC by ada: fewer alerts")
+    promoted, exported = out.splitlines()
+    assert status == 0 and promoted.endswith("UTC by ada: fewer alerts")
+    assert exported == "exported, and as the network says, for: onnx"
     assert run("rollback")[1] == f"gave up {SECOND}; promoted: {DEMO}, as before\n"
     assert "nothing is promoted" in run("rollback")[1]
 
@@ -177,7 +179,7 @@ def test_a_model_that_is_set_scores_whatever_is_promoted(
     monkeypatch.setenv("RINGWATCH_MODEL", str(SHIPPED))
     settings.cache_clear()
     _, _, err = run("promote", "second")
-    assert err == f"RINGWATCH_MODEL is set: with it {SHIPPED} scores, whatever is promoted\n"
+    assert err.endswith(f"RINGWATCH_MODEL is set: with it {SHIPPED} scores, whatever is promoted\n")
     assert bootstrap.engine(Settings()).model == DEMO and bootstrap.model_folder(Settings()) == SHIPPED
 
 

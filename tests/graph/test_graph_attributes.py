@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.attributes import TEXTS, Packing
@@ -15,7 +15,7 @@ SCALARS = st.one_of(
 GIVEN = st.dictionaries(st.sampled_from(["amount", "currency", "channel", "é"]), SCALARS, max_size=4)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(st.lists(st.tuples(st.sampled_from(["PAID", "LOGIN"]), GIVEN), max_size=20))
 def test_what_was_packed_is_unpacked(rows: list[tuple[str, Attributes]]) -> None:
     """Whole numbers of any size, True and 1 and 1.0, a text of digits, None, in the order of their names."""

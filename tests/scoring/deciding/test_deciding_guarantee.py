@@ -76,7 +76,7 @@ def run(engine: Scorer, explained: int) -> Run:
     """Ask before each commit, score after it; the reasons of the first so many too."""
     rows = list(Bank(BankSettings(seed=111, users=200, days=5)).changes())
     mapping, mirror = demo_mapping(), Mirror()
-    scorer = EventScorer(engine, mirror, mapping.schema.tables)
+    scorer = EventScorer(engine, mirror, mapping.schema.tables, engine.thresholds.attach)  # all that is shown, alerts
     judge = EventJudge(mirror, Models(lambda: engine, lambda: engine, lambda _: scorer))
     requests = Requests(Scoreable(mapping.file, KEY), Limits(), lambda: rows[-1].at_ms)
     from_row = [number for number, row in enumerate(rows) if body_of(row)][-ASKED]
