@@ -113,17 +113,23 @@ class Scores:
 
     @property
     def said(self) -> dict[str, list[float]]:
-        """The probabilities of every final score by event and position. A provisional one depends on the moment."""
+        """The probabilities of every final score by event and position, but for those that say that less was read: like
+        a provisional one, such a score depends on the moment.
+        """
         said = defaultdict[str, list[float]](list)
-        for score in (_score.decode(value) for values in self.so_far().values() for value in values):
-            if not score.provisional:
+        for score in self._finals():
+            if "smaller" not in score.remarks:
                 said[f"{score.event.id}@{score.event.pos}"].append(score.probability)
         return said
 
     @property
     def final(self) -> set[str]:
         """Events, with their position, that have a final score."""
-        return set(self.said)
+        return {f"{score.event.id}@{score.event.pos}" for score in self._finals()}
+
+    def _finals(self) -> Iterator[Score]:
+        scores = (_score.decode(value) for values in self.so_far().values() for value in values)
+        return (score for score in scores if not score.provisional)
 
     @property
     def doubled(self) -> int:
