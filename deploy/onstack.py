@@ -23,7 +23,7 @@ from deploy.demo.sql import Writer
 from deploy.demo.sql import connect as connect_bank
 from deploy.demo.tables import Tables, history
 from deploy.demo.teller import paced, transactions
-from deploy.processes import Service
+from deploy.processes import Service, same_stack
 from deploy.services import init_graph
 from deploy.stack import control
 from deploy.stack.connector import register_mariadb
@@ -125,11 +125,9 @@ class OnStack:
         logs = self.settings.state_dir / "services" / f"{name}.log"
         logs.unlink(missing_ok=True)
         environment = {
+            **same_stack(self.settings),
             "RINGWATCH_ANALYST_TOKEN": self.token,
-            "RINGWATCH_STATE_DIR": str(self.settings.state_dir),
-            "RINGWATCH_CACHE_DIR": str(self.settings.cache_dir),
             "RINGWATCH_PORT": str(self.settings.port),
-            "RINGWATCH_STACK_PORT_SHIFT": str(self.settings.stack_port_shift),
         }
         self._services.append(Service(name, arguments, logs, environment).start())
         return self._services[-1]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from deploy.config import Settings
 from deploy.stack.process import tail
 from scoring.app import CRASHED
 
@@ -19,6 +20,15 @@ log = structlog.get_logger("ringwatch")
 
 STOP_S = 15.0
 RESTARTS = 5  # of one process; more is no accident
+
+
+def same_stack(settings: Settings) -> dict[str, str]:
+    """The environment in which a process of ours finds the local stack that these settings speak of."""
+    return {
+        "RINGWATCH_STATE_DIR": str(settings.state_dir),
+        "RINGWATCH_CACHE_DIR": str(settings.cache_dir),
+        "RINGWATCH_STACK_PORT_SHIFT": str(settings.stack_port_shift),
+    }
 
 
 class ServiceFailed(Exception):

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -209,8 +208,9 @@ class Registry:
         """What engines run of a model: made now, unless an earlier promotion did."""
         model = loaded.manifest.model
         for step in reversed(state.history):
-            if step.names == (model, digest) and step.exports == _digests(kept(self.folder, model, step.exports)) != {}:
-                return step.exports
+            made = step.exports if step.names == (model, digest) else {}
+            if made and kept(self.folder, model, made).keys() == made.keys():
+                return made
         return keep(self.folder, model, self._exporter(loaded.network)) if self._exporter else {}
 
     def _entry(self, model: str, state: State) -> Entry:
@@ -247,10 +247,6 @@ def _differs(folder: Path, model: ModelBytes) -> str | None:
         return None if registry.read(folder).digest == model.digest else "with another manifest"
     except ModelRefused as refused:
         return f"and broken ({refused.reason})"
-
-
-def _digests(contents: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: sha256(content) for name, content in contents.items()}
 
 
 def _now_ms() -> int:

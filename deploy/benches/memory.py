@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from deploy import bootstrap
 from deploy.config import Settings
-from deploy.processes import Service
+from deploy.processes import Service, same_stack
 from ingest.kafka import committed
 
 LIMIT_S = 900.0
@@ -20,10 +20,7 @@ def peak_of_backlog(chosen: Settings, topic: str, rows: int) -> tuple[float, flo
     Raises:
         ServiceFailed: it ended, or was not done in time.
     """
-    environment = {
-        "RINGWATCH_STATE_DIR": str(chosen.state_dir), "RINGWATCH_CACHE_DIR": str(chosen.cache_dir),
-        "RINGWATCH_STACK_PORT_SHIFT": str(chosen.stack_port_shift), "RINGWATCH_INGEST_PORT": "0",
-    }  # fmt: skip
+    environment = {**same_stack(chosen), "RINGWATCH_INGEST_PORT": "0"}
     group, peaks, reached = f"backlog-{time.time_ns()}", [0.0], [0.0, 0.0]
     log = chosen.state_dir / "services" / "bench-ingest.log"
     service = Service("ingest", ["ingest", "--worker", "backlog", "--group", group], log, environment).start()

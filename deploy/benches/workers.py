@@ -24,7 +24,7 @@ from deploy.benches.reader import write_bank
 from deploy.benches.scorer import bank
 from deploy.config import Settings, settings
 from deploy.figures import Beside, figure, report
-from deploy.processes import Service
+from deploy.processes import Service, same_stack
 from deploy.stack import control
 from deploy.stack.topics import create_topics
 from graph.model import Event, Watermark
@@ -121,11 +121,7 @@ def _members(at: str, group: str) -> int:
 
 
 def _started(chosen: Settings, number: int, group: str) -> Service:
-    environment = {
-        "RINGWATCH_STATE_DIR": str(chosen.state_dir), "RINGWATCH_CACHE_DIR": str(chosen.cache_dir),
-        "RINGWATCH_STACK_PORT_SHIFT": str(chosen.stack_port_shift), "RINGWATCH_SCORER_PORT": "0",
-        "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
+    environment = {**same_stack(chosen), "RINGWATCH_SCORER_PORT": "0", "OMP_NUM_THREADS": "1"}
     log = chosen.state_dir / "services" / f"worker-{number}.log"
     log.unlink(missing_ok=True)
     return Service("scorer", ["score", "--group", group], log, environment).start()

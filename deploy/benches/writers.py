@@ -17,7 +17,7 @@ from deploy.benches.topics import bank_topics
 from deploy.benches.transfers import Shape, messages, unused
 from deploy.config import Settings, settings
 from deploy.figures import figure, report
-from deploy.processes import Service
+from deploy.processes import Service, same_stack
 from deploy.stack import control
 from deploy.stack.topics import create_topics
 from ingest.kafka import KafkaPublisher, committed
@@ -81,11 +81,7 @@ def run_writers_bench(plan: Plan, as_json: bool) -> int:
 
 
 def _started(chosen: Settings, number: int, group: str) -> Service:
-    environment = {
-        "RINGWATCH_STATE_DIR": str(chosen.state_dir), "RINGWATCH_CACHE_DIR": str(chosen.cache_dir),
-        "RINGWATCH_STACK_PORT_SHIFT": str(chosen.stack_port_shift), "RINGWATCH_INGEST_PORT": "0",
-        "RINGWATCH_LOG_FORMAT": "json",
-    }  # fmt: skip
+    environment = {**same_stack(chosen), "RINGWATCH_INGEST_PORT": "0", "RINGWATCH_LOG_FORMAT": "json"}
     log = chosen.state_dir / "services" / f"writer-{number}.log"
     log.unlink(missing_ok=True)
     return Service("ingest", ["ingest", "--worker", f"w{number}", "--group", group], log, environment).start()

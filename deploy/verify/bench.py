@@ -17,7 +17,7 @@ from rich.console import Console
 from deploy.config import Settings, settings
 from deploy.connections import connections
 from deploy.figures import COULD_NOT_RUN, Figure, figure, report
-from deploy.processes import Service
+from deploy.processes import Service, same_stack
 from deploy.services import init_graph
 from deploy.stack import control
 from deploy.stack.connector import register_mariadb
@@ -95,12 +95,7 @@ def _await_ingest(ends: Endpoints, ingest: Service, group: str) -> None:
 
 
 def _environment(chosen: Settings) -> dict[str, str]:
-    return {
-        "RINGWATCH_STATE_DIR": str(chosen.state_dir),
-        "RINGWATCH_CACHE_DIR": str(chosen.cache_dir),
-        "RINGWATCH_STACK_PORT_SHIFT": str(chosen.stack_port_shift),
-        "RINGWATCH_MAPPING": str(MAPPING),
-    }
+    return {**same_stack(chosen), "RINGWATCH_MAPPING": str(MAPPING)}
 
 
 def _verify(chosen: Settings, group: str, *more: str) -> dict[str, Any]:
