@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from graph.model import Subgraph
-from scoring.columns import Columns, Floats, Ints, Reader
+from scoring.columns import Columns, Ints, Reader
 from scoring.core.batch import GraphBatch
 from scoring.core.topology import with_topology
+from scoring.edge_features import edge_features
 from scoring.event_features import event_features
-from scoring.frame import DAY_MS, NEVER_MS, Frame, bits, distinct, frame_of, least, log_count, seconds, seconds_log
-from scoring.schema import HOUR_MS, NODE_FEATURES, WINDOWS_MS, FeatureSchema
-
-BANDS_MS = np.array(list(WINDOWS_MS.values()))
+from scoring.frame import frame_of, seconds
+from scoring.node_features import node_features
+from scoring.schema import FeatureSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ def features_of(subgraphs: Sequence[Subgraph], schema: FeatureSchema) -> Feature
 
 def compute(columns: Columns, schema: FeatureSchema) -> Features:
     """Features of columns that were read by the same schema."""
-    frame = frame_of(columns, len(schema.relations))
+    frame, words = frame_of(columns), len(schema.words)
     return Features(
-        _nodes(frame, schema),
-        _edges(frame, len(schema.words)),
-        event_features(frame, len(schema.words)),
+        node_features(columns, schema),
+        edge_features(columns, words),
+        event_features(columns, len(schema.relations), words),
         frame.src,
         frame.dst,
         columns.relation.astype(np.int64),
@@ -92,81 +92,3 @@ def compute(columns: Columns, schema: FeatureSchema) -> Features:
         frame.edge_graph,
         seconds(columns.age_ms),
     )
-
-
-def _nodes(frame: Frame, schema: FeatureSchema) -> NDArray[np.float32]:
-    columns, size = frame.columns, frame.nodes
-    label = columns.label[:, None] == np.arange(len(schema.labels))  # [N, labels]
-    is_end = np.zeros((size, 2))
-    is_end[frame.ends[:, 0], 0] = 1
-    is_end[frame.ends[:, 1], 1] = 1
-    hop = least(frame.at, np.tile(columns.hop, 2), size, 127)
-    hop[frame.ends.ravel()] = 0
-    counts = _counts(frame)  # [4, N, 2R]
-    blocks = [label, is_end, np.stack([hop == 0, hop == 1, hop > 1], 1), _activity(frame, counts), _flows(frame)]
-    blocks += [log_count(counts[window]) for window in (3, 0, 1, 2)]
-    matrix = np.concatenate(blocks, axis=1, dtype=np.float32)[:, :NODE_FEATURES]
-    if matrix.shape[1] < NODE_FEATURES:
-        matrix = np.pad(matrix, ((0, 0), (0, NODE_FEATURES - matrix.shape[1])))
-    return np.ascontiguousarray(matrix)
-
-
-def _counts(frame: Frame) -> Ints:
-    """Edges of each node by relation and direction within 1 h, 24 h, 7 days, ever: [4, N, 2R]."""
-    band = np.searchsorted(BANDS_MS, frame.age)  # 0 within an hour, 3 over a week
-    size = frame.nodes * frame.relations * 2
-    counts = np.bincount(band * size + frame.slot, minlength=4 * size).reshape(4, frame.nodes, frame.relations * 2)
-    for wider in (1, 2, 3):
-        counts[wider] += counts[wider - 1]
-    return counts
-
-
-def _activity(frame: Frame, counts: Ints) -> Floats:
-    """How much, how lately, with how many, and what is known of it: [N, 8]."""
-    size, at, age = frame.nodes, frame.at, frame.age
-    edges = [counts[window].sum(axis=1) for window in (3, 0, 1)]
-    pairs = distinct(np.minimum(frame.src, frame.dst) * size + np.maximum(frame.src, frame.dst))
-    low, high = np.divmod(pairs, max(size, 1))
-    met = np.bincount(low, minlength=size) + np.bincount(high[high != low], minlength=size)
-    known = np.tile(frame.columns.known, 2)
-    return np.stack(
-        [
-            *(log_count(count) for count in edges),
-            log_count(met),
-            seconds_log(least(at, age, size, NEVER_MS)),
-            seconds_log(np.maximum(-least(at, -age, size, 0), 0)),
-            log_count(np.bincount(at[known == 1], minlength=size)),
-            log_count(np.bincount(at[known == 0], minlength=size)),
-        ],
-        axis=1,
-    )
-
-
-def _flows(frame: Frame) -> Floats:
-    """Sums and maxima of the first numeric attribute, out and in: [N, 6]."""
-    size, value, late = frame.nodes, frame.columns.value[:, 0], frame.columns.age_ms <= DAY_MS
-    sums = [np.bincount(end, value, size) for end in (frame.src, frame.dst)]
-    tops = [-least(end, -value, size, 0) for end in (frame.src, frame.dst)]
-    lates = [np.bincount(end[late], value[late], size) for end in (frame.src, frame.dst)]
-    return np.log1p(np.stack([*sums, *tops, *lates], axis=1))
-
-
-def _edges(frame: Frame, words: int) -> NDArray[np.float32]:
-    columns, age = frame.columns, frame.columns.age_ms
-    value = np.log1p(columns.value)  # [E, K]
-    own = np.log1p(columns.amount)[frame.edge_graph, 0]  # [E]
-    both = (own > 0) & (value[:, 0] > 0)
-    ends = frame.ends[frame.edge_graph]  # [E, 2]
-    time_ms = columns.time_ms[frame.edge_graph]
-    flags = [
-        np.where(both, np.exp(-np.abs(value[:, 0] - own)), 0.0),
-        seconds_log(age),
-        age <= HOUR_MS,
-        age <= DAY_MS,
-        columns.known == 1,
-        columns.known == 0,
-        columns.hop > 1,
-        (time_ms // HOUR_MS) % 24 == ((time_ms - age) // HOUR_MS) % 24,
-        (frame.src == ends[:, 0]) & (frame.dst == ends[:, 1]),
-    ]
-    return np.concatenate([value, np.stack(flags, axis=1), bits(columns.words, words)], axis=1, dtype=np.float32)

@@ -1,6 +1,6 @@
-"""Frame: columns with every node counted over all subgraphs, and the few sums that features are made of.
+"""What the features of nodes, edges and events share: the clock's units, logs of counts and ages, and a place for each.
 
-Shapes: B subgraphs, N nodes, E edges, R relations.
+Shapes: B subgraphs, N nodes, E edges.
 """
 
 from __future__ import annotations
@@ -9,62 +9,53 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from scoring.columns import Columns, Floats, Ints
+from scoring.columns import Columns, Ints
 from scoring.schema import HOUR_MS
 
 DAY_MS = 24 * HOUR_MS
 NEVER_MS = 10 * 365 * DAY_MS  # stands for "not seen": older than anything a cap lets through
-LOG1P = np.log1p(np.arange(100_000)).astype(np.float32)
+LOG1P = np.log1p(np.arange(4_096)).astype(np.float32)  # of counts: those of a capped neighbourhood are small
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Columns with every node counted over all subgraphs, and each edge's two ends side by side."""
+    """Where everything stands, with every node counted over all subgraphs.
 
-    columns: Columns
-    relations: int
-    nodes: int
-    src: Ints  # [E]
-    dst: Ints  # [E]
-    ends: Ints  # [B, 2]
-    graph: Ints  # [N]
-    edge_graph: Ints  # [E]
-    at: Ints  # [2E] node at which an edge is seen, sources first
-    slot: Ints  # [2E] that node, relation and direction as one number
-    age: Ints  # [2E]
+    Attributes:
+        src, dst: [E] nodes.
+        ends: [B, 2] the events' own.
+        graph: [N] which subgraph a node belongs to.
+        edge_graph: [E] which subgraph an edge belongs to.
+    """
 
-
-def frame_of(columns: Columns, relations: int) -> Frame:
-    """Lay out columns; `relations` is how many the schema has."""
-    graph = np.repeat(np.arange(len(columns)), np.diff(columns.nodes_of))
-    edge_graph = np.repeat(np.arange(len(columns)), np.diff(columns.edges_of))
-    first = columns.nodes_of[:-1]
-    src, dst = columns.src + first[edge_graph], columns.dst + first[edge_graph]
-    at = np.concatenate([src, dst])
-    way = np.repeat([0, 1], len(src))
-    slot = (at * relations + np.tile(columns.relation, 2)) * 2 + way
-    ends = columns.ends + first[:, None]
-    return Frame(
-        columns, relations, len(graph), src, dst, ends, graph, edge_graph, at, slot, np.tile(columns.age_ms, 2)
-    )
+    src: Ints
+    dst: Ints
+    ends: Ints
+    graph: Ints
+    edge_graph: Ints
 
 
-def least(key: Ints, value: Array, size: int, start: float) -> Floats:
-    """Smallest value of each key, `start` where there is none."""
-    out = np.full(size, start, np.float64)
-    np.minimum.at(out, key, value.astype(np.float64))  # of one type: casting inside is ten times slower
-    return out
+def frame_of(columns: Columns) -> Frame:
+    """Lay out columns."""
+    return Frame(*_laid_out(columns.nodes_of, columns.edges_of, columns.src, columns.dst, columns.ends))
 
 
-def distinct(key: Ints) -> Ints:
-    """Each key once, sorted; a third of what np.unique takes on a few hundred."""
-    ordered = np.sort(key)
-    first = np.ones(len(ordered), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
+@njit(cache=True)
+def _laid_out(nodes_of, edges_of, src, dst, ends):  # type: ignore[no-untyped-def]
+    count = len(nodes_of) - 1
+    from_, to, graph_of = np.empty(len(src), np.int64), np.empty(len(src), np.int64), np.empty(len(src), np.int64)
+    graph, own = np.empty(nodes_of[count], np.int64), np.empty((count, 2), np.int64)
+    for b in range(count):
+        first = nodes_of[b]
+        graph[first : nodes_of[b + 1]] = b
+        own[b, 0], own[b, 1] = ends[b, 0] + first, ends[b, 1] + first
+        for edge in range(edges_of[b], edges_of[b + 1]):
+            from_[edge], to[edge], graph_of[edge] = src[edge] + first, dst[edge] + first, b
+    return from_, to, own, graph, graph_of
 
 
 def seconds(age_ms: Array) -> NDArray[np.float32]:
@@ -72,15 +63,31 @@ def seconds(age_ms: Array) -> NDArray[np.float32]:
     return (age_ms / 1000.0).astype(np.float32)
 
 
-def seconds_log(age_ms: Array) -> Floats:
-    return np.log1p(np.minimum(age_ms, NEVER_MS) / 1000.0)
+@njit(cache=True)
+def seconds_log(age_ms):  # type: ignore[no-untyped-def]
+    """log(1 + seconds)."""
+    return np.log1p(min(age_ms, NEVER_MS) / 1000.0)
 
 
-def log_count(count: Ints) -> Array:
-    """log(1 + count), by table: counts of a capped neighbourhood are small."""
-    return LOG1P[np.minimum(count, len(LOG1P) - 1)]
+@njit(cache=True)
+def log_count(table, count):  # type: ignore[no-untyped-def]
+    """log(1 + count), of small ones by the table."""
+    return table[count] if count < len(table) else np.float32(np.log1p(count))
 
 
-def bits(mask: Ints, words: int) -> Ints:
-    """A column for each word: [*, words]."""
-    return (mask[:, None] >> np.arange(words)) & 1
+@njit(cache=True)
+def most_of(starts):  # type: ignore[no-untyped-def]
+    """How many the largest of the groups has that start there."""
+    most = 0
+    for b in range(len(starts) - 1):
+        most = max(most, starts[b + 1] - starts[b])
+    return most
+
+
+@njit(cache=True)
+def table_of(edges_of):  # type: ignore[no-untyped-def]
+    """An empty table (`graph.adjacency_known.number`) for the edges of one subgraph at a time: keys, numbers."""
+    room = 4
+    while room < 2 * most_of(edges_of):
+        room *= 2
+    return np.zeros(room, np.int64), np.zeros(room, np.int32)
