@@ -8,6 +8,7 @@ mirror's lock is around it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -73,19 +74,22 @@ class Adjacency:
 
     # -- reading ------------------------------------------------------------------------------
 
-    def walk(self, events: Sequence[Event], caps: Caps, horizon_ms: int) -> Walked:
-        """The edges each event sees (see `GraphStore.subgraphs`); what is windowed and older than the horizon not."""
+    def sight(self, events: Sequence[Event], horizon_ms: int) -> Sight:
+        """What these events see; what is windowed and older than the horizon not. Until something is written."""
         self.edges.linked.flush()
-        cuts, per_hop = self._cuts(events), _per_hop(caps)
-        _, room, *found = self._walk(events, cuts, per_hop, horizon_ms)
+        return Sight(self, events, self._cuts(events), horizon_ms)
+
+    def walk(self, cuts: Array, caps: Caps, horizon_ms: int) -> Walked:
+        """See `Sight.walk`."""
+        _, room, *found = self._walk(cuts, _per_hop(caps), horizon_ms)
         if room > len(self._known.keys):
             self._known.clear(room)
         return Walked(*found)
 
-    def _walk(self, events: Sequence[Event], cuts: Array, per_hop: Array, horizon_ms: int) -> Any:
+    def _walk(self, cuts: Array, per_hop: Array, horizon_ms: int) -> Any:
         """A walk, by the lines alone where they are enough for a single event."""
         known, linked, lines = self._known, self.edges.linked, self.edges.rows
-        if len(events) == 1:
+        if len(cuts) == 1:
             stamp = known.stamps(STAMPS)
             found = quick(
                 lines, linked.nodes.slot, linked.slots.rows, linked.pool.rows, self.edges.told, self.labels.rows,
@@ -93,7 +97,7 @@ class Adjacency:
             )  # fmt: skip
             if found[0]:
                 return found
-        stamp = known.stamps(STAMPS * len(events))  # which may make the table anew
+        stamp = known.stamps(STAMPS * len(cuts))  # which may make the table anew
         return walk(self._graph, self.logs.ranks, lines, horizon_ms, cuts, per_hop, known.keys, known.numbers, stamp)
 
     def _cuts(self, events: Sequence[Event]) -> Array:
@@ -115,21 +119,11 @@ class Adjacency:
     def _position(self, pos: str) -> tuple[int, ...]:
         return (pos and self.logs.cut(pos)) or (NO_PLACE, 0, 0, 0, NONE)
 
-    def tally(self, events: Sequence[Event], value: NDArray[Any], most: int, horizon_ms: int) -> NDArray[np.float64]:
-        """What is known of each event's ends and the values of its categories, as of the event.
-
-        Args:
-            events: [B].
-            value: by the number of a version, what is added up.
-            most: edges looked at of one end or value, the newest.
-            horizon_ms: what is windowed and older counts no more.
-
-        Returns:
-            [B, 2 + C, SUMS] for C categories (see `index`): source, target, then the categories of the event's
-            relation in their order. Of the ends only edges of the event's relation, in which they stand as here.
-        """
-        self.edges.linked.flush()
-        cuts, (node, key) = self._cuts(events), self.edges.linked.subjects(events)
+    def tally(
+        self, events: Sequence[Event], cuts: Array, value: NDArray[Any], most: int, horizon_ms: int
+    ) -> NDArray[np.float64]:
+        """See `Sight.tally`."""
+        node, key = self.edges.linked.subjects(events, cuts[:, :2])
         out = np.zeros((*node.shape, SUMS))
         tally(self._graph, self.edges.rows, self.logs.ranks, horizon_ms, cuts, node, key, value, most, out)
         return out
@@ -168,6 +162,39 @@ class Adjacency:
         self.edges.attach(lane)
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What some events see, found once for all that is asked of them.
+
+    Attributes:
+        events: [B].
+        cuts: [B, 9], see adjacency_lines.
+    """
+
+    adjacency: Adjacency
+    events: Sequence[Event]
+    cuts: Array
+    horizon_ms: int
+
+    def walk(self, caps: Caps) -> Walked:
+        """The edges each event sees (see `GraphStore.subgraphs`)."""
+        return self.adjacency.walk(self.cuts, caps, self.horizon_ms)
+
+    def tally(self, value: NDArray[Any], most: int) -> NDArray[np.float64]:
+        """What is known of each event's ends and the values of its categories, as of the event.
+
+        Args:
+            value: by the number of a version, what is added up.
+            most: edges looked at of one end or value, the newest.
+
+        Returns:
+            [B, 2 + C, SUMS] for C categories (see `Adjacency.index`): source, target, then the categories of the
+            event's relation in their order. Of the ends only edges of the event's relation, in which they stand as
+            here.
+        """
+        return self.adjacency.tally(self.events, self.cuts, value, most, self.horizon_ms)
+
+
 @lru_cache(maxsize=16)
 def _per_hop(caps: Caps) -> Array:
     return np.array(caps.per_hop, np.int64)
@@ -180,7 +207,7 @@ def compile_walk() -> None:
     adjacency.edges.put([edge], [spot] if spot else [], [False])
     event = Event("warm:2:up", "new", "", 1, "R", "A:1", "A:2", 1, {})
     for many in (1, 2):  # one alone is walked by code of its own
-        adjacency.walk([event] * many, Caps((1,)), NEVER_MS)
+        adjacency.sight([event] * many, NEVER_MS).walk(Caps((1,)))
     adjacency.frauds([0], event, NEVER_MS)
     adjacency.edges.remove([0])
     adjacency.edges.leave(0)

@@ -170,15 +170,20 @@ class Linked:
             value = attributes.get(attribute)
             yield f"{relation}.{attribute}={value}" if isinstance(value, str) else ""
 
-    def subjects(self, events: Sequence[Event]) -> tuple[Array, Array]:
-        """[B, 2 + C] nodes of each event's ends and values, and the keys of their slots (see `tally`)."""
+    def subjects(self, events: Sequence[Event], ends: Array) -> tuple[Array, Array]:
+        """[B, 2 + C] nodes of each event's ends, which are [B, 2], and values, and the keys of their slots."""
         wide = 2 + self.categories
-        node, key = np.full((len(events), wide), NONE, np.int64), np.full((len(events), wide), NONE, np.int64)
-        for at, event in enumerate(events):
-            relation = self._relations.get(event.relation, NONE)
-            names = (event.src, event.dst, *self._value_names(event.relation, event.attributes))
-            node[at, : len(names)] = self.names.find_all(names)
-            key[at], key[at, 1] = 2 * relation, 2 * relation + 1
+        relations = [self._relations.get(event.relation, NONE) for event in events]
+        node, key = np.full((len(events), wide), NONE, np.int64), np.repeat(2 * np.array(relations)[:, None], wide, 1)
+        node[:, :2] = ends
+        key[:, 1] += 1
+        names, places = list[str](), list[tuple[int, int]]()
+        for at, event in enumerate(events) if wide > 2 else ():
+            for place, name in enumerate(self._value_names(event.relation, event.attributes), 2):
+                names.append(name)
+                places.append((at, place))
+        if names:
+            node[tuple(np.array(places).T)] = self.names.find_all(names)
         return node, key
 
     @property

@@ -12,9 +12,7 @@ from itertools import islice
 from threading import RLock
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from graph.adjacency import Sight
 from graph.adjacency_walk import Walked
 from graph.asof import assemble
 from graph.edges import Lane
@@ -158,29 +156,27 @@ class Mirror:
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """See GraphStore.subgraphs."""
-        found, read = self.walk(events, caps, lambda seen: (seen, self._adjacent.edges.read(seen.version.tolist())))
+        found, read = self.see(events, lambda sight: self._read(sight.walk(caps)))
         known, hops, starts = found.label.tolist(), found.hop.tolist(), found.starts.tolist()
         times_ms = found.time_ms.tolist()
         seen = [_seen(*each) for each in zip(read, times_ms, known, hops, strict=True)]
         return [assemble(event, seen[starts[at] : starts[at + 1]]) for at, event in enumerate(events)]
 
+    def _read(self, seen: Walked) -> tuple[Walked, list[Read]]:
+        return seen, self._adjacent.edges.read(seen.version.tolist())
+
     def edge(self, version: int) -> Read:
-        """An edge by its number, as `walk` gives it: its owner, ends, relation and attributes. Only within a walk."""
+        """An edge by its number, as a walk gives it: its owner, ends, relation and attributes. Only within `see`."""
         edges = self._adjacent.edges
         return edges.owner_name(version), *edges.ends(version), *edges.described(version)
 
-    def walk(self, events: Sequence[Event], caps: Caps, read: Callable[[Walked], T]) -> T:
+    def see(self, events: Sequence[Event], read: Callable[[Sight], T]) -> T:
         """What the events see as arrays, handed to `read` while nothing can change, and what it gives.
 
         Numbers in them are those that lanes were told (see `attach`).
         """
         with self._lock:
-            return read(self._adjacent.walk(events, caps, self._versions.horizons.retention_ms))
-
-    def tally(self, events: Sequence[Event], value: Callable[[], NDArray[Any]], most: int) -> NDArray[np.float64]:
-        """What is known of each event's ends and categories: see `Adjacency.tally`. `value` is asked under the lock."""
-        with self._lock:
-            return self._adjacent.tally(events, value(), most, self._versions.horizons.retention_ms)
+            return read(self._adjacent.sight(events, self._versions.horizons.retention_ms))
 
     def index(self, categories: Mapping[str, Sequence[str]]) -> None:
         """Keep edges by the values of these attributes too, by relation: see `Adjacency.index`."""

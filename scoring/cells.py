@@ -6,18 +6,32 @@ Read once when an edge comes, not each time an event sees it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from msgspec import json
+from numba import njit
 from numpy.typing import NDArray
 
+from graph.adjacency import Sight
 from graph.adjacency_walk import Walked
 from graph.mirror import Mirror
 from graph.model import Caps, EdgeUpsert, Event, Look, split_key
 from scoring import history, tallies
 from scoring.columns import UNKNOWN, Columns, Floats, Ints, Reader
 from scoring.schema import FeatureSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What features read of events themselves: of `Columns`, the part that has a row an event."""
+
+    events: Sequence[Event]
+    kind: NDArray[np.int16]
+    time_ms: Ints
+    amount: Floats
+    says: Ints
 
 
 class Cells:
@@ -55,26 +69,32 @@ class Cells:
         """Number of a node's label, -1 where the schema has none."""
         return self._labels.get(split_key(key)[0], UNKNOWN)
 
-    def columns(self, events: Sequence[Event], seen: Walked) -> Columns:
-        """What was walked, as the columns `Reader` makes of the same subgraphs (edges of one time in another order)."""
-        relation = self.relation[seen.version]
-        known = relation >= 0
-        starts, version, src, dst, hop, label, edge_ms = (
-            seen.starts, seen.version, seen.src, seen.dst, seen.hop, seen.label, seen.time_ms
-        )  # fmt: skip
-        if not known.all():  # relations the schema does not have are left out
-            starts = np.concatenate([[0], np.cumsum(known)])[starts]
-            version, src, dst, hop, label, edge_ms, relation = (
-                column[known] for column in (version, src, dst, hop, label, edge_ms, relation)
-            )
-        time_ms = np.array([event.time_ms for event in events], np.int64)
+    def asked(self, events: Sequence[Event]) -> Asked:
+        """What features read of events themselves."""
         says = [self._reader.cells(event) for event in events]
-        return Columns(
-            seen.nodes_of, starts, self._node_labels(events, seen), src, dst, relation,
-            np.repeat(time_ms, np.diff(starts)) - edge_ms, label, hop, self.value[version], self.words[version],
-            seen.ends, np.array([self._relations.get(event.relation, UNKNOWN) for event in events], np.int16), time_ms,
+        return Asked(
+            events,
+            np.array([self._relations.get(event.relation, UNKNOWN) for event in events], np.int16),
+            np.array([event.time_ms for event in events], np.int64),
             np.array([value for value, _ in says], np.float64).reshape(len(events), self.schema.slots),
             np.array([words for _, words in says], np.int64),
+        )
+
+    def columns(self, asked: Asked, seen: Walked) -> Columns:
+        """What was walked, as the columns `Reader` makes of the same subgraphs (edges of one time in another order)."""
+        starts, src, dst, hop, label = seen.starts, seen.src, seen.dst, seen.hop, seen.label
+        relation, age_ms, value, words = _gathered(
+            starts, seen.version, seen.time_ms, asked.time_ms, self.relation, self.value, self.words
+        )
+        known = relation >= 0
+        if not known.all():  # relations the schema does not have are left out
+            starts = np.concatenate([[0], np.cumsum(known)])[starts]
+            src, dst, hop, label, relation, age_ms, value, words = (
+                column[known] for column in (src, dst, hop, label, relation, age_ms, value, words)
+            )
+        return Columns(
+            seen.nodes_of, starts, self._node_labels(asked.events, seen), src, dst, relation, age_ms, label, hop, value,
+            words, seen.ends, asked.kind, asked.time_ms, asked.amount, asked.says,
         )  # fmt: skip
 
     def _node_labels(self, events: Sequence[Event], seen: Walked) -> NDArray[np.int8]:
@@ -96,16 +116,43 @@ class Sampler:
         mirror.index(schema.categories)
         self._cells = mirror.lane(json.encode(schema), lambda: Cells(schema))
 
+    def read(self, events: Sequence[Event], caps: Caps) -> tuple[Columns, NDArray[np.float32]]:
+        """The events' subgraphs, and everything with a long look back [B, P], named by `past_names`; as of each."""
+        asked = self._cells.asked(events)
+        return self._mirror.see(events, lambda sight: (self._near(asked, sight, caps), self._far(asked, sight)))
+
     def columns(self, events: Sequence[Event], caps: Caps) -> Columns:
-        """The events' subgraphs, as of each."""
-        return self._mirror.walk(events, caps, lambda seen: self._cells.columns(events, seen))
+        """The events' subgraphs alone."""
+        asked = self._cells.asked(events)
+        return self._mirror.see(events, lambda sight: self._near(asked, sight, caps))
 
     def past(self, events: Sequence[Event]) -> NDArray[np.float32]:
-        """Everything with a long look back, as of each event: [B, P], named by `past_names`."""
-        near = self.columns(events, history.LOOK_BACK)
-        sums = self._mirror.tally(events, lambda: self._cells.log_value, tallies.LOOK_BACK)
-        far = tallies.tallies(sums, near.amount[:, 0])
-        return np.concatenate([history.history(near), far], axis=1)
+        """The long look back alone."""
+        asked = self._cells.asked(events)
+        return self._mirror.see(events, lambda sight: self._far(asked, sight))
+
+    def _near(self, asked: Asked, sight: Sight, caps: Caps) -> Columns:
+        return self._cells.columns(asked, sight.walk(caps))
+
+    def _far(self, asked: Asked, sight: Sight) -> NDArray[np.float32]:
+        near = history.history(self._near(asked, sight, history.LOOK_BACK))
+        sums = sight.tally(self._cells.log_value, tallies.LOOK_BACK)
+        return np.concatenate([near, tallies.tallies(sums, asked.amount[:, 0])], axis=1)
+
+
+@njit(cache=True)
+def _gathered(starts, version, edge_ms, time_ms, relations, values, words):  # type: ignore[no-untyped-def]
+    """Relation, age, numeric attributes and words of the edges of each subgraph."""
+    count, slots = len(version), values.shape[1]
+    relation, age_ms = np.empty(count, np.int16), np.empty(count, np.int64)
+    value, said = np.empty((count, slots)), np.empty(count, np.int64)
+    for b in range(len(starts) - 1):
+        for edge in range(starts[b], starts[b + 1]):
+            at = version[edge]
+            relation[edge], age_ms[edge], said[edge] = relations[at], time_ms[b] - edge_ms[edge], words[at]
+            for slot in range(slots):
+                value[edge, slot] = values[at, slot]
+    return relation, age_ms, value, said
 
 
 def look_of(schema: FeatureSchema, caps: Caps) -> Look:

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from scoring.columns import Columns
-from scoring.frame import DAY_MS, seconds_log
+from scoring.frame import DAY_MS, log_one, seconds_log
 from scoring.schema import HOUR_MS
 
 CLOSE, AGE, AGE_1H, AGE_24H, FRAUD, LEGIT, HOP_FAR, SAME_HOUR, SAME_PAIR = range(9)  # behind the amounts
@@ -31,12 +31,12 @@ def edge_features(columns: Columns, words: int) -> NDArray[np.float32]:
 def _fill(edges_of, src, dst, age_ms, known, hop, value, said, ends, time_ms, amount, words, out):  # type: ignore[no-untyped-def]
     slots = value.shape[1]
     for b in range(len(edges_of) - 1):
-        own, hour = np.log1p(amount[b, 0]), time_ms[b] // HOUR_MS % 24
+        own, hour = log_one(amount[b, 0]), time_ms[b] // HOUR_MS % 24
         for edge in range(edges_of[b], edges_of[b + 1]):
             row, age, first = out[edge], age_ms[edge], 0.0
             for slot in range(slots):
                 if value[edge, slot] > 0:
-                    logged = np.log1p(value[edge, slot])
+                    logged = log_one(value[edge, slot])
                     row[slot] = logged
                     first = logged if slot == 0 else first
             part = row[slots:]

@@ -192,11 +192,11 @@ class Engine:
 
     def read(self, subgraphs: Sequence[Subgraph]) -> tuple[Features, Matrix, GraphBatch]:
         """Features of subgraphs, everything with a long look back [B, P], and both as the network reads them."""
-        return self._computed(self._reader.read(subgraphs), [subgraph.event for subgraph in subgraphs])
+        return self._computed(self._reader.read(subgraphs), self._past([subgraph.event for subgraph in subgraphs]))
 
-    def _computed(self, columns: Columns, events: Sequence[Event]) -> tuple[Features, Matrix, GraphBatch]:
+    def _computed(self, columns: Columns, past: Matrix) -> tuple[Features, Matrix, GraphBatch]:
         """Features, everything with a long look back [B, P], and both as the network reads them."""
-        features, past = compute(columns, self.manifest.features), self._past(events)
+        features = compute(columns, self.manifest.features)
         return features, past, batch_of(features, past, self._topology)
 
     def _past(self, events: Sequence[Event]) -> Matrix:
@@ -225,7 +225,7 @@ class Engine:
             return None
         if not events:
             return []
-        return self._scored(*self._computed(self._sampler.columns(events, caps or self.caps), events), fallback)
+        return self._scored(*self._computed(*self._sampler.read(events, caps or self.caps)), fallback)
 
     def _scored(self, features: Features, past: Matrix, batch: GraphBatch, fallback: bool) -> list[Scored]:
         made = cache(partial(rows_of, self.manifest.features, features, past))  # not every model needs them
@@ -294,7 +294,7 @@ class Engine:
         """
         if self._sampler is None or self.trees is None:
             return None
-        features, past, batch = self._computed(self._sampler.columns(events, self.caps), events)
+        features, past, batch = self._computed(*self._sampler.read(events, self.caps))
         rows = rows_of(self.manifest.features, features, past)
         return self.trees.explain(rows, self._logits(batch), [()] * len(events), top)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graph.adjacency_known import number
 from scoring.columns import Columns
-from scoring.frame import DAY_MS, NEVER_MS, most_of, seconds_log, table_of
+from scoring.frame import DAY_MS, NEVER_MS, log_one, most_of, seconds_log, table_of
 from scoring.schema import HOUR_MS
 
 (TO_MEAN, TO_MAX, TO_INFLOW, HOUR_SIN, HOUR_COS, WEEK_SIN, WEEK_COS, PAIR, PAIR_NEW, SOURCE_NEW, TARGET_NEW,
@@ -46,7 +46,7 @@ def _fill(  # type: ignore[no-untyped-def]
         if kind[b] >= 0:
             row[kind[b]] = 1
         for slot in range(slots):
-            row[relations + slot] = np.log1p(amount[b, slot])
+            row[relations + slot] = log_one(amount[b, slot])
         own = row[relations + slots : relations + slots + OWN]
         blocks = row[relations + slots + OWN : relations + slots + OWN + BLOCKS * relations]
         source, target = ends[b, 0], ends[b, 1]
@@ -76,7 +76,7 @@ def _fill(  # type: ignore[no-untyped-def]
         near[:size] = False
         for at in range(BLOCKS * relations):
             counts = NEAR_1H * relations <= at < NEAR_NEW * relations
-            blocks[at] = np.log1p(blocks[at]) if counts else seconds_log(blocks[at])
+            blocks[at] = log_one(blocks[at]) if counts else seconds_log(blocks[at])
         for word in range(words):
             row[len(row) - words + word] = says[b] >> word & 1
 
@@ -105,7 +105,7 @@ def _itself(edges, src, dst, relation, age_ms, known, value, source, target, kin
     for at in (SOURCE_NEW, TARGET_NEW, SOURCE_FIRST, TARGET_FIRST):
         out[at] = out[at] == 0
     for at in (PAIR, FRAUDS, LEGITS):
-        out[at] = np.log1p(out[at])
+        out[at] = log_one(out[at])
     _ratio(out, TO_MEAN, amount, total / max(own, 1))
     _ratio(out, TO_MAX, amount, top)
     _ratio(out, TO_INFLOW, amount, inflow)
@@ -114,7 +114,7 @@ def _itself(edges, src, dst, relation, age_ms, known, value, source, target, kin
 @njit(cache=True)
 def _ratio(out, at, amount, against):  # type: ignore[no-untyped-def]
     if amount > 0 and against > 0:
-        out[at] = np.log1p(amount) - np.log1p(against)
+        out[at] = log_one(amount) - log_one(against)
 
 
 @njit(cache=True)

@@ -64,15 +64,21 @@ def seconds(age_ms: Array) -> NDArray[np.float32]:
 
 
 @njit(cache=True)
+def log_one(value):  # type: ignore[no-untyped-def]
+    """log(1 + value) to 2e-16, which no feature is told apart by: log1p, exact near 0, takes more than twice as long."""
+    return np.log(1.0 + value)
+
+
+@njit(cache=True)
 def seconds_log(age_ms):  # type: ignore[no-untyped-def]
     """log(1 + seconds)."""
-    return np.log1p(min(age_ms, NEVER_MS) / 1000.0)
+    return log_one(min(age_ms, NEVER_MS) / 1000.0)
 
 
 @njit(cache=True)
 def log_count(table, count):  # type: ignore[no-untyped-def]
     """log(1 + count), of small ones by the table."""
-    return table[count] if count < len(table) else np.float32(np.log1p(count))
+    return table[count] if count < len(table) else np.float32(log_one(count))
 
 
 @njit(cache=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from graph.model import Caps
 from scoring.columns import Columns
-from scoring.frame import DAY_MS
+from scoring.frame import DAY_MS, log_one
 from scoring.schema import HOUR_MS
 
 LOOK_BACK = Caps((256,))
@@ -78,18 +78,18 @@ def _history(edges_of, nodes_of, src, dst, relation, age_ms, known, value, ends,
                     continue
                 own = relation[edge] == kind[b] and (src[edge] if end == 0 else dst[edge]) == node
                 block = 2 * end + (0 if own else 1)
-                part = row[block * len(STATS) : (block + 1) * len(STATS)]
+                first = block * len(STATS)
                 other = dst[edge] if src[edge] == node else src[edge]
                 if met[block, other, 0] != b:
                     met[block, other, 0] = b
-                    part[PARTNERS] += 1
+                    row[first + PARTNERS] += 1
                 if age_ms[edge] <= WINDOWS_MS[2] and met[block, other, 1] != b:
                     met[block, other, 1] = b
-                    part[PARTNERS_7D] += 1
-                _add(part, age_ms[edge], value[edge], known[edge], newest[block], two, block, gaps[block])
+                    row[first + PARTNERS_7D] += 1
+                _add(row, first, age_ms[edge], value[edge], known[edge], block, newest, two, gaps)
             if relation[edge] == kind[b] and src[edge] == ends[b, 0] and dst[edge] == ends[b, 1]:
                 row[PAIR] += 1
-                row[PAIR + 1] = min(row[PAIR + 1], np.log1p(age_ms[edge] / 1000))
+                row[PAIR + 1] = min(row[PAIR + 1], log_one(age_ms[edge] / 1000))
                 if known[edge] >= 0:
                     row[PAIR + 2 if known[edge] == 1 else PAIR + 3] += 1
         for block in range(4):
@@ -107,34 +107,31 @@ def _begin(row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _add(part, age_ms, value, known, newest, two, block, gaps):  # type: ignore[no-untyped-def]
-    """One edge of one end. Edges come newest first."""
-    since = np.log1p(age_ms / 1000)
+def _add(row, first, age_ms, value, known, block, newest, two, gaps):  # type: ignore[no-untyped-def]
+    """One edge of one end, whose stats begin at `first`. Edges come newest first."""
     for window in range(len(WINDOWS_MS)):
         if age_ms <= WINDOWS_MS[window]:
-            part[window] += 1
-            part[SUMS + window] += value
-    part[SPREAD] += value * value
-    part[ABOVE_MAX] = max(part[ABOVE_MAX], value)
-    if two[block] == 0:
-        part[LAST] = since
-    elif two[block] == 1:
-        part[LAST_TWO] = since
-    two[block] += 1
+            row[first + window] += 1
+            row[first + SUMS + window] += value
+    row[first + SPREAD] += value * value
+    row[first + ABOVE_MAX] = max(row[first + ABOVE_MAX], value)
+    if two[block] < 2:
+        row[first + (LAST if two[block] == 0 else LAST_TWO)] = log_one(age_ms / 1000)
+        two[block] += 1
     if known < 0:
         return
-    first = FRAUDS if known == 1 else LEGITS
+    labels = first + (FRAUDS if known == 1 else LEGITS)
     for place in range(3):
         if age_ms <= WINDOWS_MS[2 + place]:
-            part[first + place] += 1
-    at = SINCE_FRAUD if known == 1 else SINCE_LEGIT
-    part[at] = min(part[at], since)
-    if newest[0] < RECENT:
-        newest[0] += 1
-        newest[1] += known
+            row[labels + place] += 1
+    at = first + (SINCE_FRAUD if known == 1 else SINCE_LEGIT)
+    row[at] = min(row[at], log_one(age_ms / 1000))
+    if newest[block, 0] < RECENT:
+        newest[block, 0] += 1
+        newest[block, 1] += known
     if known == 1:
-        gaps[0] += 1
-        gaps[1] += value
+        gaps[block, 0] += 1
+        gaps[block, 1] += value
 
 
 @njit(cache=True)

@@ -20,7 +20,7 @@ def read(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Column
     """Events in chunks: their place among the index, columns, and the long look back [B, P]."""
     for first in range(0, len(index), CHUNK):
         events = [data.events[at] for at in index[first : first + CHUNK]]
-        yield slice(first, first + len(events)), data.sampler.columns(events, caps), data.sampler.past(events)
+        yield slice(first, first + len(events)), *data.sampler.read(events, caps)
 
 
 def stream(data: FlatSet, index: Ints, caps: Caps) -> Iterator[tuple[slice, Features, Matrix]]:

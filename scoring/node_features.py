@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from graph.adjacency_known import number
 from scoring.columns import Columns
-from scoring.frame import LOG1P, NEVER_MS, log_count, most_of, seconds_log, table_of
+from scoring.frame import LOG1P, NEVER_MS, log_count, log_one, most_of, seconds_log, table_of
 from scoring.schema import NODE_FEATURES, WINDOWS_MS, FeatureSchema
 
 HOUR, DAY, WEEK = WINDOWS_MS.values()
@@ -85,7 +85,7 @@ def _fill(  # type: ignore[no-untyped-def]
             out[at, first + 6], out[at, first + 7] = log_count(table, told[node, 2]), log_count(table, told[node, 1])
             for flow in range(FLOWS):
                 if flows[node, flow] > 0:
-                    out[at, first + ACTIVITY + flow] = np.log1p(flows[node, flow])
+                    out[at, first + ACTIVITY + flow] = log_one(flows[node, flow])
 
 
 @njit(cache=True)

@@ -6,6 +6,7 @@ Shapes: B events, V event features, P features with a long look back, C columns 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -58,13 +59,20 @@ class Rows:
 
 def rows_of(schema: FeatureSchema, features: Features, past: Matrix) -> Rows:
     """Rows of one chunk."""
-    row = features.event[:, row_columns(schema)]
-    told = _says_labels(schema) if past.shape[1] else np.zeros(0, bool)  # a set that was read without
+    places, kinds, told = _plan(schema)
+    told = told[: past.shape[1]]  # none in a set that was read without
+    row = features.event[:, places]
     graph = np.concatenate([row, past[:, ~told], past[:, told], graph_matrix(features)], axis=1)
     width = row.shape[1] + int((~told).sum())
-    which = [schema.event.index(f"is_{relation.name}") for relation in schema.relations]
     widths = row.shape[1], width, width + int(told.sum())
-    return Rows(graph, widths, features.event[:, which].argmax(axis=1))
+    return Rows(graph, widths, features.event[:, kinds].argmax(axis=1))
+
+
+@lru_cache(maxsize=16)
+def _plan(schema: FeatureSchema) -> tuple[list[int], list[int], np.ndarray]:
+    """Places of the event's own row and of its relation among its features, and what of the past tells labels."""
+    kinds = [schema.event.index(f"is_{relation.name}") for relation in schema.relations]
+    return row_columns(schema), kinds, _says_labels(schema)
 
 
 def names_of(schema: FeatureSchema) -> list[str]:

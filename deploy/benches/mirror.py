@@ -148,7 +148,7 @@ def _timed(*graphs: tuple[Mirror, list[Event]]) -> list[Walked]:
         for at in range(EVENTS):
             for one, (mirror, events) in enumerate(graphs):
                 before, started = _faults(), time.thread_time_ns()
-                found = mirror.walk([events[at]], Caps(), lambda seen: seen)
+                found = mirror.see([events[at]], lambda sight: sight.walk(Caps()))
                 took[one, turn, at] = (time.thread_time_ns() - started) / 1_000
                 seen[one], faults[one] = seen[one] + len(found.version), faults[one] + _faults() - before
     many, out = (PASSES + 1) * EVENTS, list[Walked]()
@@ -194,7 +194,7 @@ def _filled(edges: int) -> tuple[Mirror, float, int]:
         taken_s += time.thread_time() - started
         many += len(batch)
     started = time.thread_time()
-    mirror.walk(_asked(edges)[:1], Caps(), lambda seen: seen)  # what waits for a look is put in its place
+    mirror.see(_asked(edges)[:1], lambda sight: sight.walk(Caps()))  # what waits for a look is put in its place
     return mirror, taken_s + time.thread_time() - started, many
 
 

@@ -63,7 +63,7 @@ def _made(edges: int) -> tuple[Adjacency, list[Event]]:
         Event(f"asked:{n}:p", "new", "", last, "PAID", _account(draw, accounts), _account(draw, accounts), last, {})
         for n in range(EVENTS)
     ]
-    adjacency.walk(events[:1], Caps(), NEVER_MS)
+    adjacency.sight(events[:1], NEVER_MS).walk(Caps())
     return adjacency, events
 
 
@@ -85,7 +85,7 @@ def _alone(adjacency: Adjacency, events: list[Event]) -> tuple[np.ndarray, int]:
     took, seen = np.empty(len(events)), 0
     for at, event in enumerate(events):
         started = time.thread_time_ns()
-        found: Walked = adjacency.walk([event], Caps(), NEVER_MS)
+        found: Walked = adjacency.sight([event], NEVER_MS).walk(Caps())
         took[at] = (time.thread_time_ns() - started) / 1_000
         seen += len(found.version)
     return took, seen
@@ -95,5 +95,5 @@ def _batched(adjacency: Adjacency, events: list[Event]) -> tuple[float, float]:
     """Microseconds an event in batches, and edges of each."""
     started, seen = time.thread_time_ns(), 0
     for first in range(0, len(events), BATCH):
-        seen += len(adjacency.walk(events[first : first + BATCH], Caps(), NEVER_MS).version)
+        seen += len(adjacency.sight(events[first : first + BATCH], NEVER_MS).walk(Caps()).version)
     return (time.thread_time_ns() - started) / 1_000 / len(events), seen / len(events)

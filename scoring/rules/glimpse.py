@@ -42,7 +42,7 @@ class Glimpses:
 
     def subgraphs(self, events: Sequence[Event], caps: Caps) -> list[Subgraph]:
         """As `Mirror.subgraphs`, without the edges that are not looked at."""
-        return self._mirror.walk(events, caps, lambda seen: self._made(events, seen))
+        return self._mirror.see(events, lambda sight: self._made(events, sight.walk(caps)))
 
     def _made(self, events: Sequence[Event], seen: Walked) -> list[Subgraph]:
         kept = np.flatnonzero(self._lane.wanted[seen.version] | (seen.label == 1))

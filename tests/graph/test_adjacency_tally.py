@@ -47,7 +47,7 @@ def ones(mirror: Mirror) -> np.ndarray:
 
 
 def sums_of(mirror: Mirror, events: list[Event], most: int = 1_000) -> np.ndarray:
-    return mirror.tally(events, lambda: ones(mirror), most)
+    return mirror.see(events, lambda sight: sight.tally(ones(mirror), most))
 
 
 def pos(n: int) -> str:
@@ -136,9 +136,9 @@ def test_lines_say_what_the_arrays_say(log: list[Change], late: int, rng: random
     mirror = shuffled(log, late, rng)
     mirror.sweep(rng.randrange(10))
     events = events_of(log)
-    walks, sums = mirror.walk(events, Caps((3, 2)), lambda seen: seen), sums_of(mirror, events)
+    walks, sums = mirror.see(events, lambda sight: sight.walk(Caps((3, 2)))), sums_of(mirror, events)
     all_asked(mirror)
-    again = mirror.walk(events, Caps((3, 2)), lambda seen: seen)
+    again = mirror.see(events, lambda sight: sight.walk(Caps((3, 2))))
     assert all(np.array_equal(one, other) for one, other in zip(walks, again, strict=True))
     assert np.array_equal(sums, sums_of(mirror, events))
 
@@ -192,7 +192,7 @@ def test_only_so_many_of_the_newest_are_looked_at() -> None:
     """A hub of a hundred edges, ten looked at."""
     mirror = Mirror()
     mirror.apply([paid(n, "a", "hub") for n in range(1, 101)])
-    sums = mirror.tally([asked(200, "b", "hub")], lambda: ones(mirror), 10)[0, 1]
+    sums = sums_of(mirror, [asked(200, "b", "hub")], 10)[0, 1]
     assert (sums[COUNT], sums[NEWEST_MS], sums[OLDEST_MS], sums[VALUE]) == (10, 1_000, 1_090, sum(range(90, 100)))
 
 

@@ -38,7 +38,7 @@ def asked(n: int, src: str, dst: str) -> Event:
 
 
 def walked(mirror: Mirror, events: list[Event], caps: Caps = ALL) -> Walked:
-    return mirror.walk(events, caps, lambda seen: seen)
+    return mirror.see(events, lambda sight: sight.walk(caps))
 
 
 def owners(mirror: Mirror, event: Event, caps: Caps = ALL) -> list[str]:

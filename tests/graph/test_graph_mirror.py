@@ -202,7 +202,7 @@ def test_a_frozen_mirror_is_walked_as_before_and_refuses_to_be_written(edges: li
     one.apply(edges)
     other.apply(edges)
     other.freeze()
-    walks = [mirror.walk([ASKED], caps, lambda seen: seen) for mirror in (one, other)]
+    walks = [mirror.see([ASKED], lambda sight: sight.walk(caps)) for mirror in (one, other)]
     assert all(np.array_equal(a, b) for a, b in zip(*walks, strict=True))
     with pytest.raises(StoreRefused, match="frozen"):
         other.apply(edges[:1] or [edge(1, "A:a", "A:b", 1)])

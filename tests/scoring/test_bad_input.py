@@ -126,7 +126,8 @@ def test_a_hub_of_a_million_edges_is_walked_and_summed_within_its_caps() -> None
         spots = [adjacency.logs.plain(edge.pos) for edge in batch]
         adjacency.edges.put(batch, spots, [False] * len(batch))  # type: ignore[arg-type]  # all of them are plain
     last = asked(time_ms=size + 1, pos=pos(size + 1), id="pay:0:p")
-    walked = adjacency.walk([last], Caps((16, 8)), NEVER_MS)
+    sight = adjacency.sight([last], NEVER_MS)
+    walked = sight.walk(Caps((16, 8)))
     assert 16 < len(walked.version) <= 16 + 16 + 8 * 2 * 32
-    sums = adjacency.tally([last], np.zeros(size), LOOK_BACK, NEVER_MS)
+    sums = sight.tally(np.zeros(size), LOOK_BACK)
     assert sums[0, 1, COUNT] == LOOK_BACK

@@ -96,7 +96,7 @@ def test_the_trees_alone_are_calibrated_as_the_manifest_says(guard: Guard, data:
     assert {score.remarks for score in scores} == {("fallback",)}
     engine = guard.engine
     assert engine._sampler is not None and engine._baseline is not None
-    features, past, _ = engine._computed(engine._sampler.columns(events, engine.caps), events)
+    features, past, _ = engine._computed(*engine._sampler.read(events, engine.caps))
     logit = engine._baseline.logit(rows_of(engine.manifest.features, features, past).graph)
     wanted = engine.manifest.baseline_calibration.probability(logit)
     assert [score.probability for score in scores] == pytest.approx(wanted.tolist())
