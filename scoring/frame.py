@@ -65,7 +65,7 @@ def seconds(age_ms: Array) -> NDArray[np.float32]:
 
 @njit(cache=True)
 def log_one(value):  # type: ignore[no-untyped-def]
-    """log(1 + value) to 2e-16, which no feature is told apart by: log1p, exact near 0, takes more than twice as long."""
+    """log(1 + value) to 2e-16, which no feature is told apart by, in less than half the time of log1p."""
     return np.log(1.0 + value)
 
 
