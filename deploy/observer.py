@@ -91,7 +91,7 @@ class Observer:
     def _topics(self) -> None:
         consumer = Consumer(
             {"bootstrap.servers": self._bootstrap, "group.id": "observer", "enable.auto.commit": False,
-             "auto.offset.reset": "latest", "fetch.wait.max.ms": 5, "fetch.min.bytes": 65_536}
+             "auto.offset.reset": "latest", "fetch.wait.max.ms": 20, "fetch.min.bytes": 65_536}
         )  # fmt: skip
         known = consumer.list_topics(timeout=20).topics
         names = [EVENTS, SCORES, *(name for name in known if self._table(name) in self._roles)]

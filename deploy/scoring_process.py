@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from deploy.reading import read_through, started
 from deploy.signals import patiently
 from graph.mirror import Mirror
 from ingest.health import Report
+from ingest.tuning import tune
 from scoring.app import Work, WorkerSettings, build
 from scoring.engine import Scorer
 from scoring.follower import Follower
@@ -38,7 +38,6 @@ from scoring.scorer import EventScorer
 
 log = structlog.get_logger("ringwatch")
 
-TURN_S = 0.0005  # of a thread with the interpreter, where Python gives 5 ms: scoring lets go of it at every product
 
 
 class State:
@@ -66,7 +65,6 @@ def run_scorer(group: str) -> None:
     """
     chosen, state = settings(), State()
     bootstrap.logs(chosen)
-    sys.setswitchinterval(TURN_S)
     at, broker_options = bootstrap.connections(chosen), faust_options(chosen.kafka_options)
     with _probed(chosen, state), bootstrap.driver(chosen) as bolt:
         store = bootstrap.store(chosen, bolt)
@@ -93,6 +91,7 @@ def run_scorer(group: str) -> None:
         worker = WorkerSettings(at.kafka_bootstrap, group, str(datadir), broker_options=broker_options)
         log.info("scoring", model=duty.now()[0].model, through=chosen.reader)
         through, publisher = (graph, state.feed), bootstrap.publisher(chosen)
+        tune()
         follow(build(worker, Work(scorer, duty, through, publisher, metrics.tell, began=began)))
 
 

@@ -21,6 +21,7 @@ from deploy.web import Web
 from ingest.deadletter import DeadLetter
 from ingest.kafka import KafkaPublisher
 from ingest.records import EXPLANATIONS, Message, Record
+from ingest.tuning import tune
 
 log = structlog.get_logger("ringwatch")
 
@@ -86,6 +87,7 @@ async def _alerts(chosen: Settings) -> bool:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     log.info("the page is up", url=web.url)
+    tune()
     told = await _told_to_stop(stop, consumers)
     for consumer in consumers:
         await consumer.stop()

@@ -37,6 +37,7 @@ T = TypeVar("T")
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # then every 5 s: a restart of Neo4j takes about 20
 GLANCE_S = 0.002  # how long a poll waits while a batch is under way: it may be done any moment
 LEAST_PART = 50  # rows of a transaction: even a server in trouble writes these in its time
+BEAT_S = 0.03  # from one batch's start to the next's: a transaction and its offsets cost the same for one row or thirty
 LAG_EVERY_S = 2.0
 HOLD_S = 0.05  # how often the source hears from us while there is nothing to do but wait
 
@@ -79,7 +80,7 @@ class Worker:
         self._pace, self._poll_s = Pace(limit, first), poll_s
         self._progress = Progress()
         self._listener: Listener = listener or Silent()
-        self._reader, self._lag_told_s = 0, float("-inf")
+        self._reader, self._lag_told_s, self._due_s = 0, float("-inf"), float("-inf")
         self._written: deque[Batch] = deque()  # to be published, in order
 
     @property
@@ -101,6 +102,7 @@ class Worker:
                     if not ahead.records and not ahead.halt:
                         self._finish()
                         self._fill(ahead, self._poll_s)
+                    self._gather(ahead)
                     halt = ahead.halt
                     if ahead.records:
                         ahead = self._overlap(writer, self._sealed(ahead))
@@ -109,6 +111,15 @@ class Worker:
                         raise halt
             finally:
                 self._finish()
+
+    def _gather(self, batch: Batch) -> None:
+        """Let a batch that is not full grow until it is due; what is written goes out meanwhile."""
+        while self._pace.room(len(batch.records), batch.size) and not (batch.halt or self.stopping.is_set()):
+            if time.monotonic() >= self._due_s:
+                break
+            self._finish()
+            self._fill(batch, max(0.0, self._due_s - time.monotonic()))
+        self._due_s = time.monotonic() + BEAT_S
 
     def step(self) -> int:
         """One batch from poll to commit, nothing at the same time. Returns how many records it took."""

@@ -38,7 +38,7 @@ class Follower(threading.Thread):
                 "group.id": "mirror",  # required by librdkafka; nothing is committed under it
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",  # fell behind retention: start anew, never skip
-                "fetch.wait.max.ms": 10,
+                "fetch.wait.max.ms": 15,
                 "fetch.min.bytes": 16_384,  # a few larger batches take less of the scorer than many small ones
                 "queued.max.messages.kbytes": 16_384,
                 **(extra or {}),

@@ -68,7 +68,7 @@ class DeskSettings:
     """How events wait. Times in seconds.
 
     Attributes:
-        batch: events in a micro-batch at most, `within_s` how long to wait for more than one.
+        batch: events in a micro-batch at most; until as many wait, there are `within_s` from one to the next.
         patience_s: how long an event waits for the stream to pass its position before it is scored
             provisionally; `give_up_s` how long for its own change, and for the final score.
         outage_s: how long the graph may give no answer before the process ends, to be started again.
@@ -76,7 +76,7 @@ class DeskSettings:
     """
 
     batch: int = 64
-    within_s: float = 0.005
+    within_s: float = 0.02
     patience_s: float = 0.5
     give_up_s: float = 30.0
     outage_s: float = 300.0
@@ -168,14 +168,15 @@ class Desk:
 
     async def work(self) -> None:
         """Score what is ready, for ever. Whatever goes wrong is raised: nothing unfinished was settled."""
-        nap_s = 0.0005
+        nap_s, due_s = 0.0005, 0.0
         while True:
             if not self.in_hand:
                 self._some.clear()
                 await self._some.wait()
-            if len(self.waiting) < self.settings.batch:
-                await asyncio.sleep(self.settings.within_s)
+            if len(self.waiting) < self.settings.batch and (left_s := due_s - time.monotonic()) > 0:
+                await asyncio.sleep(left_s)
             self.turned_s = time.monotonic()
+            due_s = self.turned_s + self.settings.within_s
             self._following.check()
             if await self._round():
                 nap_s = 0.0005
