@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     analyst_token: SecretStr | None = None
     secure_cookie: bool = False
     threshold: float | None = Field(default=None, gt=0, le=1)
+    near_misses: bool = False
 
     decide_host: str = "127.0.0.1"
     decide_port: int = Field(default=8090, ge=1, le=65_535)

@@ -185,7 +185,8 @@ class Demo:
             self.failed = error
 
     def _scorer(self, engine: Scorer) -> EventScorer:
-        return EventScorer(engine, self.mirror, self.mapping.schema.tables, self.settings.threshold)
+        chosen = self.settings
+        return EventScorer(engine, self.mirror, self.mapping.schema.tables, chosen.threshold, chosen.near_misses)
 
     def _records(self) -> Replay:
         options = self.options

@@ -81,7 +81,7 @@ def run_scorer(group: str) -> None:
             _explain(chosen, duty, graph, state)
 
         def scorer(engine: Scorer) -> EventScorer:
-            return EventScorer(engine, graph, store.schema.tables, chosen.threshold)
+            return EventScorer(engine, graph, store.schema.tables, chosen.threshold, chosen.near_misses)
 
         def began(desk: Desk) -> None:
             state.desk = metrics.desk = desk

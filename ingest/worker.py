@@ -37,7 +37,7 @@ T = TypeVar("T")
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # then every 5 s: a restart of Neo4j takes about 20
 GLANCE_S = 0.002  # how long a poll waits while a batch is under way: it may be done any moment
 LEAST_PART = 50  # rows of a transaction: even a server in trouble writes these in its time
-BEAT_S = 0.03  # from one batch's start to the next's: a transaction and its offsets cost the same for one row or thirty
+BEAT_S = 0.04  # from one batch's start to the next's: a transaction and its offsets cost the same for one row or thirty
 LAG_EVERY_S = 2.0
 HOLD_S = 0.05  # how often the source hears from us while there is nothing to do but wait
 
@@ -102,7 +102,8 @@ class Worker:
                     if not ahead.records and not ahead.halt:
                         self._finish()
                         self._fill(ahead, self._poll_s)
-                    self._gather(ahead)
+                    if ahead.records:
+                        self._gather(ahead)
                     halt = ahead.halt
                     if ahead.records:
                         ahead = self._overlap(writer, self._sealed(ahead))

@@ -58,7 +58,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """Calibrated probabilities: from `alert` on an alert is due, from `attach` on evidence is worth its cost."""
+    """Calibrated probabilities: from `alert` on an alert is due, from `attach` on it is a near miss."""
 
     alert: float
     attach: float

@@ -48,7 +48,7 @@ class Asked:
     Attributes:
         revision, provisional, read_at, remarks: see `Score`.
         caps: how much of a neighbourhood is read, where that is not what the model asks for.
-        evidence: whether reasons, contributions and subgraph are gathered for those somebody may look at.
+        evidence: whether reasons, contributions and subgraph are gathered for those somebody looks at.
         demands: whether rules that ask for an alert are asked where there is no evidence either.
     """
 
@@ -88,6 +88,7 @@ class EventScorer:
         reader: Reader | Surroundings,
         tables: Mapping[str, Sequence[str]] | None = None,
         threshold: float | None = None,
+        near: bool = False,
     ) -> None:
         """The engine's caps decide how much of a neighbourhood is read.
 
@@ -95,10 +96,10 @@ class EventScorer:
             engine: says what it thinks.
             reader: where neighbourhoods are read.
             tables: by label, those whose rows say something of its nodes (`GraphSchema.tables`).
-            threshold: probability from which an event is an alert, where that is set; else the engine's own. From it
-                on there is evidence, however high the engine's own bar for that is.
+            threshold: probability from which an event is an alert, where that is set; else the engine's own.
+            near: gather subgraph and reasons of near misses too, from the engine's bar for them on (`attach`).
         """
-        self.engine, self._tables, self._threshold = engine, tables or {}, threshold
+        self.engine, self._tables, self._threshold, self._near = engine, tables or {}, threshold, near
         self._fetched_from = reader if isinstance(reader, Surroundings) else None
         self._read_from(Mirror() if isinstance(reader, Surroundings) else reader)
 
@@ -110,8 +111,8 @@ class EventScorer:
     def score(self, events: Sequence[Event], asked: Asked = PLAINLY) -> list[Score]:
         """One Score per event, in their order.
 
-        Evidence costs several times the score itself, and is gathered only where somebody may look at it: subgraph
-        and reasons from the model's bar for them on, contributions where the score asks for an alert.
+        Evidence costs ten times the score itself, and is gathered only where somebody looks at it: where the score
+        asks for an alert, and of near misses if they are wanted, without contributions.
 
         Raises:
             StoreUnavailable: what the events are scored by could not be fetched in time; try again.
@@ -153,8 +154,10 @@ class EventScorer:
     def _shown(self, scored: Scored, rule: str | None, asked: Asked) -> bool:
         if not asked.evidence:
             return False
-        attach = min(self.engine.thresholds.attach, self._alert_from(scored))
-        return rule is not None or scored.probability >= attach
+        bar = self._alert_from(scored)
+        if self._near:
+            bar = min(bar, self.engine.thresholds.attach)
+        return rule is not None or scored.probability >= bar
 
     def _found(self, events: Sequence[Event], asked: Asked) -> _Found:
         """What is thought of events that are there.
@@ -181,7 +184,7 @@ class EventScorer:
     def _evidence(
         self, events: Sequence[Event], found: _Found, asked: Asked
     ) -> Iterator[tuple[Subgraph, tuple[Contribution, ...]]]:
-        """Subgraph of each event that somebody may look at, and contributions where it is an alert."""
+        """Subgraph of each event that somebody looks at, and contributions where it is an alert."""
         both = list(zip(found.scored, found.demanded, strict=True))
         shown = [at for at, (scored, rule) in enumerate(both) if self._shown(scored, rule, asked)]
         if not shown:

@@ -1,8 +1,8 @@
 """`ringwatch bench scorer`: how long an event takes through the mirror, from its position to its probability.
 
 A simulated bank no model has seen fills the mirror; its last events are scored by the demo bank's model: one at a time
-and in micro-batches, the probability alone, and with the evidence of those that somebody may look at. Times are this
-thread's own processor time, so that a busy machine does not count.
+and in micro-batches, the probability alone, and with the evidence of those that are alerts. Times are this thread's own
+processor time, so that a busy machine does not count.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from structlog.testing import capture_logs
 from test_alerts_explanations import explanation
 
+import alerts.consumer
 from alerts.consumer import ConsumerSettings, DeadScore, ExplanationConsumer, ScoreConsumer
 from alerts.queries import Filter
 from alerts.services import Services, open_services
@@ -117,6 +118,30 @@ async def test_scores_become_alerts_and_the_offset_follows(
     await consumer.stop()
     assert await names(sqlite_services) == ["1", "3"]
     assert not consumer.alive and consumer.failure is None and broker.dead == []
+
+
+async def test_one_score_is_taken_at_once_and_what_comes_within_a_beat_together(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counting:
+        async def accept(self, values: Sequence[Any], /) -> list[int]:
+            sizes.append(len(values))
+            return []
+
+    async def taken(count: int) -> bool:
+        return sum(sizes) == count
+
+    sizes: list[int] = []
+    monkeypatch.setattr(alerts.consumer, "BEAT_S", 3.0)
+    consumer = ScoreConsumer(broker.settings(), Counting(), asyncio.get_running_loop(), broker.dead.append)
+    consumer.start()
+    broker.send(wire("1", 1))
+    await until(lambda: taken(1))
+    for n in (2, 3, 4):
+        broker.send(wire(str(n), n))
+    await until(lambda: taken(4))
+    await consumer.stop()
+    assert sizes == [1, 3]
 
 
 async def test_what_is_no_score_is_put_aside_with_the_reason_and_the_rest_goes_on(

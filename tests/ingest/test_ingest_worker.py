@@ -323,6 +323,27 @@ def test_nothing_behind_a_batch_that_was_not_published_is_committed() -> None:
     assert world.faults.steps.count("write") == 2 and world.source.commits == [2, 4]
 
 
+def _one_by_one(world: World, beat_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run, where a poll gives one record, and batches have so long to grow."""
+    poll = world.source.poll
+    monkeypatch.setattr(ingest.worker, "BEAT_S", beat_s)
+    monkeypatch.setattr(world.source, "poll", lambda limit, wait_s: poll(1, wait_s))
+    world.run()
+
+
+def test_what_comes_within_a_beat_is_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first at once, then all that came one by one until the worker is told to stop."""
+    world = World([row(n, "c", None, transfer(n + 1)) for n in range(6)])
+    _one_by_one(world, 600.0, monkeypatch)
+    assert world.faults.steps.count("write") == 2 and world.source.committed["bank.bank.transfers", 0] == 6
+
+
+def test_a_batch_that_is_full_waits_for_no_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([row(n, "c", None, transfer(n + 1)) for n in range(6)], limit=2)
+    _one_by_one(world, 600.0, monkeypatch)
+    assert world.faults.steps.count("write") == 4  # one, two, two, and the last when the worker is told to stop
+
+
 def _overlapping(world: World, run: Callable[..., None]) -> Callable[..., None]:
     """The first write takes until the second batch is read, the first publishing until the second write is done
     and the worker is told to stop.

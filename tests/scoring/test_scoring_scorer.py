@@ -80,10 +80,17 @@ def test_a_withdrawn_event_has_no_probability_and_no_subgraph(mirror: Mirror) ->
     assert score.model == "by-amount@1" and engine.batches == []
 
 
-def test_evidence_is_gathered_only_where_somebody_may_look(mirror: Mirror) -> None:
+def test_evidence_is_gathered_for_alerts_alone(mirror: Mirror) -> None:
+    engine = ByAmount()
+    below, alert = EventScorer(engine, mirror).score([event(1, 89), event(2, 90)])
+    assert (below.subgraph, below.reasons, below.contributions) == (None, (), ())
+    assert alert.subgraph is not None and alert.reasons and alert.contributions
+
+
+def test_near_misses_have_subgraph_and_reasons_where_they_are_wanted(mirror: Mirror) -> None:
     """From the model's attach threshold on, itself included; what the model weighed is worked out for alerts alone."""
     engine = ByAmount()
-    below, at, alert = EventScorer(engine, mirror).score([event(1, 49), event(2, 50), event(3, 90)])
+    below, at, alert = EventScorer(engine, mirror, near=True).score([event(1, 49), event(2, 50), event(3, 90)])
     assert (below.subgraph, below.reasons, below.contributions) == (None, (), ())
     assert at.subgraph is not None and [e.owner for e in at.subgraph.edges] == ["transfers:0:transfer"]
     assert (at.reasons, at.contributions) == (("amount 50",), ())

@@ -55,12 +55,12 @@ def test_a_hybrid_scores_live_what_it_scores_in_training(data: FlatSet, hybrid: 
     assert len(set(wanted)) > 10
 
 
-def test_a_score_needs_no_subgraph_until_somebody_may_look(
+def test_a_score_needs_no_subgraph_until_somebody_looks(
     data: FlatSet, hybrid: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Straight from the arrays it is what the subgraphs say; the events that are shown have theirs."""
     engine, events = Engine.load(hybrid), data.events[-60:]
-    scorer = EventScorer(engine, data.mirror)
+    scorer = EventScorer(engine, data.mirror, near=True)
     subgraphs = data.mirror.subgraphs(events, engine.caps)
     wanted = [scored.probability for scored in engine.score(subgraphs)]
     asked: list[Event] = []

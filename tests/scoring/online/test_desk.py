@@ -105,6 +105,31 @@ def test_an_account_s_events_are_scored_in_their_order_and_all_are_settled() -> 
     asyncio.run(run())
 
 
+def test_one_event_is_scored_at_once_and_what_comes_within_a_beat_together() -> None:
+    class Asked(Stream):
+        def absent(self, events: Sequence[Event]) -> list[Event]:
+            looks.append(len(events))
+            return super().absent(events)
+
+    async def some(office: Office) -> None:
+        while not office.sent:
+            await asyncio.sleep(0.001)
+        for n in (2, 3, 4):
+            await office.put([event(n)])
+            await asyncio.sleep(0.005)
+
+    async def run() -> None:
+        office = Office(Asked(), DeskSettings(batch=8, within_s=1.0))
+        await office.put([event(1)])
+        putting = asyncio.ensure_future(some(office))
+        await office.until(lambda: len(office.sent) == 4)
+        await putting
+
+    looks: list[int] = []
+    asyncio.run(run())
+    assert looks == [1, 3]
+
+
 def test_what_the_stream_has_not_passed_is_provisional_and_scored_once_more() -> None:
     """Not settled before that, and nobody else waits for it."""
 
