@@ -27,7 +27,7 @@ from scoring.score import Score
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.2
-BEAT_S = 0.05  # from one batch to the next: a transaction costs as much as two hundred scores that are no alerts
+BEAT_S = 0.1  # from one batch to the next: a transaction costs as much as two hundred scores that are no alerts
 LONGEST_PAUSE_S = 15.0
 ACCEPT_TIMEOUT_S = 60.0
 

@@ -19,15 +19,16 @@ BROKER_S_DEFAULT = -1    # as many replicas as the broker is set to
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic and how long it keeps its records, in ms."""
+    """A topic and how long it keeps its records, in ms; in `partitions`, where it is not to have as many as others."""
 
     name: str
     retention_ms: int
     largest_bytes: int = 10_485_760    # as the broker and the connector have it
+    partitions: int | None = None
 
 
 TOPICS = (
-    Topic("graph.changes", 7 * DAY_MS),        # a scorer hydrates from Neo4j and reads on from there
+    Topic("graph.changes", 7 * DAY_MS, partitions=1),    # each scorer reads all of it, from where it hydrated
     Topic("graph.events", 7 * DAY_MS),
     Topic("fraud.scores", 7 * DAY_MS),
     Topic("fraud.shadow", 7 * DAY_MS),
@@ -47,7 +48,7 @@ def create_topics(
     Raises StackError when the broker does not answer or refuses, KafkaException when `extra` can't be used.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, **(extra or {})})
-    new = [NewTopic(each.name, num_partitions=partitions, replication_factor=replicas,
+    new = [NewTopic(each.name, num_partitions=each.partitions or partitions, replication_factor=replicas,
                     config={"retention.ms": str(each.retention_ms),
                             "max.message.bytes": str(each.largest_bytes)}) for each in TOPICS]
     created = []
