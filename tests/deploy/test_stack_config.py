@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import Future
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
 from confluent_kafka import KafkaException
+from confluent_kafka.cimpl import NewTopic
 
-from deploy.stack import connect, kafka, mariadb, mysql, neo4j, postgres, redis
+from deploy.stack import connect, kafka, mariadb, mysql, neo4j, postgres, redis, topics
 from deploy.stack.connector import Source, mariadb_config
 from deploy.stack.endpoints import Capture, MariaDb, endpoints_of
 from deploy.stack.errors import StackError
@@ -137,6 +139,23 @@ def test_topics_are_made_by_the_same_kafka_options() -> None:
     """librdkafka sees them: this one it refuses."""
     with pytest.raises(KafkaException, match=r"security\.protocol"):
         create_topics("127.0.0.1:1", extra={"security.protocol": "tls"})
+
+
+def test_what_each_scorer_reads_whole_has_one_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What scorers share has as many as are asked for."""
+
+    class Admin:
+        def __init__(self, settings: dict[str, str]) -> None: ...
+
+        def create_topics(self, new: list[NewTopic], **limits: float) -> dict[str, Future[None]]:
+            for each in new:
+                made[each.topic] = each.num_partitions
+            return {}
+
+    made: dict[str, int] = {}
+    monkeypatch.setattr(topics, "AdminClient", Admin)
+    create_topics("127.0.0.1:1", 5)
+    assert made["graph.changes"] == 1 and {made[name] for name in made.keys() - {"graph.changes"}} == {5}
 
 
 def test_a_relative_data_folder_is_refused(tmp_path: Path) -> None:
