@@ -200,15 +200,32 @@ def floor_nodes(label: str, role: str) -> str:
     return _in_turn(walk + _chunk("n", below, "n += $properties"))
 
 
-# -- dumping, in the order of the index on the id: no sort, so no memory -----------------------
+# -- dumping, a page at a time, in the order of the index on the id: no sort, so no memory --------
+
+# Each page takes its turn among the writers. A reader that does not may see a transaction by half: a version that
+# was moved off its place (the deletion that closed it now closes a late one behind it) and not yet that late one,
+# since Neo4j reads the index ahead of the properties. Of 6,000 owners, 1 to 9 a dump (graph.neo4j_dump).
+PAGE = 2_000  # rows: for some 30 ms nobody writes
 
 
-def all_edges(relation: str) -> str:
-    """Every version of a relation, by id."""
+def _page(match: str, x: str, at: str = "id") -> str:
     return (
-        f"MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) WHERE e.id > '' "
-        "RETURN properties(e) AS p ORDER BY e.id"
+        f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {match} {x}.{at} > $after "
+        f"RETURN properties({x}) AS p, {x}.{at} AS at ORDER BY at LIMIT {PAGE} }} RETURN p, at"
     )
 
 
-ALL_LABELS = f"MATCH (n:{LABEL}) USING INDEX n:{LABEL}(id) WHERE n.id > '' RETURN properties(n) AS p ORDER BY n.id"
+def page_of_edges(relation: str) -> str:
+    """The versions of a relation behind the id $after."""
+    return _page(f"MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) WHERE", "e")
+
+
+def page_of_nodes(label: str, role: str) -> str:
+    """The nodes behind the id $after that hold properties of the role."""
+    there = f"n._pos_{name(role)} IS NOT NULL AND"
+    return _page(f"MATCH (n:{name(label)}) USING INDEX n:{label}(id) WHERE {there}", "n")
+
+
+def page_of_kept(label: str) -> str:
+    """Labels, markers, floors or marks behind the id $after."""
+    return _page(f"MATCH (n:{label}) USING INDEX n:{label}(id) WHERE", "n")

@@ -22,7 +22,6 @@ PUT_MARKS = (
     "WITH i, row WHERE i.seq IS NULL OR i.seq < row.seq OR (i.seq = row.seq AND row.marked) "
     "SET i.seq = row.seq, i.marked = row.marked, i.pos = row.pos"
 )
-MARKS = f"MATCH (i:{INCOMPLETE}) RETURN i.id AS row, i.seq AS seq, i.marked AS marked, coalesce(i.pos, '') AS pos"
 MARKED_AT_ALL = f"MATCH (i:{INCOMPLETE}) WHERE i.marked RETURN i.id AS row, coalesce(i.pos, '') AS pos LIMIT $most"
 MARKED = (
     f"{PLANNED_ONCE}UNWIND $b.rows AS row MATCH (i:{INCOMPLETE} {{id: row}}) USING INDEX i:{INCOMPLETE}(id) "

@@ -1,50 +1,75 @@
 """Everything a Neo4j database holds, read while others write.
 
-What is written meanwhile may be seen, or be seen by half, or not; whoever wrote it publishes it behind that, so that
-a mirror that follows the stream from before the dump has it all the same. What was there before and is only moved must
-not be missed: a deletion that waits (a marker) becomes part of the version it was for, so markers are read first.
+What is written meanwhile may be seen or not; whoever wrote it publishes it behind that, so that a mirror that follows
+the stream from before the dump has it all the same. What was there before and is only moved must not be missed. A
+deletion is kept with the version it closes: a late version between the two takes it over, a marker (a deletion that
+waits) goes to the version it was for, and the sweep makes one a marker again. So everything is read in pages, each in
+its turn among the writers, hence whole; versions forward by position, the way deletions move; markers before and after.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import neo4j
 
 from graph import cypher
 from graph.horizons import Horizons
-from graph.model import Floor, NodeUpsert, Upsert, split_version
-from graph.neo4j_driver import query
-from graph.neo4j_rows import MARKER, ops_of, read_marker, version_names
+from graph.model import Floor, Gone, NodeUpsert, Upsert, split_version
+from graph.neo4j_driver import Faults, query
+from graph.neo4j_rows import ops_of, read_marker
+from graph.patience import patiently
 from graph.schema import GraphSchema
 from graph.versions import Chain
 
 Row = dict[str, Any]
 
+TURN_S = 25.0  # for a page, the wait for its turn included
+WAITS_S = (0.1, 0.5, 2.0)  # before a page is asked for again
+
+
+def pages(session: neo4j.Session, text: str) -> Iterator[Row]:
+    """What a paged statement of `graph.cypher` finds, a row's properties each. A page that fails is asked for again.
+
+    Raises:
+        StoreUnavailable: no answer, again and again.
+    """
+    after, more = "", True
+    while more:
+        page = patiently(partial(_page, session, text, after), WAITS_S)
+        yield from (row["p"] for row in page)
+        after, more = page[-1]["at"] if page else after, len(page) == cypher.PAGE
+
+
+def _page(session: neo4j.Session, text: str, after: str) -> list[neo4j.Record]:
+    with Faults():
+        return list(session.run(neo4j.Query(query(text), timeout=TURN_S), after=after))  # its turn ends with the last
+
 
 def stored(session: neo4j.Session, schema: GraphSchema, horizons: Horizons) -> Iterator[Upsert]:
-    """Floors, deletions that wait, nodes, then versions with the deletions that closed them, owner by owner."""
-
-    def rows(text: str, *needed: str) -> Iterator[Row]:
-        """Without what is being removed while it is read: its properties go first, all or some."""
-        found = (row["p"] for row in session.run(query(text)))
-        return (row for row in found if all(row.get(name) is not None for name in needed))
-
-    for row in rows(f"MATCH (f:{cypher.FLOOR}) RETURN properties(f) AS p", "table", "pos", "known"):
+    """Floors, deletions that wait, nodes, then versions with the deletions that closed them, owner by owner; then the
+    deletions that began to wait meanwhile.
+    """
+    for row in pages(session, cypher.page_of_kept(cypher.FLOOR)):
         yield Floor(row["table"], row["pos"], row["known"])
-    for row in rows(f"MATCH (n:{cypher.GONE}) RETURN properties(n) AS p", *MARKER):
-        if not horizons.forgets(marker := read_marker(row)):
-            yield marker
+    told = set[tuple[str, str]]()
+    for marker in _markers(session, horizons):
+        told.add((marker.owner, marker.pos))
+        yield marker
     for (label, role), names in sorted(schema.properties.items()):
-        at = f"_pos_{cypher.name(role)}"
-        there = f"MATCH (n:{cypher.name(label)}) WHERE n.{at} IS NOT NULL RETURN properties(n) AS p"
-        for row in rows(there, "id", at, f"_known_{role}"):
+        for row in pages(session, cypher.page_of_nodes(label, role)):
             yield _node(label, role, names, row)
     for relation in schema.relations:
-        found = rows(cypher.all_edges(relation.name), *version_names(relation.name))
-        yield from _by_owner(found, relation.name, horizons)
-    yield from _by_owner(rows(cypher.ALL_LABELS, *version_names(None)), None, horizons)
+        yield from _by_owner(pages(session, cypher.page_of_edges(relation.name)), relation.name, horizons)
+    yield from _by_owner(pages(session, cypher.page_of_kept(cypher.LABEL)), None, horizons)
+    yield from (marker for marker in _markers(session, horizons) if (marker.owner, marker.pos) not in told)
+
+
+def _markers(session: neo4j.Session, horizons: Horizons) -> Iterator[Gone]:
+    found = map(read_marker, pages(session, cypher.page_of_kept(cypher.GONE)))
+    return (marker for marker in found if not horizons.forgets(marker))
 
 
 def _node(label: str, role: str, names: tuple[str, ...], row: Row) -> NodeUpsert:

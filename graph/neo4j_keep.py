@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 import neo4j
 
-from graph import cypher_keep
+from graph import cypher, cypher_keep
 from graph.horizons import Horizons, newer
 from graph.model import Gone, Horizon, Incomplete, Upsert, split_version
 from graph.neo4j_driver import query
+from graph.neo4j_dump import pages
 from graph.neo4j_rows import marker_row
 from graph.schema import GraphSchema
 
@@ -110,9 +111,9 @@ class Keep:
         """Horizons and marks; reads the horizons anew."""
         horizons = self.horizons(now=True)
         yield from horizons.upserts()
-        for row in session.run(cypher_keep.MARKS):
+        for row in pages(session, cypher.page_of_kept(cypher.INCOMPLETE)):
             if row["marked"] or horizons.before_ms("purge") is None:
-                yield Incomplete(row["row"], row["seq"], row["marked"], row["pos"])
+                yield Incomplete(row["id"], row["seq"], row["marked"], row.get("pos", ""))
 
     def markers(self, before_ms: int) -> list[Markers]:
         """The deletion markers known before a time, by table."""

@@ -20,7 +20,6 @@ from graph.model import (
 from graph.versions import Held, Version
 
 Row = dict[str, Any]
-MARKER = ("owner", "pos", "known")  # what every marker has
 
 
 def node_row(node: NodeUpsert, names: tuple[str, ...]) -> Row:
@@ -97,11 +96,6 @@ def marker_row(gone: Gone) -> Row:
 def read_marker(row: Row) -> Gone:
     """A marker as stored."""
     return Gone(row["owner"], row["pos"], row["known"], row.get("kind"))
-
-
-def version_names(kind: str | None) -> tuple[str, ...]:
-    """What every stored version has, of a relation, or of labels (None)."""
-    return ("id", "_known", "event", "fraud") if kind is None else ("id", "_known", "_src", "_dst", "time")
 
 
 def ops_of(row: Row, kind: str | None) -> Iterator[tuple[Version | Gone, Floor | None]]:

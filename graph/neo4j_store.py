@@ -42,7 +42,6 @@ from graph.store import StoreNotReady, StoreUnavailable
 
 Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
-FETCH = 5_000  # rows a dump takes at a time
 NEW = frozenset((NodeUpsert, EdgeUpsert, LabelUpsert, Gone))  # what a batch of new rows may hold
 CHUNK_WAITS_S = (0.1, 0.5)  # before a chunk of a floor is tried again
 WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after this long
@@ -230,8 +229,8 @@ class Neo4jStore:
             return self._keep.markers(before_ms)
 
     def dump(self) -> Iterator[Upsert]:
-        """See GraphStore.dump. Reads through cursors, so memory stays bounded."""
-        with Faults(), self._driver.session(database=self._database, fetch_size=FETCH) as session:
+        """See GraphStore.dump. Reads in pages, so memory stays bounded; each takes its turn among the writers."""
+        with Faults(), self._session(fetch_size=cypher.PAGE) as session:
             yield from self._keep.dump(session)
             yield from stored(session, self._schema, self._keep.horizons())
 
