@@ -10,6 +10,7 @@ kept inside a property record, and a string of its own cost a fifth of the whole
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from graph.mapping_file import IDENTIFIER
 from graph.schema import GraphSchema, Relation
@@ -200,32 +201,45 @@ def floor_nodes(label: str, role: str) -> str:
     return _in_turn(walk + _chunk("n", below, "n += $properties"))
 
 
-# -- dumping, a page at a time, in the order of the index on the id: no sort, so no memory --------
+# -- dumping, a page at a time, in the order of the index on the id --------------------------------
 
-# Each page takes its turn among the writers. A reader that does not may see a transaction by half: a version that
-# was moved off its place (the deletion that closed it now closes a late one behind it) and not yet that late one,
-# since Neo4j reads the index ahead of the properties. Of 6,000 owners, 1 to 9 a dump (graph.neo4j_dump).
+# Each page takes its turn among the writers, or it might see by half what one commits: Neo4j reads the index ahead of
+# the properties (graph.neo4j_dump). What is looked for among a page's rows is looked for behind its LIMIT: the turn is
+# not held for longer where little is found.
 PAGE = 2_000  # rows: for some 30 ms nobody writes
 
 
-def _page(match: str, x: str, at: str = "id") -> str:
-    return (
-        f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {match} {x}.{at} > $after "
-        f"RETURN properties({x}) AS p, {x}.{at} AS at ORDER BY at LIMIT {PAGE} }} RETURN p, at"
-    )
+def _page(rows: str) -> str:
+    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {rows} }} RETURN kind, p, at ORDER BY at"
 
 
-def page_of_edges(relation: str) -> str:
-    """The versions of a relation behind the id $after."""
-    return _page(f"MATCH ()-[e:{name(relation)}]->() USING INDEX e:{relation}(id) WHERE", "e")
-
-
-def page_of_nodes(label: str, role: str) -> str:
-    """The nodes behind the id $after that hold properties of the role."""
-    there = f"n._pos_{name(role)} IS NOT NULL AND"
-    return _page(f"MATCH (n:{name(label)}) USING INDEX n:{label}(id) WHERE {there}", "n")
+def _behind(match: str, x: str) -> str:
+    return f"{match} WHERE {x}.id > $after WITH {x}, {x}.id AS at ORDER BY at LIMIT toInteger($most)"
 
 
 def page_of_kept(label: str) -> str:
-    """Labels, markers, floors or marks behind the id $after."""
-    return _page(f"MATCH (n:{label}) USING INDEX n:{label}(id) WHERE", "n")
+    """The first $most floors or marks behind the id $after."""
+    return _page(
+        _behind(f"MATCH (n:{label}) USING INDEX n:{label}(id)", "n") + " RETURN null AS kind, properties(n) AS p, at"
+    )
+
+
+def page_of_nodes(label: str, roles: Sequence[str]) -> str:
+    """The first $most nodes behind the id $after; `p` is null where none of the roles gave any properties."""
+    there = " OR ".join(f"n._pos_{name(role)} IS NOT NULL" for role in roles)
+    return _page(
+        _behind(f"MATCH (n:{name(label)}) USING INDEX n:{label}(id)", "n")
+        + f" RETURN null AS kind, CASE WHEN {there} THEN properties(n) END AS p, at"
+    )
+
+
+def page_of_versions(schema: GraphSchema) -> str:
+    """The first $most versions, labels and markers behind the id $after: `kind` is a relation, `LABEL` or `GONE`."""
+    shapes = {relation.name: f"()-[x:{name(relation.name)}]->()" for relation in schema.relations}
+    shapes |= {LABEL: f"(x:{LABEL})", GONE: f"(x:{GONE})"}
+    parts = [
+        _behind(f"MATCH {shape} USING INDEX x:{kind}(id)", "x") + f" RETURN '{kind}' AS kind, x, at"
+        for kind, shape in shapes.items()
+    ]
+    first = f"CALL {{ {' UNION ALL '.join(parts)} }} WITH kind, x, at ORDER BY at LIMIT toInteger($most)"
+    return _page(f"{first} RETURN kind, properties(x) AS p, at")

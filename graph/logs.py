@@ -57,12 +57,8 @@ class Logs:
         log = self._heads.get(token[:-17])
         if log is None:
             return self._met(token)
-        digits = token[-17:-7] + token[-6:]
-        try:
-            at = int(digits, 16)
-        except ValueError:
-            return None
-        return Spot(log, at - BIAS) if token[-7] == "." and f"{at:016x}" == digits else None
+        at = _at(token)
+        return None if at is None else Spot(log, at)
 
     def _met(self, token: str) -> Spot | None:
         """A part's first token."""
@@ -99,6 +95,9 @@ class Logs:
         Raises:
             ValueError: the text is no token.
         """
+        number = self._heads.get(token[:-17])
+        if number is not None and (known := _at(token)) is not None:
+            return (*self.rows[number].tolist(), known, number)
         place = place_of(token)
         source = self._sources.get(place.source)
         if source is None:
@@ -111,6 +110,16 @@ class Logs:
         source, log, high = self.rows[spot.log].tolist()
         low = spot.at + BIAS
         return token_of(Place(self._names[source], log, high << LOW_BITS | low >> ROW_BITS, low & (1 << ROW_BITS) - 1))
+
+
+def _at(token: str) -> int | None:
+    """Where in its part a token stands whose beginning is known; None where `token_of` would write it otherwise."""
+    digits = token[-17:-7] + token[-6:]
+    try:
+        at = int(digits, 16)
+    except ValueError:
+        return None
+    return at - BIAS if token[-7] == "." and f"{at:016x}" == digits else None
 
 
 def _parted(place: Place) -> tuple[int, int]:

@@ -1,23 +1,24 @@
 """Everything a Neo4j database holds, read while others write.
 
 What is written meanwhile may be seen or not; whoever wrote it publishes it behind that, so that a mirror that follows
-the stream from before the dump has it all the same. What was there before and is only moved must not be missed. A
-deletion is kept with the version it closes: a late version between the two takes it over, a marker (a deletion that
-waits) goes to the version it was for, and the sweep makes one a marker again. So everything is read in pages, each in
-its turn among the writers, hence whole; versions forward by position, the way deletions move; markers before and after.
+the stream from before the dump has it all the same. What was there before must not be missed, and it moves: a deletion
+is kept with the version it closes, or as a marker where it closes none, and whatever comes late of its owner, or the
+sweep, may take it from one to the other. So an owner is read whole, in one page with all of its versions and markers,
+and a page in its turn among the writers. A reader without turns saw transactions by half (DECISIONS 60).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import partial
+from itertools import groupby
 from typing import Any
 
 import neo4j
 
 from graph import cypher
 from graph.horizons import Horizons
-from graph.model import Floor, Gone, NodeUpsert, Upsert, split_version
+from graph.model import Floor, NodeUpsert, Upsert, split_version
 from graph.neo4j_driver import Faults, query
 from graph.neo4j_rows import ops_of, read_marker
 from graph.patience import patiently
@@ -25,6 +26,8 @@ from graph.schema import GraphSchema
 from graph.versions import Chain
 
 Row = dict[str, Any]
+Found = list[Any]  # kind, properties, and by which id
+AT = 2
 
 TURN_S = 25.0  # for a page, the wait for its turn included
 WAITS_S = (0.1, 0.5, 2.0)  # before a page is asked for again
@@ -38,54 +41,62 @@ def pages(session: neo4j.Session, text: str) -> Iterator[Row]:
     """
     after, more = "", True
     while more:
-        page = patiently(partial(_page, session, text, after), WAITS_S)
-        yield from (row["p"] for row in page)
-        after, more = page[-1]["at"] if page else after, len(page) == cypher.PAGE
+        page = _page(session, text, after, cypher.PAGE)
+        yield from (row for _, row, _ in page if row is not None)
+        after, more = page[-1][AT] if page else after, len(page) == cypher.PAGE
 
 
-def _page(session: neo4j.Session, text: str, after: str) -> list[neo4j.Record]:
-    with Faults():
-        return list(session.run(neo4j.Query(query(text), timeout=TURN_S), after=after))  # its turn ends with the last
+def _page(session: neo4j.Session, text: str, after: str, most: int) -> list[Found]:
+    def ask() -> list[Found]:
+        with Faults():  # its turn ends with its last row
+            return session.run(neo4j.Query(query(text), timeout=TURN_S), after=after, most=most).values()
+
+    return patiently(ask, WAITS_S)
 
 
 def stored(session: neo4j.Session, schema: GraphSchema, horizons: Horizons) -> Iterator[Upsert]:
-    """Floors, deletions that wait, nodes, then versions with the deletions that closed them, owner by owner; then the
-    deletions that began to wait meanwhile.
-    """
+    """Floors, nodes, then owner by owner versions and deletions."""
     for row in pages(session, cypher.page_of_kept(cypher.FLOOR)):
         yield Floor(row["table"], row["pos"], row["known"])
-    told = set[tuple[str, str]]()
-    for marker in _markers(session, horizons):
-        told.add((marker.owner, marker.pos))
-        yield marker
-    for (label, role), names in sorted(schema.properties.items()):
-        for row in pages(session, cypher.page_of_nodes(label, role)):
-            yield _node(label, role, names, row)
-    for relation in schema.relations:
-        yield from _by_owner(pages(session, cypher.page_of_edges(relation.name)), relation.name, horizons)
-    yield from _by_owner(pages(session, cypher.page_of_kept(cypher.LABEL)), None, horizons)
-    yield from (marker for marker in _markers(session, horizons) if (marker.owner, marker.pos) not in told)
+    for label, roles in schema.tables.items():
+        for row in pages(session, cypher.page_of_nodes(label, roles)) if roles else ():
+            there = [role for role in roles if row.get(f"_pos_{role}") is not None]
+            yield from (_node(label, role, schema.properties[label, role], row) for role in there)
+    for owner in _owners(session, cypher.page_of_versions(schema)):
+        yield from _of_owner(owner, horizons)
 
 
-def _markers(session: neo4j.Session, horizons: Horizons) -> Iterator[Gone]:
-    found = map(read_marker, pages(session, cypher.page_of_kept(cypher.GONE)))
-    return (marker for marker in found if not horizons.forgets(marker))
+def _owners(session: neo4j.Session, text: str) -> Iterator[list[Found]]:
+    """The rows of each owner. A page's last owner may go on behind it: it is read anew, with the page that follows."""
+    after, most, more = "", cypher.PAGE, True
+    while more:
+        page = _page(session, text, after, most)
+        owners = [list(rows) for _, rows in groupby(page, key=lambda row: split_version(row[AT])[0])]
+        more = len(page) == most
+        if more and len(owners) == 1:
+            most *= 2  # more than a page of one owner
+            continue
+        if more:
+            owners.pop()
+            after, most = owners[-1][-1][AT], cypher.PAGE
+        yield from owners
+
+
+def _of_owner(rows: Iterable[Found], horizons: Horizons) -> Iterator[Upsert]:
+    """Its versions and deletions, as far as they are not behind a horizon."""
+    chains = defaultdict[str | None, Chain](Chain)
+    for kind, row, _ in rows:
+        if kind == cypher.GONE:
+            marker = read_marker(row)
+            chains[marker.kind].add(marker)
+        else:
+            relation = None if kind == cypher.LABEL else kind
+            for op, _ in ops_of(row, relation):
+                chains[relation].add(op)
+    for chain in chains.values():
+        yield from horizons.remaining(chain.items)
 
 
 def _node(label: str, role: str, names: tuple[str, ...], row: Row) -> NodeUpsert:
     properties = None if row.get(f"_gone_{role}") else {n: row[n] for n in names if n in row}
     return NodeUpsert(label, row["id"], role, row[f"_pos_{role}"], row[f"_known_{role}"], properties)
-
-
-def _by_owner(rows: Iterable[Row], kind: str | None, horizons: Horizons) -> Iterator[Upsert]:
-    """Versions with the deletions that closed them, as far as they are not behind a horizon; rows come sorted
-    by owner and position.
-    """
-    owner, chain = "", Chain()
-    for row in rows:
-        if (its := split_version(row["id"])[0]) != owner:
-            yield from horizons.remaining(chain.items)
-            owner, chain = its, Chain()
-        for op, _ in ops_of(row, kind):
-            chain.add(op)
-    yield from horizons.remaining(chain.items)

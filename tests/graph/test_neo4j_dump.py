@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import neo4j
 import pytest
-from histories import canonical, demo_mapping
+from histories import canonical, changes, demo_mapping, horizons, upserts, views
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from graph import cypher
 from graph.mirror import Mirror
@@ -15,9 +18,11 @@ from graph.model import EdgeUpsert, Floor, Gone, Horizon, Incomplete, LabelUpser
 from graph.neo4j_driver import query
 from graph.neo4j_dump import pages
 from graph.neo4j_store import Neo4jStore
+from ingest.events import Change
 
 pytestmark = pytest.mark.stack
-SCHEMA = demo_mapping().schema
+MAPPING = demo_mapping()
+SCHEMA = MAPPING.schema
 WAITS_S = 1.0
 
 
@@ -37,11 +42,21 @@ NODE = NodeUpsert("Account", "a", "accounts", pos(1), 1, {"kind": "current"})
 
 
 @pytest.fixture
-def store(neo4j_driver: neo4j.Driver) -> Iterator[Neo4jStore]:
+def fresh(neo4j_driver: neo4j.Driver) -> Iterator[Callable[[], Neo4jStore]]:
+    """Gives empty ones."""
+
+    def emptied() -> Neo4jStore:
+        neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+        return Neo4jStore(neo4j_driver, SCHEMA)
+
     Neo4jStore(neo4j_driver, SCHEMA).init()
-    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
-    yield Neo4jStore(neo4j_driver, SCHEMA)
-    neo4j_driver.execute_query("MATCH (n) DETACH DELETE n")
+    yield emptied
+    emptied()
+
+
+@pytest.fixture
+def store(fresh: Callable[[], Neo4jStore]) -> Neo4jStore:
+    return fresh()
 
 
 def test_a_page_waits_for_its_turn(store: Neo4jStore) -> None:
@@ -73,10 +88,43 @@ def test_a_deletion_that_the_sweep_makes_a_marker_again_is_in_it(store: Neo4jSto
     assert canonical(mirror.dump()) == canonical(store.dump()) == canonical([NODE, gone(1), Horizon("retention", 100)])
 
 
-def test_what_waits_is_told_once(store: Neo4jStore) -> None:
-    """Markers are read twice."""
-    store.apply([NODE, gone(1)])
-    assert canonical(store.dump()) == canonical([NODE, gone(1)])
+def test_what_a_late_deletion_sends_away_is_in_it(store: Neo4jStore) -> None:
+    """It closed a version, was a marker behind an earlier deletion, then closed a late version: all meanwhile."""
+    store.apply([NODE, edge(1), gone(1, 40)])
+    mirror, late = Mirror(SCHEMA.windowed), iter([[gone(1, 20)], [edge(1, 30)]])
+    for upsert in store.dump():
+        mirror.apply([upsert])
+        store.apply(next(late, []))
+    mirror.apply([gone(1, 20), edge(1, 30)])
+    assert canonical(mirror.dump()) == canonical(store.dump())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(log=changes(), kept=horizons(), page=st.integers(1, 3), seed=st.integers(0, 2**32))
+def test_a_dump_and_what_was_written_beside_it_are_the_graph(
+    fresh: Callable[[], Neo4jStore], log: list[Change], kept: list[Upsert], page: int, seed: int
+) -> None:
+    """Whatever comes between two pages, in whatever order, the sweep too."""
+    store, mirror, rng = fresh(), Mirror(SCHEMA.windowed), random.Random(seed)
+    steps = [*upserts(MAPPING, log), *([upsert] for upsert in kept)]
+    rng.shuffle(steps)
+    before, beside = steps[: len(steps) // 2], steps[len(steps) // 2 :]
+    for step in before:
+        store.apply(step)
+    written = iter(beside)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cypher, "PAGE", page)
+        for upsert in store.dump():
+            mirror.apply([upsert])
+            for _ in range(rng.randrange(3)):
+                store.apply(next(written, []))
+            if rng.random() < 0.1:
+                store.sweep(rng.randint(1, 5))
+    for step in written:
+        store.apply(step)
+    for step in beside:
+        mirror.apply(step)
+    assert canonical(mirror.dump()) == canonical(store.dump()) and views(mirror, log) == views(store, log)
 
 
 def test_several_pages_are_all_of_it(store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,17 +139,29 @@ def test_several_pages_are_all_of_it(store: Neo4jStore, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("text", [
-    cypher.page_of_edges("TRANSFER"), cypher.page_of_nodes("Account", "accounts"), cypher.page_of_kept(cypher.LABEL),
+    cypher.page_of_versions(SCHEMA), cypher.page_of_nodes("Account", ["accounts"]), cypher.page_of_kept(cypher.FLOOR),
 ])  # fmt: skip
-def test_a_page_is_read_from_the_index_in_its_order(store: Neo4jStore, text: str) -> None:
-    """Neither sorted nor filtered out of everything: a page costs the same wherever it lies."""
-    plan = store._driver.execute_query(query(f"EXPLAIN {text}"), after="").summary.plan
+def test_a_page_costs_the_same_wherever_it_lies(store: Neo4jStore, text: str) -> None:
+    """It walks an index from where it begins, and stops: nothing is sorted, or looked for, among all that follows."""
+    plan = store._driver.execute_query(query(f"EXPLAIN {text}"), after="", most=5).summary.plan
     assert plan is not None
-    names, todo = set[str](), [plan]
+    whole = {"Sort", "Top", "PartialSort", "Filter", "NodeByLabelScan", "DirectedAllRelationshipsScan"}
+    below, todo = set[str](), [(plan, False)]
     while todo:
-        names.add((at := todo.pop())["operatorType"].partition("@")[0])
-        todo += at.get("children", [])
-    assert not names & {"Sort", "Top", "NodeByLabelScan", "PartialSort"} and "Limit" in names
+        (at, limited) = todo.pop()
+        operator = at["operatorType"].partition("@")[0]
+        if limited:
+            below.add(operator)
+        todo += [(child, limited or operator == "Limit") for child in at.get("children", [])]
+    assert below and not below & whole
+
+
+def test_an_owner_of_more_than_a_page_is_read_whole(store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its page is as large as it takes."""
+    monkeypatch.setattr(cypher, "PAGE", 2)
+    there = [*(edge(1, at) for at in range(2, 12)), gone(1, 20), edge(2), gone(2)]
+    store.apply(there)
+    assert canonical(store.dump()) == canonical(there)
 
 
 def test_a_page_that_fails_is_asked_for_again(store: Neo4jStore) -> None:
@@ -121,5 +181,5 @@ def test_a_page_that_fails_is_asked_for_again(store: Neo4jStore) -> None:
             return self._session.run(text, **given)
 
     with store._driver.session() as session:
-        found = list(pages(Failing(session), cypher.page_of_edges("TRANSFER")))  # type: ignore[arg-type]
+        found = list(pages(Failing(session), cypher.page_of_versions(SCHEMA)))  # type: ignore[arg-type]
     assert len(found) == 2 and Failing.tries == 2
