@@ -148,14 +148,17 @@ class ScoreConsumer:
             consumer.close()
 
     def _next(self, consumer: Any) -> list[Any]:
-        """What is there now, up to a batch: waits for the first record, and until it is due."""
+        """Up to a batch: waits for the first record, and for more until it is full or due."""
         messages, self._backlog = self._backlog, []
         if not messages:
             if (first := consumer.poll(POLL_S)) is None:
                 return []
-            self._stopping.wait(max(0.0, self._due_s - time.monotonic()))
+            messages, left_s = [first], self._due_s - time.monotonic()
+            while (room := self.settings.batch - len(messages)) > 0:
+                messages += consumer.consume(room, min(max(left_s, 0.0), POLL_S))
+                if (left_s := self._due_s - time.monotonic()) <= 0 or self._stopping.is_set():
+                    break
             self._due_s = time.monotonic() + BEAT_S
-            messages = [first, *consumer.consume(self.settings.batch - 1, 0)]
         return [message for message in messages if not self._is_fault(message)]
 
     def _is_fault(self, message: Any) -> bool:

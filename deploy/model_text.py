@@ -96,7 +96,7 @@ def whole(manifest: Manifest, entry: Entry, steps: Sequence[Step]) -> Iterator[s
         "features": f"{manifest.schema_hash}: {len(manifest.features.nodes)} of a node, "
         f"{len(manifest.features.edges)} of an edge, {len(manifest.features.event)} of the event",
         "caps": ", ".join(f"{most} edges at hop {hop}" for hop, most in enumerate(manifest.caps.per_hop, 1)),
-        "thresholds": f"alert {share(manifest.thresholds.alert)}, evidence {share(manifest.thresholds.attach)}",
+        "thresholds": f"alert {share(manifest.thresholds.alert)}, near miss {share(manifest.thresholds.attach)}",
         "made by": manifest.command,
     }
     for name, value in fields.items():

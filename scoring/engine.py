@@ -136,9 +136,7 @@ class Engine:
         self._inference: InferenceEngine | None = None  # made when it is first needed: explaining needs none
 
     @classmethod
-    def load(
-        cls, folder: Path, threads: int = 1, inference: str = COMPILED, rule_set: RuleSet | None = None
-    ) -> Engine:
+    def load(cls, folder: Path, threads: int = 1, inference: str = COMPILED, rule_set: RuleSet | None = None) -> Engine:
         """Load a model folder; `threads` sets torch's threads for the whole process, the others as of `Engine`.
 
         Raises:
@@ -175,11 +173,10 @@ class Engine:
             self._sampler = Sampler(mirror, self.manifest.features)
         if warm:
             return
-        if self._sampler is not None:
-            relation = self.manifest.features.relations[0].name
-            self.score_events([Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})])
-        else:
-            self._logits(samples(self.network)[0])
+        relation = self.manifest.features.relations[0].name
+        events = [Event("warm:1:up", "new", "", 1, relation, "A:1", "A:2", 1, {})]
+        if self.score_events(events) is None:
+            self.score(mirror.subgraphs(events, self.caps))
 
     def twin(self) -> Engine:
         """Another one for another thread: a network and buffers of its own, and what it reads of the same mirror.

@@ -175,11 +175,10 @@ class Desk:
                 await self._some.wait()
             if len(self.waiting) < self.settings.batch and (left_s := due_s - time.monotonic()) > 0:
                 await asyncio.sleep(left_s)
-            self.turned_s = time.monotonic()
-            due_s = self.turned_s + self.settings.within_s
+            self.turned_s = began_s = time.monotonic()
             self._following.check()
             if await self._round():
-                nap_s = 0.0005
+                nap_s, due_s = 0.0005, began_s + self.settings.within_s
                 continue
             await asyncio.sleep(nap_s)
             nap_s = min(nap_s * 1.5, LONGEST_NAP_S)

@@ -144,6 +144,26 @@ async def test_one_score_is_taken_at_once_and_what_comes_within_a_beat_together(
     assert sizes == [1, 3]
 
 
+async def test_a_full_batch_waits_for_no_beat(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting:
+        async def accept(self, values: Sequence[Any], /) -> list[int]:
+            sizes.append(len(values))
+            return []
+
+    async def full() -> bool:
+        return len(sizes) >= 3
+
+    sizes: list[int] = []
+    monkeypatch.setattr(alerts.consumer, "BEAT_S", 3_600.0)
+    for n in range(9):
+        broker.send(wire(str(n), n))
+    consumer = ScoreConsumer(broker.settings(batch=3), Counting(), asyncio.get_running_loop(), broker.dead.append)
+    consumer.start()
+    await until(full)
+    await consumer.stop()
+    assert sizes[1:3] == [3, 3]
+
+
 async def test_what_is_no_score_is_put_aside_with_the_reason_and_the_rest_goes_on(
     broker: Broker, sqlite_services: Services, start: Start
 ) -> None:

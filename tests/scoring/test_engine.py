@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import torch
 
+from graph.mirror import Mirror
 from graph.model import Subgraph
 from scoring.core.network import EventNetwork
 from scoring.core.topology import FEATURES
@@ -75,6 +76,17 @@ def test_the_order_of_edges_does_not_change_the_score(engine: Engine, transfer: 
 def test_no_events_no_scores(engine: Engine) -> None:
     """An empty batch is a batch."""
     assert engine.score([]) == []
+
+
+def test_what_the_first_event_needs_is_compiled_before_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model without a long look back too: its features, and its network."""
+    computed = list[int]()
+    monkeypatch.setattr(
+        "scoring.engine.compute", lambda columns, schema: computed.append(1) or compute(columns, schema)
+    )
+    engine.read_from(Mirror())
+    engine.read_from(Mirror())
+    assert computed == [1] and engine._inference is not None
 
 
 def test_contributions_name_edges_and_features_strongest_first(engine: Engine, transfer: Subgraph) -> None:

@@ -130,6 +130,21 @@ def test_one_event_is_scored_at_once_and_what_comes_within_a_beat_together() -> 
     assert looks == [1, 3]
 
 
+def test_one_event_whose_change_comes_a_little_later_waits_for_no_beat() -> None:
+    """A beat lies between two batches that were scored; looking in vain is none."""
+
+    async def run() -> None:
+        stream = Stream()
+        stream.missing = {event(1).id}
+        office = Office(stream, DeskSettings(batch=8, within_s=3_600.0))
+        await office.put([event(1)])
+        asyncio.get_running_loop().call_later(0.05, stream.missing.clear)
+        await office.until(lambda: len(office.sent) == 1)
+        assert office.sent[0].remarks == ()
+
+    asyncio.run(run())
+
+
 def test_what_the_stream_has_not_passed_is_provisional_and_scored_once_more() -> None:
     """Not settled before that, and nobody else waits for it."""
 
