@@ -19,6 +19,7 @@ from deploy.commands_model import model_app
 from deploy.commands_report import compare, evaluate
 from deploy.commands_rules import rules_app
 from deploy.commands_train import train
+from deploy.compiled_cache import drop_stale
 from deploy.durations import seconds
 from deploy.stack.cli import app as stack_app
 
@@ -309,6 +310,7 @@ def _rates(text: str) -> list[float]:
 def main() -> None:
     """Run; known errors end in one readable message and status 2."""
     try:
+        drop_stale()
         app()
     except Exception as error:
         from deploy.errors import EXPECTED, told  # it knows every package's errors, torch's among them: only now

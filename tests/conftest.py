@@ -15,6 +15,7 @@ import neo4j
 import pytest
 import structlog
 
+from deploy.compiled_cache import drop_stale
 from deploy.config import Settings
 from deploy.stack.control import delete, up
 from deploy.stack.endpoints import Endpoints
@@ -26,6 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent / "graph"))  # histories.py
 os.environ["PYTEST_DEBUG_TEMPROOT"] = ROOM = tempfile.mkdtemp(prefix="rw-")
 os.chmod(ROOM, 0o755)
 atexit.register(shutil.rmtree, ROOM, ignore_errors=True)
+
+drop_stale()  # before anything compiled runs
 
 KEPT = os.environ.get("RINGWATCH_TEST_STACK")  # a stack's data folder to reuse between runs while developing
 SHIFT = int(os.environ.get("RINGWATCH_TEST_SHIFT", "10000"))  # of its ports; another for a second run beside

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deploy.compiled_cache import drop_stale
 from deploy.config import SHIPPED
 from deploy.demo.bank import Bank
 from deploy.demo.settings import DAY_MS, BankSettings
@@ -60,4 +61,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    drop_stale()
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED)

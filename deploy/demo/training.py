@@ -18,6 +18,7 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
+from deploy.compiled_cache import drop_stale
 from deploy.config import SHIPPED
 from deploy.demo.bank import Bank
 from deploy.demo.bar import bar_lines, bar_rows
@@ -284,4 +285,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    drop_stale()
     main()
