@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -267,21 +267,22 @@ class Engine:
             return []
         features, past, batch = self.read(subgraphs)
         gate = torch.ones(batch.edges.shape[1], requires_grad=True)
-        batch = replace(batch, x=batch.x.requires_grad_(), event=batch.event.requires_grad_())
+        weighed = [gate] if self.trees is not None else [gate, batch.x.requires_grad_(), batch.event.requires_grad_()]
         raw = self.network(batch, gate)
         logit = raw * self.manifest.calibration.slope
-        by_edge, by_node, by_event = torch.autograd.grad(logit.sum(), [gate, batch.x, batch.event])
+        by_edge, *by_feature = torch.autograd.grad(logit.sum(), weighed)
         edges = _by_subgraph(by_edge.tolist(), subgraphs, self.manifest)
-        if self.trees is not None:
+        if self.trees is not None:  # features are weighed by the trees
             rows = rows_of(self.manifest.features, features, past)
             return self.trees.explain(rows, raw.detach().double().numpy(), edges, top)
+        by_node, by_event = by_feature
         events = _weigh(by_event, batch.event, self.network.scale_event.mean)
         ends = [_weigh(by_node[end], batch.x[end], self.network.scale_nodes.mean) for end in batch.ends.T]
         names = [name for part in ("event", "source", "target") for name in self._names_of(part)]
         explained = []
         for moved, *parts in zip(edges, events, *ends, strict=True):
-            weighed = zip(names, chain.from_iterable(parts), strict=True)
-            explained.append(strongest(moved, weighed, top))
+            by_name = zip(names, chain.from_iterable(parts), strict=True)
+            explained.append(strongest(moved, by_name, top))
         return explained
 
     def weigh_events(self, events: Sequence[Event], top: int = 8) -> list[tuple[Contribution, ...]] | None:
