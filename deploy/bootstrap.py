@@ -80,7 +80,7 @@ def engine(settings: Settings) -> Scorer:
         )
     log.warning(
         "the demo bank's model was trained on another mapping, the rules score; train a model on this one and "
-        "promote it: ringwatch model promote",
+        "promote it: ringwatch model promote NAME",
         mapping=str(settings.mapping),
     )
     return RuleEngine(rule_set=said_by)

@@ -111,7 +111,7 @@ def ingest(
 
 @app.command()
 def score(group: Annotated[str, typer.Option(help="Consumer group of graph.events.")] = "scorer") -> None:
-    """Score events: graph.events → fraud.scores, reading neighbourhoods from an in-memory mirror."""
+    """Score events: graph.events → fraud.scores, through an in-memory mirror or Neo4j (RINGWATCH_READER)."""
     from deploy.scoring_process import run_scorer
 
     run_scorer(group)

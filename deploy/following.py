@@ -80,7 +80,11 @@ def snapshot(settings: Settings, name: str, tables: Sequence[str], echo: Echo) -
     there = Connector(_connect_url(settings), name)
     config = there.config()
     if config is None or there.states() != {"RUNNING"}:
-        raise ConnectorFailed(name, "it does not run, so nobody would take the signal; run: ringwatch connect register")
+        raise ConnectorFailed(
+            name,
+            "it does not run, so nobody would take the signal; run: ringwatch connect register "
+            "--from mariadb (or postgres)",
+        )
     inside = settings.postgres_schema if kind_of(config) == "postgres" else config["database.include.list"]
     bootstrap = connections(settings).kafka_bootstrap
     snapshot_tables(bootstrap, name, [f"{inside}.{table}" for table in tables], settings.kafka_options)

@@ -73,7 +73,7 @@ class Connector:
                 raise ConnectorFailed(
                     self.name,
                     f"it is {seen} and not {', '.join(wanted)} after {limit_s:g} s; "
-                    "look at: ringwatch stack logs connect",
+                    "look at Kafka Connect's log (the local stack's: ringwatch stack logs connect)",
                 )
             time.sleep(POLL_S)
 
@@ -129,7 +129,9 @@ def request(method: str, connect_url: str, path: str, name: str, json: object = 
             answer = httpx.request(method, connect_url + path, json=json, timeout=30, trust_env=False)
         except httpx.HTTPError as error:
             raise ConnectorFailed(
-                name, f"Kafka Connect does not answer at {connect_url} ({error}); run: ringwatch stack up"
+                name,
+                f"Kafka Connect does not answer at {connect_url} ({error}); see that it runs (the local stack: "
+                "ringwatch stack up) and that RINGWATCH_CONNECT_URL names it",
             ) from error
         if answer.status_code != 409 or time.monotonic() > deadline:
             return answer

@@ -70,7 +70,9 @@ def binlog_readers(bank: MariaDb, debezium_user: str, ssl: str | None) -> Iterat
         )  # fmt: skip
     except pymysql.MySQLError as error:
         raise ConnectorFailed(
-            "of the bank", f"MariaDB does not answer at {bank.host}:{bank.port} ({error}); run: ringwatch stack up"
+            "of the bank",
+            f"the database does not answer at {bank.host}:{bank.port} ({error}); see that it runs (the local "
+            "stack: ringwatch stack up) and that RINGWATCH_MARIADB_* are right",
         ) from error
     with connection, connection.cursor() as cursor:
 

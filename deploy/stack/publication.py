@@ -48,7 +48,9 @@ def session(bank: Postgres) -> Iterator[Session]:
             yield connection
     except psycopg.OperationalError as error:
         raise ConnectorFailed(
-            "of the bank", f"PostgreSQL at {bank.host}:{bank.port}: {str(error).strip()}; run: ringwatch stack up"
+            "of the bank",
+            f"PostgreSQL at {bank.host}:{bank.port}: {str(error).strip()}; see that it runs (the local stack: "
+            "ringwatch stack up) and that RINGWATCH_POSTGRES_* are right",
         ) from error
 
 

@@ -41,4 +41,7 @@ def snapshot_tables(bootstrap: str, name: str, tables: Sequence[str], extra: Map
         on_delivery=lambda error, _: failed.append(str(error)) if error is not None else None,
     )
     if producer.flush(LIMIT_S) or failed:
-        raise StackError(f"Kafka at {bootstrap} did not take the signal: {failed or 'no answer'}; see stack status")
+        raise StackError(
+            f"Kafka at {bootstrap} did not take the signal: {'; '.join(failed) or 'no answer'}; "
+            "look at RINGWATCH_KAFKA_BOOTSTRAP (the local stack: ringwatch stack status)"
+        )

@@ -59,5 +59,6 @@ def create_topics(
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise StackError(f"Kafka at {bootstrap} did not create the topic {name}: {error.args[0].str()}; "
-                                 "look at: ringwatch stack status") from error
+                                 "look at RINGWATCH_KAFKA_BOOTSTRAP (the local stack: "
+                                 "ringwatch stack status)") from error
     return created

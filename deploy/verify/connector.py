@@ -69,7 +69,7 @@ class Connect:
             state = bad[0]["state"] if bad else "without a task"
             raise Transient(
                 f"connector {self._name!r} is {state}, so what is committed now never arrives; "
-                "look at: ringwatch stack logs connect"
+                "look at Kafka Connect's log (the local stack's: ringwatch stack logs connect)"
             )
         found = self._get("offsets")["offsets"]
         return dict(found[0]["offset"] or {}) if found else {}
@@ -83,7 +83,7 @@ class Connect:
         if answer.status_code == 404:
             raise CannotVerify(
                 f"Kafka Connect at {self._url} has no connector {self._name!r} (the mapping's `source`); "
-                "run: ringwatch connect register"
+                f"run: ringwatch connect register --from mariadb (or postgres) --name {self._name}"
             )
         if answer.status_code >= 400:
             raise Transient(f"Kafka Connect: HTTP {answer.status_code} for {path}: {answer.text[:200]}")
