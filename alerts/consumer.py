@@ -153,10 +153,11 @@ class ScoreConsumer:
         if not messages:
             if (first := consumer.poll(POLL_S)) is None:
                 return []
-            messages, left_s = [first], self._due_s - time.monotonic()
+            messages = [first]
             while (room := self.settings.batch - len(messages)) > 0:
-                messages += consumer.consume(room, min(max(left_s, 0.0), POLL_S))
-                if (left_s := self._due_s - time.monotonic()) <= 0 or self._stopping.is_set():
+                left_s = max(0.0, self._due_s - time.monotonic())
+                messages += consumer.consume(room, min(left_s, POLL_S))
+                if left_s <= POLL_S or self._stopping.is_set():
                     break
             self._due_s = time.monotonic() + BEAT_S
         return [message for message in messages if not self._is_fault(message)]

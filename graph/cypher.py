@@ -62,6 +62,8 @@ PLANNED_ONCE = "CYPHER replan=skip "
 # nodes would deadlock however they are sorted. The lock is gone with its transaction, which has a time-out.
 # The value is a constant: `w._turn = w._turn` takes no lock where no `_turn` was ever written (tried on 5.26.12).
 TAKE_TURN = f"MERGE (w:{WRITER} {{id: 'graph'}}) SET w._turn = 1"
+IN_TURN = f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} "
+TURN_S = 25.0  # waiting for it included; whoever is gone, or was stopped, loses it after this long
 
 
 def read_state(schema: GraphSchema) -> str:
@@ -70,13 +72,18 @@ def read_state(schema: GraphSchema) -> str:
     """
     parts = [f"{match} RETURN '{kind}' AS kind, properties(x) AS p" for kind, match in _stored(schema).items()]
     parts.append(f"MATCH (x:{FLOOR}) WHERE x.table IN $b.tables RETURN '{FLOOR}' AS kind, properties(x) AS p")
-    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {' UNION ALL '.join(parts)} }} RETURN kind, p"
+    return f"{IN_TURN}CALL {{ {' UNION ALL '.join(parts)} }} RETURN kind, p"
+
+
+def _shapes(schema: GraphSchema) -> dict[str, str]:
+    """By kind, the pattern of everything that has an owner: versions (`x`) and markers."""
+    shapes = {relation.name: f"()-[x:{name(relation.name)}]->()" for relation in schema.relations}
+    return {**shapes, LABEL: f"(x:{LABEL})", GONE: f"(x:{GONE})"}
 
 
 def _stored(schema: GraphSchema) -> dict[str, str]:
     """By kind, what finds the owners' versions (`x`), and their markers."""
-    shapes = {relation.name: f"()-[x:{name(relation.name)}]->()" for relation in schema.relations}
-    shapes |= {LABEL: f"(x:{LABEL})", GONE: f"(x:{GONE})"}
+    shapes = _shapes(schema)
     # Markers are rare: their count is kept by Neo4j, so where there is none, none is looked for.
     some = {GONE: f"MATCH (g:{GONE}) WITH count(g) AS markers WHERE markers > 0 "}
     owners = {kind: f"$b.owners_{kind}" for kind in shapes if kind != GONE}
@@ -95,7 +102,7 @@ def write_new(schema: GraphSchema) -> str:
     parts = [f"{match} RETURN 1 AS one LIMIT 1" for match in _stored(schema).values()]
     parts.append(f"MATCH (x:{FLOOR}) WHERE x.table IN $b.tables AND $b.oldest < x.pos RETURN 1 AS one LIMIT 1")
     known = f"CALL {{ {' UNION ALL '.join(parts)} }} WITH count(*) AS known WHERE known = 0"
-    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} {known} {_blocks(schema)} RETURN 1 AS done"
+    return f"{IN_TURN}{known} {_blocks(schema)} RETURN 1 AS done"
 
 
 def write(schema: GraphSchema) -> str:
@@ -183,7 +190,7 @@ def _versions_below(x: str) -> str:
 
 
 def _in_turn(chunk: str) -> str:
-    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {chunk} }} RETURN after, n"
+    return f"{IN_TURN}CALL {{ {chunk} }} RETURN after, n"
 
 
 def floor_edges(relation: str) -> str:
@@ -210,7 +217,7 @@ PAGE = 2_000  # rows: for some 30 ms nobody writes
 
 
 def _page(rows: str) -> str:
-    return f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} CALL {{ {rows} }} RETURN kind, p, at ORDER BY at"
+    return f"{IN_TURN}CALL {{ {rows} }} RETURN kind, p, at ORDER BY at"
 
 
 def _behind(match: str, x: str) -> str:
@@ -235,11 +242,9 @@ def page_of_nodes(label: str, roles: Sequence[str]) -> str:
 
 def page_of_versions(schema: GraphSchema) -> str:
     """The first $most versions, labels and markers behind the id $after: `kind` is a relation, `LABEL` or `GONE`."""
-    shapes = {relation.name: f"()-[x:{name(relation.name)}]->()" for relation in schema.relations}
-    shapes |= {LABEL: f"(x:{LABEL})", GONE: f"(x:{GONE})"}
     parts = [
         _behind(f"MATCH {shape} USING INDEX x:{kind}(id)", "x") + f" RETURN '{kind}' AS kind, x, at"
-        for kind, shape in shapes.items()
+        for kind, shape in _shapes(schema).items()
     ]
     first = f"CALL {{ {' UNION ALL '.join(parts)} }} WITH kind, x, at ORDER BY at LIMIT toInteger($most)"
     return _page(f"{first} RETURN kind, properties(x) AS p, at")

@@ -7,7 +7,7 @@ more to keep for every write.
 
 from __future__ import annotations
 
-from graph.cypher import GONE, HORIZON, INCOMPLETE, LABEL, PLANNED_ONCE, TAKE_TURN, merge_kept, name
+from graph.cypher import GONE, HORIZON, IN_TURN, INCOMPLETE, LABEL, PLANNED_ONCE, merge_kept, name
 from graph.schema import Relation
 
 # The lock is taken before the guard reads (Neo4j is read-committed), here and below.
@@ -66,9 +66,7 @@ OLD_LABELS = _old_nodes(LABEL, f"n._known < $b.before_ms AND {windowed('n.event'
 OLD_MARKERS = _old_nodes(GONE, "n.known < $b.before_ms")
 OLD_MARKS = _old_nodes(INCOMPLETE, "NOT n.marked")
 
-IN_TURN = f"{PLANNED_ONCE}CALL {{ {TAKE_TURN} }} "  # a deletion locks its end nodes, like any writer
-
-# -- removing: $b holds ids and purge_ms -----------------------------------------------------------------
+# -- removing, in turn: a deletion locks its end nodes, like any writer. $b holds ids and purge_ms ---
 
 # Returns the deletions that closed what went: they close nothing any more, so they are markers again, unless they
 # are forgotten. (A MERGE of them in here made 20 rows take 2 s instead of 7 ms.)

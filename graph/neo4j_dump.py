@@ -29,7 +29,6 @@ Row = dict[str, Any]
 Found = list[Any]  # kind, properties, and by which id
 AT = 2
 
-TURN_S = 25.0  # for a page, the wait for its turn included
 WAITS_S = (0.1, 0.5, 2.0)  # before a page is asked for again
 
 
@@ -49,7 +48,7 @@ def pages(session: neo4j.Session, text: str) -> Iterator[Row]:
 def _page(session: neo4j.Session, text: str, after: str, most: int) -> list[Found]:
     def ask() -> list[Found]:
         with Faults():  # its turn ends with its last row
-            return session.run(neo4j.Query(query(text), timeout=TURN_S), after=after, most=most).values()
+            return session.run(neo4j.Query(query(text), timeout=cypher.TURN_S), after=after, most=most).values()
 
     return patiently(ask, WAITS_S)
 

@@ -44,7 +44,6 @@ Params = dict[str, Any]
 Op = EdgeUpsert | LabelUpsert | Gone
 NEW = frozenset((NodeUpsert, EdgeUpsert, LabelUpsert, Gone))  # what a batch of new rows may hold
 CHUNK_WAITS_S = (0.1, 0.5)  # before a chunk of a floor is tried again
-WRITE_S = 25.0  # a writer that is gone, or was stopped, loses its turn after this long
 
 
 class Neo4jStore:
@@ -57,7 +56,7 @@ class Neo4jStore:
         self._driver, self._schema, self._database = driver, schema, database
         self._read_state = query(cypher.read_state(schema))
         self._write = query(cypher.write(schema))
-        self._write_new = neo4j.Query(query(cypher.write_new(schema)), timeout=WRITE_S)
+        self._write_new = neo4j.Query(query(cypher.write_new(schema)), timeout=cypher.TURN_S)
         self._guess = Guess()
         self._planned = False
         self.advanced: Callable[[], None] = lambda: None  # called while a floor is put down, chunk by chunk
@@ -115,7 +114,7 @@ class Neo4jStore:
                 self._put_floor(session, floor)
             admitted = self._keep.horizons().moved(upserts).admitted(upserts)
             if not self._apply_new(session, admitted):
-                with session.begin_transaction(timeout=WRITE_S) as tx:
+                with session.begin_transaction(timeout=cypher.TURN_S) as tx:
                     self._apply(tx, admitted)
                     tx.commit()
             self._keep.move(upserts)

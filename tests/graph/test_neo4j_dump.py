@@ -80,7 +80,7 @@ def test_a_deletion_that_the_sweep_makes_a_marker_again_is_in_it(store: Neo4jSto
     mirror = Mirror(SCHEMA.windowed)
     for upsert in store.dump():
         mirror.apply([upsert])
-        if isinstance(upsert, NodeUpsert):  # markers have been read, edges not yet
+        if isinstance(upsert, NodeUpsert):  # nodes have been read, owners not yet
             store.apply([Horizon("retention", 100)])
             while store.sweep(10):
                 pass
